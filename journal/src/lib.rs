@@ -1,1 +1,25 @@
-//! Placeholder.
+//! The journal: every verified event, durably, once, and in order.
+//!
+//! ```text
+//!   qsl-journal-inbox ─▶ eventing::consumer (verify) ─▶ intake ─▶ recorder (batches) ─▶ EventStore ─▶ SurrealDB
+//!                                                                    │ end of the journal (watch)
+//!   gateway ─TLS, TokenReview─▶ api: timeline, changes ◀────────────┘
+//! ```
+//!
+//! A message is acknowledged only after the transaction that holds it is on disk. Rooms: [`event`] is what is written,
+//! [`entry`] what is read; [`append`] decides what a batch changes, purely; [`store`] is the port and its SurrealDB
+//! adapter; [`recorder`] is the single writer; [`intake`] is the consumer's handler; [`api`] answers; [`observe`] logs
+//! and counts; [`settings`] are the flags; [`app`] wires all of it.
+
+pub mod api;
+pub mod app;
+pub mod append;
+pub mod entry;
+pub mod event;
+pub mod intake;
+pub mod observe;
+pub mod recorder;
+pub mod settings;
+pub mod store;
+#[cfg(test)]
+mod testing;

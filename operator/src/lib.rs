@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The operator of QSL Eventing.
+//!
+//! In come the objects of the four kinds (watched), pods at admission, and what AWS holds; out go changes in AWS
+//! (through the ports of `operator-core`), Secrets and ConfigMaps (keys, signed key sets and configuration), statuses
+//! and Events, and the answers of the webhooks. The rooms:
+//! - [`app`]: wiring; the only place that knows both Kubernetes and AWS clients;
+//! - [`settings`]: flags and their variables;
+//! - [`runner`]: what all controllers share: watches that wake, finalizer, error classes, backoff, conditions,
+//!   Events, metrics;
+//! - [`controllers`]: one room a kind: dereference → validate → observe → plan → apply → status;
+//! - [`keys`], [`installation`], [`publication`]: keys and their rotation, root key and certificates, signed documents;
+//! - [`webhooks`]: the injector.
+
+pub mod app;
+pub mod controllers;
+pub mod installation;
+pub mod keys;
+pub mod publication;
+pub mod runner;
+pub mod settings;
+pub mod webhooks;

@@ -1,2 +1,37 @@
-//! Placeholder.
-fn main() {}
+//! The operator of QSL Eventing: see the library's documentation.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use eventing_service::EXIT_CONFIGURATION;
+use operator::{
+    app::{self, AppError},
+    settings::Settings,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    eventing_service::install_crypto();
+    let settings = match Settings::try_parse() {
+        Ok(settings) => settings,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_CONFIGURATION) } else { ExitCode::SUCCESS };
+        }
+    };
+    if let Err(error) = eventing_service::logging::init(&settings.log) {
+        eprintln!("{error}");
+        return ExitCode::from(EXIT_CONFIGURATION);
+    }
+    let ended = match eventing_service::shutdown::on_signals() {
+        Ok(shutdown) => app::run(settings, shutdown).await,
+        Err(error) => Err(AppError::Broken(error.into())),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "stopped");
+            ExitCode::from(if matches!(error, AppError::Configuration(_)) { EXIT_CONFIGURATION } else { 1 })
+        }
+    }
+}

@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Tests of the whole system, on a cluster where the chart and the examples are installed.
+//!
+//! In: a kubeconfig, the AWS endpoint and the identity provider ([`environment`]). Out: what happened to each event
+//! ([`report`]). The rooms: [`forward`] reaches Services, [`cloud`] is AWS as an outsider sees it, [`services`] speaks to
+//! the example services, [`stream`] follows the gateway, [`scenario`] is the story that demo and tests share.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code: a surprise ends the run with its place"
+)]
+
+pub mod cloud;
+pub mod environment;
+pub mod forward;
+pub mod report;
+pub mod scenario;
+pub mod services;
+pub mod stream;

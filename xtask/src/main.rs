@@ -1,2 +1,56 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: what is done with this workspace, one subcommand a module.
+//!
+//! - what ships: [`crds`] (YAML), [`images`]
+//! - what runs it: [`cluster`], [`demo`], with [`system`] (the whole of it on a cluster)
+//! - what judges it: [`lint`], [`test`]
+//! - what these stand on: [`tools`] (helm, kubectl, cargo-deny, the emulator), [`once`] (made once, kept in the cache),
+//!   [`cargo`], [`progress`]
+
+#![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
+
+mod cargo;
+mod cluster;
+mod crds;
+mod demo;
+mod images;
+mod lint;
+mod once;
+mod progress;
+mod system;
+mod test;
+mod tools;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Everything that is done with this workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    /// Bring the whole system up, send a payment through it, show that forged events are refused.
+    Demo(demo::Args),
+    /// Run the tests.
+    Test(test::Args),
+    /// Check formatting of Go, lints, licences, generated files and the chart.
+    Lint(lint::Args),
+    /// Write the YAML of the four kinds.
+    Crds(crds::Args),
+    /// Build one small image a binary.
+    Images(images::Args),
+    /// Start and stop a cluster by itself.
+    Cluster(cluster::Args),
+    /// Install the tools that are missing, into the cache.
+    Tools(tools::Args),
+}
+
+fn main() -> Result<()> {
+    match Command::parse() {
+        Command::Demo(args) => demo::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Lint(args) => lint::run(&args),
+        Command::Crds(args) => crds::run(&args),
+        Command::Images(args) => images::run(&args),
+        Command::Cluster(args) => cluster::run(&args),
+        Command::Tools(args) => tools::run(&args),
+    }
+}

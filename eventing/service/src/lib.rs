@@ -1,1 +1,31 @@
-//! Placeholder.
+//! What our server binaries share, and nothing of their subject: TLS and its provider, logs, limits, health,
+//! authentication of service accounts, problems.
+//!
+//! ```text
+//!   main ─▶ install_crypto, logging::init ─▶ shutdown::on_signals ─▶ Tasks
+//!                                                                     ├─ server::Server (TLS from a mounted folder)
+//!                                                                     └─ admin (/livez /readyz /metrics)
+//!   request ─▶ server::Limits ─▶ authentication::Caller (TokenReview) ─▶ handler ─▶ Problem | answer
+//! ```
+//!
+//! Rooms: [`logging`], [`shutdown`], [`tasks`], [`server`], [`admin`], [`authentication`], [`problem`].
+
+pub mod admin;
+pub mod authentication;
+pub mod logging;
+pub mod problem;
+pub mod server;
+pub mod shutdown;
+pub mod tasks;
+
+pub use problem::Problem;
+
+/// Makes aws-lc-rs the provider of every TLS connection of this process. Call it first in `main`; calling it again
+/// changes nothing.
+pub fn install_crypto() {
+    // An error means that a provider is installed already, which is all that is wanted.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+/// The exit code of a process whose configuration is wrong (`EX_USAGE` of sysexits).
+pub const EXIT_CONFIGURATION: u8 = 64;

@@ -1,1 +1,32 @@
-//! Placeholder.
+//! What the operator wants of AWS, and what it does about it: pure decisions, and ports they act through.
+//!
+//! In comes a *desired* thing, fully parsed; `observe` reads what is there (and refuses what is somebody else's);
+//! `plan` says what to do, in order, and is empty after it was done; `apply` does it and returns what stands.
+//! No Kubernetes and no AWS SDK here: the controllers are in `operator`, the adapters in `operator-aws`.
+//!
+//! - [`bus`], [`rule`], [`inbox`]: a room a kind, each with desired, observed, plan, apply and delete
+//! - [`role`]: roles, which buses and inboxes share; [`policy`]: the documents
+//! - [`names`], [`arn`], [`owner`], [`tags`], [`installation`]: what things are called and whose they are
+//! - [`ports`], [`error`]: what is asked of AWS, and how it fails; `fake`: an AWS in memory that refuses as AWS does
+
+pub mod arn;
+pub mod bus;
+pub mod deletion;
+pub mod error;
+#[cfg(feature = "test-util")]
+pub mod fake;
+pub mod inbox;
+pub mod installation;
+pub mod names;
+pub mod owner;
+pub mod parse;
+pub mod policy;
+pub mod ports;
+pub mod role;
+pub mod rule;
+pub mod tags;
+
+pub use error::{AwsError, ErrorClass};
+pub use installation::Installation;
+pub use parse::ParseError;
+pub use ports::Aws;

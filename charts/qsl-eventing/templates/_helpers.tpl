@@ -1,0 +1,59 @@
+{{- define "qsl.image" -}}
+{{ printf "%s%s:%s" .root.Values.image.registry .name (.root.Values.image.tag | default .root.Chart.AppVersion) }}
+{{- end }}
+
+{{- define "qsl.labels" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/part-of: qsl-eventing
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- end }}
+
+{{- define "qsl.selector" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end }}
+
+{{- define "qsl.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "qsl.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "qsl.probes" -}}
+startupProbe: {httpGet: {path: /livez, port: admin}, periodSeconds: 1, failureThreshold: 60}
+livenessProbe: {httpGet: {path: /livez, port: admin}, periodSeconds: 10}
+readinessProbe: {httpGet: {path: /readyz, port: admin}, periodSeconds: 2}
+{{- end }}
+
+{{- define "qsl.aws" -}}
+- {name: AWS_REGION, value: {{ .Values.aws.region | quote }}}
+{{- with .Values.aws.endpointUrl }}
+- {name: AWS_ENDPOINT_URL, value: {{ . | quote }}}
+{{- end }}
+{{- end }}
+
+{{/* Tokens for AWS, the signature service and the journal, each good at one of them only. */}}
+{{- define "qsl.tokens" -}}
+- name: tokens
+  projected:
+    sources:
+    - serviceAccountToken: {path: aws/token, audience: sts.amazonaws.com, expirationSeconds: 3600}
+    - serviceAccountToken: {path: signature-service/token, audience: signature-service.eventing.qsl.dev, expirationSeconds: 3600}
+    - serviceAccountToken: {path: journal/token, audience: journal.eventing.qsl.dev, expirationSeconds: 3600}
+{{- end }}
+
+{{- define "qsl.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets: {{ toJson . }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,145 @@
+//! The parts put together, and ended in order: receiving first, then the API, at last the admin port.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use eventing::consumer::{self, Drain, Mount, Roots};
+use eventing_aws::Identity;
+use eventing_http::KeySetClient;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Settings;
+use crate::forward::Forwarder;
+use crate::publishing::{self, BusPublisher};
+use crate::token::DeliveryToken;
+use crate::{admin, api};
+
+/// What requests under way may take when the process ends.
+const LAST_REQUESTS: Duration = Duration::from_secs(10);
+
+/// Runs until SIGTERM (or SIGINT), then drains.
+///
+/// # Errors
+/// When it cannot start: no token file, a port that is taken.
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    log_as_json(&settings.log)?;
+    // A second one is the first: nothing is wrong then.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let token = DeliveryToken::read_or_create(&settings.delivery_token_file)
+        .with_context(|| format!("the delivery token {} cannot be made", settings.delivery_token_file.display()))?;
+    let listener = bind(settings.listen, "the API").await?;
+    let admin_listener = bind(settings.admin_listen, "health and metrics").await?;
+
+    let drain = Drain::new(settings.grace);
+    let parts = Parts::new(&settings, &drain);
+    let mut registry = Registry::default();
+    let publish = parts.publisher(&settings, &mut registry);
+    let (ended, drained) = watch::channel(false);
+    let consuming = parts.consumer(&settings, &token, &mut registry)?;
+    let consuming = tokio::spawn(async move {
+        consuming.await;
+        ended.send_replace(true);
+    });
+
+    let stop = CancellationToken::new();
+    let api =
+        api::router(api::Api { publish, token, require_token: settings.require_token, drain: drain.clone(), drained });
+    let serving =
+        [serve(listener, api, stop.clone()), serve(admin_listener, admin::router(Arc::new(registry)), stop.clone())];
+    tracing::info!(listen = %settings.listen, admin_listen = %settings.admin_listen, "started");
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("draining");
+    drain.request();
+    consuming.await.context("the consumer failed")?;
+    stop.cancel();
+    for server in serving {
+        // Who has not finished by now is cut off.
+        let _ = tokio::time::timeout(LAST_REQUESTS, server).await;
+    }
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// What consumer and publisher are made of.
+struct Parts {
+    mount: Mount,
+    identity: Identity,
+    drain: Drain,
+}
+
+impl Parts {
+    fn new(settings: &Settings, drain: &Drain) -> Self {
+        let mount = Mount {
+            directory: settings.config_dir.clone(),
+            namespace: settings.namespace.clone(),
+            roots: Roots::Fixed(settings.roots.clone()),
+        };
+        let identity = Identity::new(settings.token_dir.join("aws/token"), &settings.pod_name);
+        Self { mount, identity, drain: drain.clone() }
+    }
+
+    fn publisher(&self, settings: &Settings, registry: &mut Registry) -> Option<Arc<BusPublisher>> {
+        let bus = settings.publish_to.clone()?;
+        let metrics = publishing::Metrics::default();
+        metrics.register(registry);
+        let configuration = self.mount.bus(&bus);
+        tokio::spawn(publishing::announce(bus.clone(), configuration.clone()));
+        Some(Arc::new(BusPublisher::new(
+            bus,
+            settings.service_account.clone(),
+            configuration,
+            self.identity.clone(),
+            settings.token_dir.join("signature-service/token"),
+            metrics,
+        )))
+    }
+
+    /// The future that consumes until drained; without an inbox it only waits for that.
+    fn consumer(
+        &self,
+        settings: &Settings,
+        token: &DeliveryToken,
+        registry: &mut Registry,
+    ) -> anyhow::Result<futures::future::BoxFuture<'static, ()>> {
+        let drain = self.drain.clone();
+        let Some(inbox) = settings.inbox.clone() else {
+            return Ok(Box::pin(async move { drain.requested().await }));
+        };
+        let metrics = consumer::Metrics::default();
+        metrics.register(registry);
+        let configuration = self.mount.inbox(&inbox.name);
+        let handler = Arc::new(Forwarder::new(inbox, token, configuration.clone())?);
+        let (identity, mount) = (self.identity.clone(), self.mount.clone());
+        Ok(Box::pin(consumer::consume(identity, KeySetClient, mount, configuration, handler, metrics, drain)))
+    }
+}
+
+async fn bind(address: std::net::SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{what} cannot listen at {address}"))
+}
+
+fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> JoinHandle<std::io::Result<()>> {
+    tokio::spawn(async move {
+        axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await
+    })
+}
+
+fn log_as_json(filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter).context("--log (QSL_LOG) is no filter")?;
+    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).init();
+    Ok(())
+}

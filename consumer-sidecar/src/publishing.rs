@@ -1,0 +1,208 @@
+//! The bus as its configuration changes: who may publish what, with which role, signed by whom.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use eventing::config::{BusConfig, PublisherConfig, Publishing};
+use eventing::publish::ids::IdempotencyKey;
+use eventing::publish::{FieldError, NewEvent, Outcome, Placed, PublishError, Publisher, SignFailure};
+use eventing::types::BusId;
+use eventing_aws::{EventBridge, Identity};
+use eventing_http::{HttpSigner, Service};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+use tokio::sync::{Mutex, watch};
+
+use crate::api::{Publish, too_large};
+use crate::problem::Problem;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Label {
+    outcome: &'static str,
+}
+
+/// The numbers of publishing.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    events: Family<Label, Counter>,
+}
+
+impl Metrics {
+    /// Registers the metrics under the prefix `qsl_publisher`.
+    pub fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("qsl_publisher");
+        registry.register("events", "Events posted by the application, by what became of them", self.events.clone());
+    }
+
+    fn count(&self, outcome: &'static str, events: usize) {
+        self.events.get_or_create(&Label { outcome }).inc_by(events as u64);
+    }
+}
+
+/// What a publisher was made of; made anew when it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Facts {
+    role_arn: String,
+    region: String,
+    bus_arn: String,
+    signature_service: String,
+    ca: String,
+}
+
+type Connected = Publisher<HttpSigner, EventBridge>;
+
+/// Publishes on the pod's bus.
+#[derive(Debug)]
+pub struct BusPublisher {
+    bus: BusId,
+    service_account: String,
+    configuration: watch::Receiver<Option<Arc<BusConfig>>>,
+    identity: Identity,
+    sign_token: PathBuf,
+    connected: Mutex<Option<(Facts, Connected)>>,
+    metrics: Metrics,
+}
+
+impl BusPublisher {
+    /// A publisher that connects when it is first needed.
+    pub fn new(
+        bus: BusId,
+        service_account: String,
+        configuration: watch::Receiver<Option<Arc<BusConfig>>>,
+        identity: Identity,
+        sign_token: PathBuf,
+        metrics: Metrics,
+    ) -> Self {
+        Self { bus, service_account, configuration, identity, sign_token, connected: Mutex::new(None), metrics }
+    }
+
+    async fn connected(&self, config: &BusConfig, publisher: &PublisherConfig) -> Result<Connected, Problem> {
+        let facts = Facts {
+            role_arn: publisher.role_arn.clone(),
+            region: config.region.clone(),
+            bus_arn: config.bus_arn.clone(),
+            signature_service: config.services.signature_service.clone(),
+            ca: config.services.ca.clone(),
+        };
+        // A tokio mutex, since connecting awaits; only the first request after a change holds it for long.
+        let mut connected = self.connected.lock().await;
+        if let Some((made_of, publisher)) = connected.as_ref()
+            && *made_of == facts
+        {
+            return Ok(publisher.clone());
+        }
+        let service = Service::new(&facts.signature_service, &facts.ca, Some(self.sign_token.clone()))
+            .map_err(|error| unavailable("SERVICES_UNUSABLE", error.to_string()))?;
+        let bus = EventBridge::connect(&self.identity, &facts.role_arn, &facts.region, &facts.bus_arn).await;
+        let publisher = Publisher::new(Arc::new(HttpSigner::new(service)), Arc::new(bus), self.bus.clone());
+        *connected = Some((facts, publisher.clone()));
+        Ok(publisher)
+    }
+}
+
+fn unavailable(code: &str, detail: String) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(5)
+}
+
+/// The publisher entry of a service account, if it may send all these events.
+fn granted<'a>(
+    bus: &BusId,
+    config: &'a BusConfig,
+    service_account: &str,
+    events: &[NewEvent],
+    in_list: bool,
+) -> Result<&'a PublisherConfig, Problem> {
+    if config.publishing == Publishing::Disabled {
+        let detail = format!("publishing on {bus} is disabled");
+        return Err(unavailable("PUBLISHING_DISABLED", detail).retry_after(30));
+    }
+    let forbidden = |detail| Problem::new(StatusCode::FORBIDDEN, "SOURCE_NOT_GRANTED", detail);
+    let Some(publisher) = config.publishers.iter().find(|entry| entry.service_account == service_account) else {
+        return Err(forbidden(format!("the publishers of {bus} do not name the service account {service_account}")));
+    };
+    let errors: Vec<FieldError> = events
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| !publisher.sources.iter().any(|pattern| pattern.covers(&event.source)))
+        .map(|(at, _)| FieldError {
+            field: if in_list { format!("events/{at}/source") } else { "source".to_owned() },
+            reason: "is not granted to this service account".to_owned(),
+        })
+        .collect();
+    if errors.is_empty() {
+        Ok(publisher)
+    } else {
+        let detail = format!("{bus} grants the service account {service_account} other sources");
+        Err(forbidden(detail).errors(errors))
+    }
+}
+
+impl Publish for BusPublisher {
+    async fn publish(
+        &self,
+        events: &[NewEvent],
+        key: Option<&IdempotencyKey>,
+        in_list: bool,
+    ) -> Result<Vec<Placed>, Problem> {
+        let Some(config) = self.configuration.borrow().clone() else {
+            let detail =
+                format!("waiting for the configuration of {}: does the bus name this pod's service account?", self.bus);
+            return Err(unavailable("BUS_NOT_CONFIGURED", detail));
+        };
+        let entry = granted(&self.bus, &config, &self.service_account, events, in_list)?;
+        let publisher = self.connected(&config, entry).await?;
+        let placed = match publisher.publish(events, key, in_list).await {
+            Ok(placed) => placed,
+            Err(error) => {
+                self.metrics.count("not_signed", events.len());
+                tracing::warn!(bus = %self.bus, %error, "nothing was published");
+                return Err(problem(error, in_list));
+            }
+        };
+        for placed in &placed {
+            let outcome = match &placed.outcome {
+                Outcome::Published { .. } => "published",
+                Outcome::Refused(_) => "refused",
+                Outcome::NotSent(_) => "not_sent",
+                Outcome::Uncertain(_) => "uncertain",
+            };
+            self.metrics.count(outcome, 1);
+            if outcome != "published" {
+                tracing::warn!(bus = %self.bus, jti = %placed.jti, outcome, why = ?placed.outcome, "event not published");
+            }
+        }
+        Ok(placed)
+    }
+}
+
+fn problem(error: PublishError, in_list: bool) -> Problem {
+    match error {
+        PublishError::TooLarge { index, size, limit } => {
+            let field = if in_list { format!("events/{index}") } else { "detailCore".to_owned() };
+            let reason = format!("would take {size} bytes of {limit}");
+            too_large(Some(size), limit).errors(vec![FieldError { field, reason }])
+        }
+        PublishError::Sign(SignFailure::Refused { status, code, detail, errors }) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+            Problem::new(status, code, detail).errors(errors)
+        }
+        PublishError::Sign(SignFailure::Unavailable { code, detail, retry_after }) => {
+            unavailable(&code, detail).retry_after(retry_after.unwrap_or(Duration::from_secs(5)).as_secs().max(1))
+        }
+    }
+}
+
+/// Says in the log what publishing waits for, once, and when it is there.
+pub async fn announce(bus: BusId, mut configuration: watch::Receiver<Option<Arc<BusConfig>>>) {
+    if configuration.borrow_and_update().is_none() {
+        tracing::warn!(%bus, "waiting for the bus's configuration; publishing answers 503 until then");
+        if configuration.wait_for(Option::is_some).await.is_err() {
+            return;
+        }
+    }
+    tracing::info!(%bus, "publishing");
+}

@@ -1,0 +1,112 @@
+//! The conditions of all four kinds: types, reasons, and how a new one replaces an old one.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+/// All is as the spec says, and in effect.
+pub const READY: &str = "Ready";
+/// The last reconcile reached AWS and left nothing to do.
+pub const SYNCED: &str = "Synced";
+/// Every object that the spec names exists and consents.
+pub const REFERENCES_RESOLVED: &str = "ReferencesResolved";
+/// Only an edit can help.
+pub const TERMINAL: &str = "Terminal";
+/// The object is being deleted and something is in the way.
+pub const DELETION_BLOCKED: &str = "DeletionBlocked";
+
+/// Reasons, as they stand in `reason`.
+pub mod reason {
+    /// `Synced`: done.
+    pub const RECONCILE_SUCCESS: &str = "ReconcileSuccess";
+    /// `Synced`: it failed, and is tried again.
+    pub const RECONCILE_ERROR: &str = "ReconcileError";
+    /// `Synced`: the object is annotated `eventing.qsl.dev/paused`.
+    pub const RECONCILE_PAUSED: &str = "ReconcilePaused";
+    /// `Ready`: it is.
+    pub const AVAILABLE: &str = "Available";
+    /// `ReferencesResolved`: all are there.
+    pub const RESOLVED: &str = "Resolved";
+    /// `ReferencesResolved`: one does not exist (yet).
+    pub const REF_NOT_FOUND: &str = "RefNotFound";
+    /// `ReferencesResolved`: one exists and is not ready (yet).
+    pub const REF_NOT_READY: &str = "RefNotReady";
+    /// `ReferencesResolved`: the other namespace has not consented.
+    pub const REF_NOT_PERMITTED: &str = "RefNotPermitted";
+    /// `Terminal`: a field has a value that cannot work.
+    pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// `Terminal`: what stands in AWS under this name is not ours.
+    pub const NOT_OURS: &str = "NotOurs";
+    /// `Ready`: permissions were changed and get their time to act.
+    pub const SETTLING: &str = "Settling";
+    /// `Ready`: the object is being deleted.
+    pub const DELETING: &str = "Deleting";
+    /// `DeletionBlocked`: messages are left.
+    pub const MESSAGES_LEFT: &str = "MessagesLeft";
+    /// `DeletionBlocked`: rules are left.
+    pub const RULES_LEFT: &str = "RulesLeft";
+    /// `DeletionBlocked`, `Terminal`: nothing of that kind.
+    pub const NONE: &str = "None";
+}
+
+/// Puts `new` among `conditions`, in place of the one of its type; the transition's time moves only with the status.
+pub fn set(conditions: &mut Vec<Condition>, new: Condition) {
+    match conditions.iter_mut().find(|old| old.type_ == new.type_) {
+        Some(old) => {
+            let since = if old.status == new.status {
+                old.last_transition_time.clone()
+            } else {
+                new.last_transition_time.clone()
+            };
+            *old = Condition { last_transition_time: since, ..new };
+        }
+        None => conditions.push(new),
+    }
+}
+
+/// The condition of that type, where there is one.
+pub fn get<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.type_ == type_)
+}
+
+/// Whether the condition of that type says `True`.
+pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
+    get(conditions, type_).is_some_and(|condition| condition.status == "True")
+}
+
+/// A condition; the message is cut to what the API server takes.
+pub fn condition(
+    type_: &str,
+    status: bool,
+    reason: &str,
+    message: &str,
+    generation: Option<i64>,
+    now: Time,
+) -> Condition {
+    Condition {
+        type_: type_.to_owned(),
+        status: if status { "True" } else { "False" }.to_owned(),
+        reason: reason.to_owned(),
+        message: message.chars().take(4096).collect(),
+        observed_generation: generation,
+        last_transition_time: now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+
+    fn at(second: i64, status: bool) -> Condition {
+        condition(READY, status, "Reason", "", Some(1), Time(Timestamp::from_second(second).unwrap_or_default()))
+    }
+
+    #[test]
+    fn the_time_moves_with_the_status_alone() {
+        let mut conditions = vec![at(10, true)];
+        set(&mut conditions, at(20, true));
+        assert_eq!(conditions, [at(10, true)]);
+        set(&mut conditions, at(30, false));
+        assert_eq!(conditions, [at(30, false)]);
+    }
+}

@@ -1,0 +1,138 @@
+//! EventBus: a bus in EventBridge, and who may publish on it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{AllowedNamespaces, DeletionPolicy, schema};
+
+/// Whether the bus takes events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Publishing {
+    /// It does.
+    #[default]
+    Enabled,
+    /// It does not: signing is refused, the publishers' roles deny. Consumers go on.
+    Disabled,
+}
+
+/// A service account that may sign and publish, and what.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Publisher {
+    /// The service account; of the bus's own namespace when `namespace` is absent. It needs no annotation.
+    pub service_account_ref: ServiceAccountRef,
+    /// The sources that it may sign and publish.
+    #[schemars(
+        length(min = 1, max = 32),
+        inner(length(max = 67), regex(pattern = schema::SOURCE))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub sources: Vec<String>,
+}
+
+/// A reference to a service account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+pub struct ServiceAccountRef {
+    /// Name of the service account.
+    #[schemars(length(min = 1, max = 253), regex(pattern = schema::SERVICE_ACCOUNT))]
+    pub name: String,
+    /// Its namespace; the bus's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = schema::DNS_LABEL))]
+    pub namespace: Option<String>,
+}
+
+/// A bus in EventBridge, and who may publish on it. One AWS event bus, and one IAM role for each publisher.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[kube(
+    group = "eventing.qsl.dev",
+    version = "v1alpha1",
+    kind = "EventBus",
+    plural = "eventbuses",
+    namespaced,
+    status = "EventBusStatus",
+    derive = "PartialEq",
+    doc = "A bus in EventBridge, and who may publish on it.",
+    shortname = "ebus",
+    category = "qsl",
+    annotation("helm.sh/resource-policy", "keep"),
+    validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name has at most 63 characters"),
+    printcolumn(name = "Bus", type_ = "string", json_path = ".spec.busName"),
+    printcolumn(name = "Publishing", type_ = "string", json_path = ".spec.publishing"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "ARN", type_ = "string", json_path = ".status.busArn", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct EventBusSpec {
+    /// Name of the event bus in EventBridge. It cannot be changed.
+    #[schemars(length(min = 1, max = 256), regex(pattern = schema::BUS_NAME))]
+    #[x_kube(
+        validation = Rule::new("self == oldSelf").message("busName cannot be changed: make another EventBus and move to it"),
+        validation = Rule::new("self != 'default' && !self.startsWith('aws.')")
+            .message("busName is neither 'default', which is the account's own bus, nor starts with 'aws.', which is AWS's")
+    )]
+    pub bus_name: String,
+    /// What the bus is for; shown in AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub description: Option<String>,
+    /// Enabled (the default) or Disabled: the switch for a rollback. Disabled, nothing is signed for this bus and its
+    /// publishers' roles deny; consumers go on with what is in their inboxes.
+    #[serde(default)]
+    pub publishing: Publishing,
+    /// Who may sign and publish which source: the one place that says so. Each becomes an IAM role that may put
+    /// events of these sources on this bus and nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub publishers: Vec<Publisher>,
+    /// The namespaces whose EventRules may attach to this bus.
+    #[serde(default)]
+    pub allowed_namespaces: AllowedNamespaces,
+    /// Tags of the AWS resources, beside those that mark whose they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::tags")]
+    pub tags: BTreeMap<String, String>,
+    /// Delete (the default): deleting the object deletes the bus, once no rule is attached to it. Retain: it stays.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+}
+
+/// What is known of the bus.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct EventBusStatus {
+    /// Ready, Synced, Terminal, DeletionBlocked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// The generation of the spec that this status speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The last handled value of annotation eventing.qsl.dev/reconcile-requested-at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+    /// ARN of the event bus.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bus_arn: Option<String>,
+    /// The role of each publisher.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub publisher_roles: Vec<PublisherRole>,
+}
+
+/// The IAM role of a publisher.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PublisherRole {
+    /// Namespace of the service account.
+    pub namespace: String,
+    /// Name of the service account.
+    pub service_account: String,
+    /// ARN of its role.
+    pub role_arn: String,
+}

@@ -1,0 +1,132 @@
+//! EventRule: which events of a bus reach which inboxes.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{DeletionPolicy, ObjectRef, schema};
+
+/// Whether a rule matches events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum RuleState {
+    /// It does.
+    #[default]
+    Enabled,
+    /// It does not.
+    Disabled,
+}
+
+/// How EventBridge retries a target that it cannot reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RetryPolicy {
+    /// How old an event may become, in seconds, before it goes to the inbox's dead-letter queue. By default the
+    /// inbox's `verification.skewSeconds` less 60: what arrives later than the skew is refused there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 60, max = 86400))]
+    pub maximum_event_age_seconds: Option<i32>,
+}
+
+/// Where matching events go.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// The InboxQueue; of the rule's own namespace when `namespace` is absent. An inbox of another namespace must
+    /// allow this one in its `allowedNamespaces`.
+    pub inbox_ref: ObjectRef,
+    /// How EventBridge retries when it cannot reach the inbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_policy: Option<RetryPolicy>,
+}
+
+/// Which events of a bus reach which inboxes: a rule in EventBridge. There is no input transformer: it would change
+/// what was signed.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[kube(
+    group = "eventing.qsl.dev",
+    version = "v1alpha1",
+    kind = "EventRule",
+    namespaced,
+    status = "EventRuleStatus",
+    derive = "PartialEq",
+    doc = "Which events of a bus reach which inboxes.",
+    shortname = "erule",
+    category = "qsl",
+    annotation("helm.sh/resource-policy", "keep"),
+    validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name has at most 63 characters"),
+    validation = Rule::new("has(self.spec.ruleName) || size(self.metadata.name) <= 60")
+        .message("without ruleName the rule is named after the object, whose name then has at most 60 characters"),
+    printcolumn(name = "Bus", type_ = "string", json_path = ".spec.busRef.name"),
+    printcolumn(name = "State", type_ = "string", json_path = ".spec.state"),
+    printcolumn(name = "Targets", type_ = "integer", json_path = ".status.targets"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "ARN", type_ = "string", json_path = ".status.ruleArns", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(
+    validation = Rule::new("has(self.ruleName) == has(oldSelf.ruleName)")
+        .message("ruleName cannot be added or removed: make another EventRule")
+        .field_path(".ruleName")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct EventRuleSpec {
+    /// The EventBus; of the rule's own namespace when `namespace` is absent. A bus of another namespace must allow
+    /// this one in its `allowedNamespaces`. It cannot be changed.
+    #[x_kube(
+        validation = Rule::new("self == oldSelf").message("busRef cannot be changed: make another EventRule")
+    )]
+    pub bus_ref: ObjectRef,
+    /// Name of the rule in EventBridge, unique on its bus; the object's name when absent. It cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 60), regex(pattern = schema::RULE_NAME))]
+    #[x_kube(
+        validation = Rule::new("self == oldSelf").message("ruleName cannot be changed: make another EventRule")
+    )]
+    pub rule_name: Option<String>,
+    /// The events that match, in EventBridge's own grammar, as an object: `{source: [qsl.payment]}`.
+    #[schemars(schema_with = "schema::event_pattern")]
+    pub event_pattern: Map<String, Value>,
+    /// Enabled (the default) or Disabled.
+    #[serde(default)]
+    pub state: RuleState,
+    /// The inboxes that matching events go to. EventBridge allows five a rule: past that there are several rules of
+    /// the same pattern.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 25))]
+    #[x_kube(
+        validation = Rule::new("self.all(t, self.exists_one(u, u.inboxRef == t.inboxRef))")
+            .message("an inbox is named twice among targets: each gets an event once")
+    )]
+    pub targets: Vec<Target>,
+    /// Delete (the default): deleting the object deletes the rule. Retain: it stays.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+}
+
+/// What is known of the rule.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct EventRuleStatus {
+    /// Ready, Synced, ReferencesResolved, Terminal.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// The generation of the spec that this status speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The last handled value of annotation eventing.qsl.dev/reconcile-requested-at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+    /// ARNs of the rules in EventBridge: one for every five targets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rule_arns: Vec<String>,
+    /// How many targets they have now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub targets: Option<i32>,
+    /// ARNs of the queues that they send to now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub target_queue_arns: Vec<String>,
+}

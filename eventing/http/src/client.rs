@@ -1,0 +1,190 @@
+//! What the clients share: a connection pool that trusts one CA, a token from a file, problems as errors.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use eventing::publish::FieldError;
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+
+/// The most bytes of an answer that is read.
+const ANSWER: usize = 32 * 1024 * 1024;
+
+/// A problem document (RFC 9457), as far as it is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Problem {
+    /// One sentence.
+    pub title: String,
+    /// More of it.
+    pub detail: String,
+    /// Our code.
+    pub code: String,
+    /// The fields at fault.
+    pub errors: Vec<FieldError>,
+}
+
+/// Why there is no answer, by what the caller does next.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The client itself cannot be made: a bad address or CA.
+    #[error("{0}")]
+    Setup(String),
+    /// Later, perhaps: unreachable, or no token yet.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The service answered with a problem.
+    #[error("{status}: {} {}", problem.code, problem.detail)]
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        problem: Problem,
+        /// When to ask again.
+        retry_after: Option<Duration>,
+    },
+    /// An answer that is not what was agreed.
+    #[error("an answer that cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl ClientError {
+    /// The status, where the service answered.
+    pub const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answered { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+/// One of our services.
+#[derive(Clone, Debug)]
+pub struct Service {
+    http: Client,
+    base: String,
+    token_file: Option<PathBuf>,
+}
+
+impl Service {
+    /// The service at `base`, trusted by `ca` (PEM) alone. The token file is read at each request: it rotates.
+    ///
+    /// # Errors
+    /// When the address or the CA is none.
+    pub fn new(base: &str, ca: &str, token_file: Option<PathBuf>) -> Result<Self, ClientError> {
+        let setup = |error: &dyn std::fmt::Display| ClientError::Setup(error.to_string());
+        reqwest::Url::parse(base).map_err(|error| setup(&error))?;
+        let authorities = Certificate::from_pem_bundle(ca.as_bytes()).map_err(|error| setup(&error))?;
+        let http = Client::builder()
+            .tls_certs_only(authorities)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(3))
+            .pool_idle_timeout(Duration::from_secs(60))
+            .build()
+            .map_err(|error| setup(&error))?;
+        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), token_file })
+    }
+
+    pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> RequestBuilder {
+        let mut url = format!("{}{path}", self.base);
+        for (at, (name, value)) in query.iter().enumerate() {
+            url.push(if at == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(&escape(value));
+        }
+        self.http.get(url)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.base))
+    }
+
+    /// Sends a request with the token; an answer is a success, or 304.
+    pub(crate) async fn send(&self, request: RequestBuilder, limit: Duration) -> Result<Response, ClientError> {
+        let request = match &self.token_file {
+            None => request,
+            Some(path) => {
+                let token = tokio::fs::read_to_string(path)
+                    .await
+                    .map_err(|error| ClientError::Unreachable(format!("no token: {error}")))?;
+                request.bearer_auth(token.trim())
+            }
+        };
+        let response = request.timeout(limit).send().await.map_err(|error| unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            return Ok(response);
+        }
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        let problem = match read(response).await {
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
+            Err(_) => Problem::default(),
+        };
+        Err(ClientError::Answered { status: status.as_u16(), problem, retry_after })
+    }
+}
+
+/// A text as one segment of a path or one value of a query, whatever characters it has.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push_str(&hex(byte));
+        }
+    }
+    out
+}
+
+fn hex(byte: u8) -> String {
+    format!("{byte:02X}")
+}
+
+/// The body of an answer, bounded.
+pub(crate) async fn read(mut response: Response) -> Result<Vec<u8>, ClientError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
+        if bytes.len() + chunk.len() > ANSWER {
+            return Err(ClientError::Unreadable("it is too large".to_owned()));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// The body of an answer as JSON.
+pub(crate) async fn read_json<T: for<'de> Deserialize<'de>>(response: Response) -> Result<T, ClientError> {
+    let bytes = read(response).await?;
+    serde_json::from_slice(&bytes).map_err(|error| ClientError::Unreadable(error.to_string()))
+}
+
+fn unreachable(error: &reqwest::Error) -> ClientError {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    ClientError::Unreachable(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape;
+
+    #[test]
+    fn a_correlation_is_one_segment_whatever_it_has() {
+        assert_eq!(escape("c-1"), "c-1");
+        assert_eq!(escape(".."), "%2E%2E");
+        assert_eq!(escape("a/b?c é"), "a%2Fb%3Fc%20%C3%A9");
+    }
+}

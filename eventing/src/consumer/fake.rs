@@ -1,0 +1,169 @@
+//! A queue that behaves as SQS does: visibility, receipts that expire, receive counts, redrive by count.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::ports::{DeadLetter, Queue, QueueError, Receipt, Received};
+use crate::attributes::Attributes;
+use crate::fixture::NOW;
+
+struct Held {
+    message: Received,
+    visible_at: Instant,
+    deleted: bool,
+}
+
+#[derive(Default)]
+struct State {
+    messages: Vec<Held>,
+    letters: Vec<DeadLetter>,
+    /// Failures for the next calls, by the operation's name.
+    failures: VecDeque<(&'static str, QueueError)>,
+    receives: usize,
+    heartbeats: usize,
+    deletes: usize,
+}
+
+/// The fake; clones are the same queue.
+#[derive(Clone, Default)]
+pub(crate) struct FakeQueue {
+    state: Arc<Mutex<State>>,
+}
+
+const VISIBILITY: Duration = Duration::from_secs(60);
+
+impl FakeQueue {
+    pub(crate) fn send(&self, body: &[u8]) -> &Self {
+        self.send_to_group(body, None)
+    }
+
+    pub(crate) fn send_to_group(&self, body: &[u8], group: Option<&str>) -> &Self {
+        let mut state = self.state.lock().unwrap();
+        let id = format!("m-{}", state.messages.len());
+        state.messages.push(Held {
+            message: Received {
+                message_id: Arc::from(id.as_str()),
+                receipt: Receipt(Arc::from("")),
+                body: Arc::from(std::str::from_utf8(body).unwrap()),
+                attributes: Attributes::new(),
+                sent_at: NOW,
+                receive_count: 0,
+                group: group.map(Arc::from),
+            },
+            visible_at: Instant::now(),
+            deleted: false,
+        });
+        drop(state);
+        self
+    }
+
+    pub(crate) fn fail_next(&self, operation: &'static str, error: QueueError) {
+        self.state.lock().unwrap().failures.push_back((operation, error));
+    }
+
+    pub(crate) fn letters(&self) -> Vec<DeadLetter> {
+        self.state.lock().unwrap().letters.clone()
+    }
+
+    /// The codes of the dead letters, in order.
+    pub(crate) fn codes(&self) -> Vec<String> {
+        self.letters().iter().map(|letter| letter.attributes.get("qsl.code").unwrap().clone()).collect()
+    }
+
+    pub(crate) fn left(&self) -> usize {
+        self.state.lock().unwrap().messages.iter().filter(|held| !held.deleted).count()
+    }
+
+    /// How many could be received now.
+    pub(crate) fn visible(&self) -> usize {
+        let now = Instant::now();
+        let state = self.state.lock().unwrap();
+        state.messages.iter().filter(|held| !held.deleted && held.visible_at <= now).count()
+    }
+
+    pub(crate) fn receives(&self) -> usize {
+        self.state.lock().unwrap().receives
+    }
+
+    pub(crate) fn heartbeats(&self) -> usize {
+        self.state.lock().unwrap().heartbeats
+    }
+
+    pub(crate) fn delete_calls(&self) -> usize {
+        self.state.lock().unwrap().deletes
+    }
+
+    fn failure(&self, operation: &'static str) -> Result<(), QueueError> {
+        let mut state = self.state.lock().unwrap();
+        match state.failures.front() {
+            Some((of, _)) if *of == operation => Err(state.failures.pop_front().unwrap().1),
+            _ => Ok(()),
+        }
+    }
+
+    fn take(&self, max: usize) -> Vec<Received> {
+        let now = Instant::now();
+        let mut state = self.state.lock().unwrap();
+        let ready = state.messages.iter_mut().filter(|held| !held.deleted && held.visible_at <= now).take(max);
+        ready
+            .map(|held| {
+                held.visible_at = now + VISIBILITY;
+                held.message.receive_count += 1;
+                let receipt = format!("{}#{}", held.message.message_id, held.message.receive_count);
+                held.message.receipt = Receipt(Arc::from(receipt.as_str()));
+                held.message.clone()
+            })
+            .collect()
+    }
+
+    fn with<T>(&self, receipt: &Receipt, change: impl FnOnce(&mut Held) -> T) -> Result<T, QueueError> {
+        let mut state = self.state.lock().unwrap();
+        let held = state.messages.iter_mut().find(|held| held.message.receipt == *receipt && !held.deleted);
+        held.map(change).ok_or(QueueError::ReceiptExpired)
+    }
+}
+
+impl Queue for FakeQueue {
+    async fn receive(&self, max: usize, wait: Duration) -> Result<Vec<Received>, QueueError> {
+        self.state.lock().unwrap().receives += 1;
+        self.failure("receive")?;
+        let end = Instant::now() + wait;
+        loop {
+            let messages = self.take(max);
+            if !messages.is_empty() || Instant::now() >= end {
+                return Ok(messages);
+            }
+            sleep_until((Instant::now() + Duration::from_millis(50)).min(end)).await;
+        }
+    }
+
+    async fn delete(&self, receipts: &[Receipt]) -> Result<Vec<Result<(), QueueError>>, QueueError> {
+        self.state.lock().unwrap().deletes += 1;
+        self.failure("delete")?;
+        Ok(receipts
+            .iter()
+            .map(|receipt| {
+                self.failure("delete-entry")?;
+                self.with(receipt, |held| held.deleted = true)
+            })
+            .collect())
+    }
+
+    async fn change_visibility(&self, receipt: &Receipt, timeout: Duration) -> Result<(), QueueError> {
+        self.failure("change_visibility")?;
+        if timeout == VISIBILITY {
+            self.state.lock().unwrap().heartbeats += 1;
+        }
+        self.with(receipt, |held| held.visible_at = Instant::now() + timeout)
+    }
+
+    async fn dead_letter(&self, letter: &DeadLetter) -> Result<(), QueueError> {
+        self.failure("dead_letter")?;
+        self.state.lock().unwrap().letters.push(letter.clone());
+        Ok(())
+    }
+}

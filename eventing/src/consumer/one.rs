@@ -1,0 +1,266 @@
+//! One message: verify, deduplicate, handle, and what becomes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::business::business_key;
+use super::disposition::{Disposition, HandlerAnswer, Stage, Standing, Verdict, backoff, disposition, put_back};
+use super::letter::{Known, dead_letter};
+use super::pipeline::Shared;
+use super::ports::{Delivery, Handler, Queue, Received};
+use super::seen::{Claim, Claimed, SeenKey};
+use super::settings::Settings;
+use crate::grant::Purpose;
+use crate::time::Millis;
+use crate::verify::{Code, RawMessage, Rejection, Verified, verify};
+
+/// How long an event key is remembered.
+const EVENT_KEY_TTL: Duration = Duration::from_secs(3600);
+/// How often writing one dead letter is tried before its message goes back to the queue.
+const LETTER_TRIES: u32 = 5;
+
+/// What is left to do with the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// Delete it.
+    Delete,
+    /// Give it back to the queue, hidden for a while.
+    Back(Duration),
+}
+
+/// Why there is no verified event to handle.
+enum NotNow {
+    Rejected(Rejection),
+    /// Keys or a copy's end would have to be awaited longer than is allowed.
+    Later(Duration),
+}
+
+/// When a message was received, by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) at: Instant,
+    pub(super) wall: Millis,
+}
+
+impl Arrival {
+    pub(super) fn now() -> Self {
+        Self { at: Instant::now(), wall: Millis::now() }
+    }
+}
+
+/// Takes a message to its end, but for the delete or the return.
+pub(super) async fn settle<Q: Queue, H: Handler>(
+    shared: &Shared<Q, H>,
+    message: &Received,
+    arrival: Arrival,
+) -> Settled {
+    let settings = shared.consumer.settings.borrow().clone();
+    let mut known = Known::default();
+    let event = match verified(shared, message, &settings, arrival).await {
+        Ok(event) => event,
+        Err(NotNow::Rejected(rejection)) => {
+            known.kid = rejection.kid.as_ref().map(ToString::to_string);
+            known.purpose = rejection.purpose.map(Purpose::as_str);
+            known.sent_at = Some(rejection.sent_at);
+            let verdict =
+                Verdict { code: rejection.code, stage: Stage::Verify, message: rejection.message, status: None };
+            return conclude(shared, message, Disposition::DeadLetter(verdict), &known).await;
+        }
+        Err(NotNow::Later(after)) => {
+            let standing = standing(shared, message, &settings, 0);
+            let disposition = put_back(standing, after, &HandlerAnswer::Unreachable);
+            return conclude(shared, message, disposition, &known).await;
+        }
+    };
+    known.kid = Some(event.kid.to_string());
+    known.purpose = event.purpose.map(Purpose::as_str);
+    known.sent_at = Some(event.sent_at);
+    let claimed = match claim(shared, &event, &settings).await {
+        Ok(Some(claimed)) => claimed,
+        Ok(None) => {
+            shared.consumer.metrics.copy(message);
+            return Settled::Delete;
+        }
+        Err(Draining) => {
+            return turn_away(shared, message).await;
+        }
+    };
+    // Only now: a copy that was waited for has made attempts of its own.
+    known.attempts = shared.consumer.memory.attempts.of(&event.event_key.0);
+    handle(shared, message, &settings, event, claimed, known, arrival).await
+}
+
+/// What a receive brings when draining has begun goes back as it came.
+pub(super) async fn turn_away<Q: Queue, H: Handler>(shared: &Shared<Q, H>, message: &Received) -> Settled {
+    let settings = shared.consumer.settings.borrow().clone();
+    let disposition = put_back(standing(shared, message, &settings, 0), Duration::ZERO, &HandlerAnswer::Unreachable);
+    conclude(shared, message, disposition, &Known::default()).await
+}
+
+async fn handle<Q: Queue, H: Handler>(
+    shared: &Shared<Q, H>,
+    message: &Received,
+    settings: &Settings,
+    event: Arc<Verified>,
+    claimed: Claimed<'_>,
+    mut known: Known,
+    arrival: Arrival,
+) -> Settled {
+    let key = event.event_key.0;
+    let attempt = known.attempts.saturating_add(1);
+    let delivery = Delivery { event, body: message.body.clone(), attempt };
+    let called = Instant::now();
+    shared.consumer.metrics.overhead.observe((called - arrival.at).as_secs_f64());
+    let answer = tokio::select! {
+        biased;
+        answer = shared.consumer.handler.handle(delivery) => answer,
+        // The grace period is over. The event may have reached the handler; that it did not answer is not its fault.
+        () = shared.abandon.cancelled() => HandlerAnswer::Unreachable,
+    };
+    shared.consumer.metrics.handled(called.elapsed());
+    if answer.is_attempt() {
+        known.attempts = attempt;
+    }
+    let disposition = disposition(&answer, standing(shared, message, settings, attempt), rand::random());
+    match &disposition {
+        Disposition::Acknowledge => {
+            claimed.confirm();
+            shared.consumer.memory.attempts.forget(&key);
+            conclude(shared, message, disposition, &known).await
+        }
+        Disposition::Retry(_) => {
+            if known.attempts > 0 {
+                shared.consumer.memory.attempts.set(key, known.attempts);
+            }
+            conclude(shared, message, disposition, &known).await
+        }
+        Disposition::DeadLetter(_) => {
+            let settled = conclude(shared, message, disposition, &known).await;
+            shared.consumer.memory.attempts.forget(&key);
+            drop(claimed);
+            settled
+        }
+    }
+}
+
+fn standing<Q, H>(shared: &Shared<Q, H>, message: &Received, settings: &Settings, attempt: u32) -> Standing {
+    Standing {
+        attempt,
+        max_attempts: settings.max_attempts,
+        receive_count: message.receive_count,
+        max_receive_count: settings.max_receive_count,
+        draining: shared.drain.is_requested(),
+    }
+}
+
+/// Verifies. An unknown kid is a verdict only against keys confirmed after the message arrived.
+async fn verified<Q: Queue, H: Handler>(
+    shared: &Shared<Q, H>,
+    message: &Received,
+    settings: &Settings,
+    arrival: Arrival,
+) -> Result<Arc<Verified>, NotNow> {
+    let raw = RawMessage { body: message.body.as_bytes(), attributes: &message.attributes, sent_at: message.sent_at };
+    let mut place = None;
+    loop {
+        let view = shared.consumer.keys.view();
+        match &view.ring {
+            Some(ring) => match verify(&raw, ring, &settings.policy, arrival.wall) {
+                Ok(event) => return Ok(Arc::new(event)),
+                Err(rejection) if rejection.code != Code::KidUnknown => return Err(NotNow::Rejected(rejection)),
+                Err(rejection) if view.confirmed.is_some_and(|at| at >= arrival.at) => {
+                    return Err(NotNow::Rejected(rejection));
+                }
+                Err(_) => {}
+            },
+            None => {}
+        }
+        if place.is_none() {
+            place = match shared.waiting.try_acquire() {
+                Ok(permit) => Some(permit),
+                Err(_) => return Err(NotNow::Later(backoff(4, rand::random()))),
+            };
+        }
+        tokio::select! {
+            biased;
+            () = shared.drain.requested() => return Err(NotNow::Later(Duration::ZERO)),
+            () = shared.consumer.keys.newer_than(&view) => {}
+        }
+    }
+}
+
+/// The consumer is being drained: nothing is awaited any more.
+struct Draining;
+
+/// Claims an event; `None` when it was handled already. A copy of one in flight waits for its end.
+async fn claim<'a, Q: Queue, H: Handler>(
+    shared: &'a Shared<Q, H>,
+    event: &Verified,
+    settings: &Settings,
+) -> Result<Option<Claimed<'a>>, Draining> {
+    let keys = if shared.consumer.handler.wants_copies() { Vec::new() } else { seen_keys(event, settings) };
+    loop {
+        let mut wait: watch::Receiver<()> = match shared.consumer.memory.seen.claim(keys.clone()) {
+            Claim::Fresh(claimed) => return Ok(Some(claimed)),
+            Claim::Handled => return Ok(None),
+            Claim::InFlight(wait) => wait,
+        };
+        tokio::select! {
+            biased;
+            () = shared.drain.requested() => return Err(Draining),
+            // It closes when the other copy is done, whichever way.
+            _ = wait.changed() => {}
+        }
+    }
+}
+
+/// By what an event is known: its key, the grant it was sent again with, and the inbox's business keys.
+fn seen_keys(event: &Verified, settings: &Settings) -> Vec<SeenKey> {
+    let mut keys = Vec::with_capacity(3);
+    if event.purpose != Some(Purpose::Replay) {
+        keys.push(SeenKey { digest: event.event_key.0, ttl: EVENT_KEY_TTL });
+        let business = business_key(event, &settings.business_keys);
+        keys.extend(business.map(|digest| SeenKey { digest, ttl: settings.business_keys_ttl }));
+    }
+    keys.extend(event.grant_digest.map(|digest| SeenKey { digest, ttl: EVENT_KEY_TTL }));
+    keys
+}
+
+/// Writes the dead letter where there is to be one; says what is left to do.
+async fn conclude<Q: Queue, H: Handler>(
+    shared: &Shared<Q, H>,
+    message: &Received,
+    disposition: Disposition,
+    known: &Known,
+) -> Settled {
+    shared.consumer.metrics.settled(message, &disposition);
+    let verdict = match disposition {
+        Disposition::Acknowledge => return Settled::Delete,
+        Disposition::Retry(after) => return Settled::Back(after),
+        Disposition::DeadLetter(verdict) => verdict,
+    };
+    let letter = dead_letter(message, &verdict, known, Millis::now());
+    for attempt in 1..=LETTER_TRIES {
+        let written = tokio::select! {
+            biased;
+            written = shared.consumer.queue.dead_letter(&letter) => written,
+            () = shared.abandon.cancelled() => return Settled::Back(Duration::ZERO),
+        };
+        match written {
+            Ok(()) => {
+                shared.consumer.metrics.dead_lettered(message, &verdict);
+                return Settled::Delete;
+            }
+            Err(error) => shared.consumer.metrics.failed("dead_letter", &error),
+        }
+        tokio::select! {
+            () = shared.abandon.cancelled() => return Settled::Back(Duration::ZERO),
+            () = sleep(backoff(attempt, rand::random())) => {}
+        }
+    }
+    // Nothing is lost: the queue gives it again, and in the end moves it by itself.
+    Settled::Back(backoff(7, rand::random()))
+}

@@ -1,0 +1,197 @@
+//! Strict JSON: what is read has one meaning, and one spelling.
+//!
+//! In: bytes. Out: a [`Json`] whose numbers are exact doubles and whose names are unique, or the first [`Fault`] in
+//! byte order. [`Json::canonical`] is RFC 8785. `serde_json` does neither: it drops repeated names, turns `1e-400` into
+//! zero and accepts integers that a double cannot hold.
+
+mod canonical;
+mod number;
+mod parse;
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+pub use parse::{Limits, parse};
+
+/// Why text is not the JSON we take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Fault {
+    /// More bytes than are taken.
+    #[error("is too large")]
+    TooLarge,
+    /// No JSON: syntax, UTF-8, a lone surrogate, text before or after the value.
+    #[error("is not JSON")]
+    Malformed,
+    /// Deeper than is taken.
+    #[error("is nested too deep")]
+    TooDeep,
+    /// One name twice in an object.
+    #[error("has a member twice")]
+    DuplicateMember,
+    /// A number that no double holds as it is written.
+    #[error("has a number that a double does not hold exactly")]
+    NumberNotExact,
+}
+
+/// A JSON value read by the strict pass.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number: finite, never -0, no integer beyond what a double holds exactly.
+    Number(f64),
+    /// A string.
+    String(String),
+    /// A list.
+    Array(Vec<Json>),
+    /// An object.
+    Object(Object),
+}
+
+/// An object's members, each name once, in the order of RFC 8785.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Object(Vec<(String, Json)>);
+
+impl Object {
+    /// From members in whatever order, no name twice.
+    fn from_unique(mut members: Vec<(String, Json)>) -> Self {
+        members.sort_unstable_by(|(a, _), (b, _)| utf16_order(a, b));
+        Self(members)
+    }
+
+    /// The member of this name.
+    pub fn get(&self, name: &str) -> Option<&Json> {
+        let at = self.0.binary_search_by(|(other, _)| utf16_order(other, name)).ok()?;
+        self.0.get(at).map(|(_, value)| value)
+    }
+
+    /// The members, in canonical order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Of a name given twice, the last stands.
+impl<'a> FromIterator<(&'a str, Json)> for Object {
+    fn from_iter<I: IntoIterator<Item = (&'a str, Json)>>(members: I) -> Self {
+        let unique: BTreeMap<&str, Json> = members.into_iter().collect();
+        Self::from_unique(unique.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+}
+
+/// The order of UTF-16 code units, told from UTF-8: the two differ only where a character past U+FFFF (a lead byte of
+/// F0 or more; in UTF-16 a surrogate, D800 to DFFF) meets one of U+E000 to U+FFFF (EE or EF).
+fn utf16_order(a: &str, b: &str) -> Ordering {
+    let weight = |byte: u8| {
+        if byte == 0xEE || byte == 0xEF { byte + 0x10 } else { byte }
+    };
+    a.bytes().map(weight).cmp(b.bytes().map(weight))
+}
+
+impl Json {
+    /// The text, where this is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The members, where this is an object.
+    pub fn as_object(&self) -> Option<&Object> {
+        match self {
+            Self::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The elements, where this is a list.
+    pub fn as_array(&self) -> Option<&[Json]> {
+        match self {
+            Self::Array(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    /// The number, where this is an integer (in whichever spelling).
+    pub fn as_integer(&self) -> Option<i64> {
+        match self {
+            // Exact: integers past 2^53 do not get here, and 10^21 and more does not fit the bound.
+            #[expect(clippy::cast_possible_truncation, reason = "within ±2^53 and without fraction")]
+            Self::Number(number) if number.fract() == 0.0 && number.abs() < TWO_POW_53 => Some(*number as i64),
+            _ => None,
+        }
+    }
+
+    /// The one spelling of RFC 8785.
+    pub fn canonical(&self) -> Vec<u8> {
+        canonical::to_bytes(self)
+    }
+
+    /// Takes a value of `serde_json`, by the same rules as text. What that library has already lost (a repeated name,
+    /// the digits of a number) cannot be seen any more: text from outside goes through [`parse`] first.
+    ///
+    /// # Errors
+    /// When a number is not exact, or the value is deeper than `depth`.
+    pub fn from_value(value: &Value, depth: usize) -> Result<Self, Fault> {
+        Ok(match value {
+            Value::Array(_) | Value::Object(_) if depth == 0 => return Err(Fault::TooDeep),
+            Value::Null => Self::Null,
+            Value::Bool(bool) => Self::Bool(*bool),
+            Value::Number(number) => Self::Number(number::exact(&number.to_string())?),
+            Value::String(text) => Self::String(text.clone()),
+            Value::Array(elements) => Self::Array(
+                elements.iter().map(|element| Self::from_value(element, depth - 1)).collect::<Result<_, _>>()?,
+            ),
+            Value::Object(members) => {
+                let members = members
+                    .iter()
+                    .map(|(name, value)| Ok((name.as_str(), Self::from_value(value, depth - 1)?)))
+                    .collect::<Result<Vec<_>, Fault>>()?;
+                Self::Object(members.into_iter().collect())
+            }
+        })
+    }
+
+    /// The same value for `serde_json`: an integer is one, whichever way it was spelled.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(bool) => Value::Bool(*bool),
+            Self::Number(number) => self.as_integer().map_or_else(|| Value::from(*number), Value::from),
+            Self::String(text) => Value::String(text.clone()),
+            Self::Array(elements) => Value::Array(elements.iter().map(Self::to_value).collect()),
+            Self::Object(object) => {
+                Value::Object(object.iter().map(|(name, value)| (name.to_owned(), value.to_value())).collect())
+            }
+        }
+    }
+}
+
+/// Reads text from outside by the strict pass and hands it on as a `serde_json` value: what a publisher does with a
+/// request before anything in it is signed.
+///
+/// # Errors
+/// The first fault in byte order.
+pub fn strict_value(bytes: &[u8]) -> Result<Value, Fault> {
+    parse(bytes, Limits::BODY).map(|json| json.to_value())
+}
+
+pub(crate) const TWO_POW_53: f64 = 9_007_199_254_740_992.0;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,243 @@
+//! The strict pass: one walk over the bytes that stops at the first fault.
+
+use std::collections::HashSet;
+
+use super::number::exact;
+use super::{Fault, Json, Object};
+
+/// How much is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most bytes of the whole text.
+    pub bytes: usize,
+    /// The depth of the deepest object or list; the outermost has 1.
+    pub depth: usize,
+}
+
+impl Limits {
+    /// A message body, and whatever is signed in one.
+    pub const BODY: Self = Self { bytes: 1_048_576, depth: 64 };
+    /// The header of a compact signature.
+    pub const HEADER: Self = Self { bytes: 4_096, depth: 8 };
+}
+
+/// Reads one JSON value.
+///
+/// # Errors
+/// The first fault in byte order; more bytes than the limit are told before any is read.
+pub fn parse(bytes: &[u8], limits: Limits) -> Result<Json, Fault> {
+    if bytes.len() > limits.bytes {
+        return Err(Fault::TooLarge);
+    }
+    // Where the UTF-8 breaks the text ends for us: a fault before it is found first, and the end there is one itself.
+    let (text, broken) = match std::str::from_utf8(bytes) {
+        Ok(text) => (text, false),
+        Err(error) => {
+            let (valid, _) = bytes.split_at(error.valid_up_to());
+            (std::str::from_utf8(valid).unwrap_or_default(), true)
+        }
+    };
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: limits.depth };
+    let json = reader.value(1)?;
+    reader.space();
+    if broken || reader.at < reader.bytes.len() { Err(Fault::Malformed) } else { Ok(json) }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    depth: usize,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    /// Steps over the byte if it comes next.
+    fn takes(&mut self, byte: u8) -> bool {
+        let comes = self.peek() == Some(byte);
+        self.at += usize::from(comes);
+        comes
+    }
+
+    fn needs(&mut self, byte: u8) -> Result<(), Fault> {
+        if self.takes(byte) { Ok(()) } else { Err(Fault::Malformed) }
+    }
+
+    /// Recursion is bounded by the depth that is taken.
+    fn value(&mut self, depth: usize) -> Result<Json, Fault> {
+        self.space();
+        let first = self.peek().ok_or(Fault::Malformed)?;
+        match first {
+            b'{' | b'[' if depth > self.depth => Err(Fault::TooDeep),
+            b'{' => self.object(depth),
+            b'[' => self.array(depth),
+            b'"' => self.string().map(Json::String),
+            b't' => self.word("true", Json::Bool(true)),
+            b'f' => self.word("false", Json::Bool(false)),
+            b'n' => self.word("null", Json::Null),
+            b'-' | b'0'..=b'9' => self.number(),
+            _ => Err(Fault::Malformed),
+        }
+    }
+
+    fn word(&mut self, word: &str, value: Json) -> Result<Json, Fault> {
+        if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
+            self.at += word.len();
+            Ok(value)
+        } else {
+            Err(Fault::Malformed)
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Json, Fault> {
+        self.needs(b'[')?;
+        let mut elements = Vec::new();
+        self.space();
+        if self.takes(b']') {
+            return Ok(Json::Array(elements));
+        }
+        loop {
+            elements.push(self.value(depth + 1)?);
+            self.space();
+            if self.takes(b']') {
+                return Ok(Json::Array(elements));
+            }
+            self.needs(b',')?;
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Json, Fault> {
+        self.needs(b'{')?;
+        let mut members = Members::default();
+        self.space();
+        if self.takes(b'}') {
+            return Ok(Json::Object(Object::default()));
+        }
+        loop {
+            self.space();
+            let name = self.string()?;
+            if !members.is_new(&name) {
+                return Err(Fault::DuplicateMember);
+            }
+            self.space();
+            self.needs(b':')?;
+            let value = self.value(depth + 1)?;
+            members.list.push((name, value));
+            self.space();
+            if self.takes(b'}') {
+                return Ok(Json::Object(Object::from_unique(members.list)));
+            }
+            self.needs(b',')?;
+        }
+    }
+
+    fn string(&mut self) -> Result<String, Fault> {
+        self.needs(b'"')?;
+        let mut out = String::new();
+        loop {
+            let start = self.at;
+            while self.peek().is_some_and(|byte| byte != b'"' && byte != b'\\' && byte >= 0x20) {
+                self.at += 1;
+            }
+            // Both ends stand at an ASCII byte or at the end, so they are boundaries of characters.
+            out.push_str(self.text.get(start..self.at).ok_or(Fault::Malformed)?);
+            if self.takes(b'"') {
+                return Ok(out);
+            }
+            self.needs(b'\\')?;
+            out.push(self.escaped()?);
+        }
+    }
+
+    fn escaped(&mut self) -> Result<char, Fault> {
+        let byte = self.peek().ok_or(Fault::Malformed)?;
+        self.at += 1;
+        Ok(match byte {
+            b'"' | b'\\' | b'/' => char::from(byte),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let high = self.four_hex()?;
+                let low = if (0xD800..0xDC00).contains(&high) {
+                    self.needs(b'\\')?;
+                    self.needs(b'u')?;
+                    Some(self.four_hex()?)
+                } else {
+                    None
+                };
+                // A surrogate alone, or two that are no pair, is no character.
+                char::decode_utf16([Some(high), low].into_iter().flatten())
+                    .next()
+                    .and_then(Result::ok)
+                    .ok_or(Fault::Malformed)?
+            }
+            _ => return Err(Fault::Malformed),
+        })
+    }
+
+    fn four_hex(&mut self) -> Result<u16, Fault> {
+        let digits = self.text.get(self.at..self.at + 4).ok_or(Fault::Malformed)?;
+        if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(Fault::Malformed);
+        }
+        self.at += 4;
+        u16::from_str_radix(digits, 16).map_err(|_| Fault::Malformed)
+    }
+
+    fn number(&mut self) -> Result<Json, Fault> {
+        let start = self.at;
+        self.takes(b'-');
+        if !self.takes(b'0') {
+            self.digits()?;
+        }
+        if self.takes(b'.') {
+            self.digits()?;
+        }
+        if self.takes(b'e') || self.takes(b'E') {
+            let _ = self.takes(b'+') || self.takes(b'-');
+            self.digits()?;
+        }
+        exact(self.text.get(start..self.at).ok_or(Fault::Malformed)?).map(Json::Number)
+    }
+
+    fn digits(&mut self) -> Result<(), Fault> {
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at > start { Ok(()) } else { Err(Fault::Malformed) }
+    }
+}
+
+/// The members of an object under way. Few names are compared one by one, many by a set.
+#[derive(Default)]
+struct Members {
+    list: Vec<(String, Json)>,
+    names: HashSet<String>,
+}
+
+impl Members {
+    const FEW: usize = 16;
+
+    fn is_new(&mut self, name: &str) -> bool {
+        if self.list.len() < Self::FEW {
+            return self.list.iter().all(|(other, _)| other != name);
+        }
+        if self.names.is_empty() {
+            self.names.extend(self.list.iter().map(|(other, _)| other.clone()));
+        }
+        self.names.insert(name.to_owned())
+    }
+}

@@ -1,0 +1,264 @@
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+
+fn read(text: &str) -> Result<Json, Fault> {
+    parse(text.as_bytes(), Limits::BODY)
+}
+
+fn canonical(text: &str) -> String {
+    String::from_utf8(read(text).unwrap().canonical()).unwrap()
+}
+
+#[test]
+fn faults_of_json_are_refused() {
+    for text in [
+        "",
+        " ",
+        "nul",
+        "nulll",
+        "tru",
+        "{",
+        "[",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[,1]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{,}",
+        "{a:1}",
+        "{'a':1}",
+        "\"",
+        "\"\\",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u+123\"",
+        "\"\\u12g4\"",
+        "\"\n\"",
+        "\"\t\"",
+        "\"\\ud800\"",
+        "\"\\udc00\"",
+        "\"\\ud800\\u0041\"",
+        "\"\\ud800\\ud800\"",
+        "\"\\udc00\\ud800\"",
+        "01",
+        "-",
+        "-01",
+        "+1",
+        "1.",
+        ".5",
+        "1e",
+        "1e+",
+        "1.e1",
+        "0x1",
+        "NaN",
+        "Infinity",
+        "1 2",
+        "[] []",
+        "\u{feff}1",
+        "/**/1",
+        "1,",
+        "[1}",
+        "{\"a\":1]",
+    ] {
+        assert_eq!(read(text), Err(Fault::Malformed), "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_utf8_is_refused_where_it_breaks() {
+    assert_eq!(parse(b"\"\xff\"", Limits::BODY), Err(Fault::Malformed));
+    assert_eq!(parse(b"1\xff", Limits::BODY), Err(Fault::Malformed));
+    assert_eq!(parse(b"\"\xed\xa0\x80\"", Limits::BODY), Err(Fault::Malformed), "a surrogate in UTF-8");
+    assert_eq!(parse(b"{\"a\":1,\"a\":\"\xff\"}", Limits::BODY), Err(Fault::DuplicateMember), "the first fault");
+    assert_eq!(parse(b"{\"a\":\"\xff\",\"a\":1}", Limits::BODY), Err(Fault::Malformed), "the first fault");
+    assert_eq!(parse(b"1e400\xff", Limits::BODY), Err(Fault::NumberNotExact), "the first fault");
+}
+
+#[test]
+fn the_first_fault_in_byte_order_decides() {
+    for (text, fault) in [
+        ("{\"a\":1e400,\"b\":1,\"b\":2}", Fault::NumberNotExact),
+        ("{\"b\":1,\"b\":1e400}", Fault::DuplicateMember),
+        ("{\"b\":1,\"b\"", Fault::DuplicateMember),
+        ("[1e400", Fault::NumberNotExact),
+        ("[9007199254740993x", Fault::NumberNotExact),
+        ("[9007199254740993.", Fault::Malformed),
+        ("{\"a\":{\"x\":1,\"\\u0078\":2}}", Fault::DuplicateMember),
+    ] {
+        assert_eq!(read(text), Err(fault), "{text}");
+    }
+}
+
+#[test]
+fn objects_and_lists_are_counted_and_what_is_in_them_is_not() {
+    let nested = |depth: usize, inner: &str| format!("{}{inner}{}", "[".repeat(depth), "]".repeat(depth));
+    assert!(read(&nested(64, "")).is_ok());
+    assert!(read(&nested(64, "1")).is_ok());
+    assert_eq!(read(&nested(65, "")), Err(Fault::TooDeep));
+    assert_eq!(read(&"[".repeat(1_000_000)), Err(Fault::TooDeep));
+    assert_eq!(read(&"{\"a\":".repeat(100_000)), Err(Fault::TooDeep));
+    let deep: Value = serde_json::from_str(&nested(9, "1")).unwrap();
+    assert!(Json::from_value(&deep, 9).is_ok());
+    assert_eq!(Json::from_value(&deep, 8), Err(Fault::TooDeep));
+}
+
+#[test]
+fn a_body_has_a_mebibyte() {
+    let text = |bytes: usize| format!("\"{}\"", "a".repeat(bytes - 2));
+    assert!(read(&text(1_048_576)).is_ok());
+    assert_eq!(read(&text(1_048_577)), Err(Fault::TooLarge));
+}
+
+#[test]
+fn a_name_given_twice_is_found_among_many() {
+    let names: Vec<String> = (0..60_000).map(|n| format!("\"n{n}\":0")).collect();
+    let unique = format!("{{{}}}", names.join(","));
+    assert_eq!(read(&unique).unwrap().as_object().unwrap().len(), 60_000);
+    let twice = format!("{{{},\"n\\u0033\":1}}", names.join(","));
+    assert_eq!(read(&twice), Err(Fault::DuplicateMember));
+}
+
+#[test]
+fn numbers_are_exact_or_refused() {
+    for text in [
+        "9007199254740992",
+        "-9007199254740992",
+        "9007199254740993",
+        "9007199254740992.0",
+        "9007199254740991.9",
+        "1e16",
+        "1e20",
+        "999999999999999900000",
+        "1000000000000000000000",
+        "1e309",
+        "-1e309",
+        "1e-400",
+        "0.1e-400",
+        "2e-324",
+    ] {
+        assert_eq!(read(text), Err(Fault::NumberNotExact), "{text}");
+    }
+    for (text, written) in [
+        ("-0", "0"),
+        ("0e400", "0"),
+        ("0.000", "0"),
+        ("-0.0e-5", "0"),
+        ("9007199254740991", "9007199254740991"),
+        ("-9007199254740991.0", "-9007199254740991"),
+        ("1e21", "1e+21"),
+        ("1.0", "1"),
+        ("10e-1", "1"),
+        ("5e-324", "5e-324"),
+        ("3e-324", "5e-324"),
+        ("1.7976931348623157e308", "1.7976931348623157e+308"),
+        ("333333333.33333329", "333333333.3333333"),
+        ("4.50", "4.5"),
+        ("2e-3", "0.002"),
+        ("1e-27", "1e-27"),
+        ("0.000001", "0.000001"),
+        ("0.0000001", "1e-7"),
+        ("295147905179352830000", "refused"),
+        ("295147905179352825856e0", "refused"),
+        ("1e23", "1e+23"),
+        ("9.999999999999997e22", "9.999999999999997e+22"),
+    ] {
+        if written == "refused" {
+            assert_eq!(read(text), Err(Fault::NumberNotExact), "{text}");
+        } else {
+            assert_eq!(canonical(text), written, "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_example_of_the_rfc_is_written_as_it_says() {
+    let text = r#"{ "numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],
+        "string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/", "literals": [null, true, false] }"#;
+    let written = r#"{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}"#;
+    assert_eq!(canonical(text), written);
+}
+
+#[test]
+fn members_are_sorted_by_utf16() {
+    let text = r#"{"\u20ac":"Euro","\r":"CR","\ufb33":"Dalet","1":"One","\ud83d\ude00":"Smile","\u0080":"Control","\u00f6":"O"}"#;
+    let json = read(text).unwrap();
+    let order: Vec<&str> = json.as_object().unwrap().iter().filter_map(|(_, value)| value.as_str()).collect();
+    assert_eq!(order, ["CR", "One", "Control", "O", "Euro", "Smile", "Dalet"]);
+    assert_eq!(json.as_object().unwrap().get("\u{fb33}").unwrap().as_str(), Some("Dalet"));
+}
+
+/// Any value that `serde_json` can hold.
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (-9_007_199_254_740_991i64..=9_007_199_254_740_991).prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "\\PC{0,8}".prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 64, 8, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::hash_map(any::<String>(), inner, 0..24)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        let _ = parse(&bytes, Limits::BODY);
+    }
+
+    #[test]
+    fn nothing_that_looks_like_json_panics(text in r#"([\[\]{},:"\\eE+\-.0-9a-fu \x00é😀]|true|null|\\ud8){0,40}"#) {
+        let ours = read(&text);
+        // What we take, others take; the other way round we are stricter.
+        if ours.is_ok() {
+            prop_assert!(serde_json::from_str::<Value>(&text).is_ok(), "{}", text);
+        }
+    }
+
+    #[test]
+    fn the_canonical_form_is_that_of_another_implementation_and_its_own(value in value()) {
+        let text = serde_json::to_string(&value).unwrap();
+        match (read(&text), Json::from_value(&value, 64)) {
+            (Ok(read), Ok(taken)) => {
+                prop_assert_eq!(&read, &taken);
+                let canonical = read.canonical();
+                prop_assert_eq!(&canonical, &serde_json_canonicalizer::to_vec(&value).unwrap());
+                let again = parse(&canonical, Limits::BODY).unwrap();
+                prop_assert_eq!(again.canonical(), canonical.clone());
+                prop_assert_eq!(&again, &read);
+                let through_value = Json::from_value(&read.to_value(), 64).unwrap();
+                prop_assert_eq!(through_value.canonical(), canonical);
+            }
+            (Err(one), Err(other)) => prop_assert_eq!(one, other),
+            (one, other) => prop_assert!(false, "{:?} but {:?}", one, other),
+        }
+    }
+
+    #[test]
+    fn the_order_is_that_of_utf16(a in any::<String>(), b in any::<String>()) {
+        prop_assert_eq!(utf16_order(&a, &b), a.encode_utf16().cmp(b.encode_utf16()));
+    }
+
+    #[test]
+    fn every_double_is_written_as_another_implementation_does(bits in any::<u64>()) {
+        let number = f64::from_bits(bits);
+        if number.is_finite() && !(TWO_POW_53..1e21).contains(&number.abs()) {
+            let ours = Json::Number(number).canonical();
+            prop_assert_eq!(&ours, &serde_json_canonicalizer::to_vec(&number).unwrap());
+            prop_assert_eq!(parse(&ours, Limits::BODY).unwrap(), Json::Number(number + 0.0));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A bus that refuses what EventBridge refuses, and a signer that signs with a key of its own.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::batch::{BYTES, ENTRIES};
+use super::ports::{Bus, Entry, EntryFault, PutError, SignFailure, Signed, Signer, ToSign};
+use crate::algorithm::Algorithm;
+use crate::fixture::TestKey;
+use crate::keyset::KeyUse;
+use crate::signing::{EventFacts, MonotonicStamp, sign_event};
+use crate::time::Micros;
+use crate::types::{BusId, Jti};
+
+/// What the next put does.
+pub(crate) enum Next {
+    /// It fails whole.
+    Fails(PutError),
+    /// It never answers; what it was given may have arrived.
+    Hangs,
+    /// It takes all but these entries.
+    Spares(Vec<(usize, &'static str)>),
+}
+
+#[derive(Default)]
+pub(crate) struct FakeBus {
+    next: Mutex<VecDeque<Next>>,
+    pub(crate) puts: Mutex<Vec<Vec<Entry>>>,
+}
+
+impl FakeBus {
+    pub(crate) fn next(self, next: Next) -> Self {
+        self.next.lock().unwrap().push_back(next);
+        self
+    }
+
+    /// The sizes of the puts, in order.
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        self.puts.lock().unwrap().iter().map(Vec::len).collect()
+    }
+}
+
+fn fault(code: &str) -> EntryFault {
+    EntryFault { code: code.to_owned(), message: "no".to_owned() }
+}
+
+impl Bus for FakeBus {
+    async fn put(&self, entries: &[Entry]) -> Result<Vec<Result<String, EntryFault>>, PutError> {
+        self.puts.lock().unwrap().push(entries.to_vec());
+        if entries.is_empty() || entries.len() > ENTRIES || entries.iter().map(Entry::size).sum::<usize>() > BYTES {
+            return Err(PutError::Refused(fault("ValidationException")));
+        }
+        // One source that is denied denies the whole batch, so batches must not mix them.
+        assert!(entries.iter().all(|entry| entry.source == entries[0].source));
+        let next = self.next.lock().unwrap().pop_front();
+        let spared = match next {
+            None => Vec::new(),
+            Some(Next::Fails(error)) => return Err(error),
+            Some(Next::Hangs) => {
+                tokio::time::sleep(Duration::from_secs(3_600)).await;
+                Vec::new()
+            }
+            Some(Next::Spares(spared)) => spared,
+        };
+        let answer = |(at, entry): (usize, &Entry)| {
+            if let Some((_, code)) = spared.iter().find(|(spared, _)| *spared == at) {
+                return Err(fault(code));
+            }
+            match serde_json::from_str::<Value>(&entry.detail) {
+                Ok(Value::Object(_)) => Ok(format!("eb-{}", entry.detail.len())),
+                _ => Err(fault("MalformedDetail")),
+            }
+        };
+        Ok(entries.iter().enumerate().map(answer).collect())
+    }
+}
+
+pub(crate) struct FakeSigner {
+    key: TestKey,
+    stamp: MonotonicStamp,
+    pub(crate) signed: Mutex<Vec<ToSign>>,
+    pub(crate) failure: Mutex<Option<SignFailure>>,
+}
+
+impl Default for FakeSigner {
+    fn default() -> Self {
+        Self {
+            key: TestKey::new(Algorithm::MlDsa44, KeyUse::Sig),
+            stamp: MonotonicStamp::new(),
+            signed: Mutex::default(),
+            failure: Mutex::default(),
+        }
+    }
+}
+
+impl Signer for FakeSigner {
+    async fn sign(&self, _: &BusId, events: &[ToSign]) -> Result<Vec<Signed>, SignFailure> {
+        if let Some(failure) = self.failure.lock().unwrap().clone() {
+            return Err(failure);
+        }
+        self.signed.lock().unwrap().extend(events.iter().cloned());
+        let sign = |event: &ToSign| {
+            let core: Value = serde_json::from_str(event.detail_core.get()).unwrap();
+            let facts = EventFacts {
+                source: &event.source,
+                detail_type: &event.detail_type,
+                resource: &event.resource,
+                trace: &event.trace,
+                detail_core: &core,
+            };
+            let jti = event.jti.clone().unwrap_or_else(|| Jti::from_uuid(uuid::Uuid::new_v4()));
+            let signed =
+                sign_event(&self.key.private, self.key.kid(), facts, jti, self.stamp.next(Micros::now())).unwrap();
+            let detail = RawValue::from_string(signed.detail.to_string()).unwrap();
+            Signed { detail, kid: signed.kid, jti: signed.jti }
+        };
+        Ok(events.iter().map(sign).collect())
+    }
+}

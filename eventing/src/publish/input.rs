@@ -1,0 +1,155 @@
+//! The body of a publish request: each field parsed, each fault named. Nothing is signed that a consumer would refuse.
+
+use serde_json::value::RawValue;
+
+use super::ports::FieldError;
+use crate::envelope::Trace;
+use crate::json::{Fault, Json, Limits, Object, parse};
+use crate::types::{DetailType, Resource, Source};
+
+/// The most events of one request.
+pub const EVENTS: usize = 100;
+/// How deep `detailCore` may be: an envelope may have 64, two of which are around it.
+const DEPTH: usize = 62;
+
+/// An event that has its form and is not signed yet.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Who sends.
+    pub source: Source,
+    /// What happened.
+    pub detail_type: DetailType,
+    /// What it happened to.
+    pub resource: Resource,
+    /// Whose and which story.
+    pub trace: Trace,
+    /// The payload, in its canonical form.
+    pub detail_core: Box<RawValue>,
+}
+
+/// What is wrong with a request's body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputFault {
+    /// It is larger than any event.
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// These fields are not what they must be.
+    Fields(Vec<FieldError>),
+}
+
+/// The events of a request: one object, a list, or `{"events": [..]}`. `true` says that they came as a list.
+pub fn parse_events(body: &[u8]) -> Result<(Vec<NewEvent>, bool), InputFault> {
+    let json = parse(body, Limits::BODY).map_err(|fault| match fault {
+        Fault::TooLarge => InputFault::TooLarge { limit: Limits::BODY.bytes },
+        fault => fields(vec![error("", &fault.to_string())]),
+    })?;
+    let list = match &json {
+        Json::Array(list) => Some(list.as_slice()),
+        Json::Object(object) => match object.get("events") {
+            Some(Json::Array(list)) => Some(list.as_slice()),
+            Some(_) => return Err(fields(vec![error("events", "must be a list")])),
+            None => None,
+        },
+        _ => return Err(fields(vec![error("", "must be an event, or a list of events")])),
+    };
+    let mut errors = Vec::new();
+    let events = match list {
+        None => parse_event(&json, "", &mut errors).into_iter().collect(),
+        Some(list) if list.is_empty() || list.len() > EVENTS => {
+            return Err(fields(vec![error("events", &format!("must have 1 to {EVENTS} events"))]));
+        }
+        Some(list) => list
+            .iter()
+            .enumerate()
+            .filter_map(|(at, json)| parse_event(json, &format!("events/{at}/"), &mut errors))
+            .collect(),
+    };
+    if errors.is_empty() { Ok((events, list.is_some())) } else { Err(fields(errors)) }
+}
+
+const fn fields(errors: Vec<FieldError>) -> InputFault {
+    InputFault::Fields(errors)
+}
+
+fn error(field: &str, reason: &str) -> FieldError {
+    FieldError { field: field.to_owned(), reason: reason.to_owned() }
+}
+
+/// One event, its fields named after `at`; every fault of it is noted, not the first alone.
+pub fn parse_event(json: &Json, at: &str, errors: &mut Vec<FieldError>) -> Option<NewEvent> {
+    let Some(object) = json.as_object() else {
+        errors.push(error(at.trim_end_matches('/'), "must be an object"));
+        return None;
+    };
+    for (name, _) in object.iter() {
+        if !matches!(name, "source" | "detailType" | "resource" | "trace" | "detailCore") {
+            errors.push(error(&format!("{at}{name}"), "is not a field of an event"));
+        }
+    }
+    let source = word(object, at, "source", Source::parse, errors);
+    let detail_type = word(object, at, "detailType", DetailType::parse, errors);
+    let resource = word(object, at, "resource", Resource::parse, errors);
+    let trace = trace(object, at, errors);
+    let detail_core = detail_core(object, at, errors);
+    Some(NewEvent {
+        source: source?,
+        detail_type: detail_type?,
+        resource: resource?,
+        trace: trace?,
+        detail_core: detail_core?,
+    })
+}
+
+fn word<T>(
+    object: &Object,
+    at: &str,
+    name: &str,
+    parse: impl Fn(&str) -> Result<T, crate::types::ParseError>,
+    errors: &mut Vec<FieldError>,
+) -> Option<T> {
+    let parsed = match object.get(name) {
+        None => Err("must be there".to_owned()),
+        Some(Json::String(text)) => parse(text).map_err(|error| error.reason.to_owned()),
+        Some(_) => Err("must be a text".to_owned()),
+    };
+    parsed.map_err(|reason| errors.push(error(&format!("{at}{name}"), &reason))).ok()
+}
+
+fn trace(object: &Object, at: &str, errors: &mut Vec<FieldError>) -> Option<Trace> {
+    let Some(json) = object.get("trace") else {
+        errors.push(error(&format!("{at}trace"), "must be there"));
+        return None;
+    };
+    let parsed = json.as_object().map(|_| serde_json::from_value::<Trace>(json.to_value()));
+    match (parsed, json.as_object().and_then(|trace| trace.get("correlationId"))) {
+        (Some(Ok(trace)), _) => Some(trace),
+        (None, _) => {
+            errors.push(error(&format!("{at}trace"), "must be an object"));
+            None
+        }
+        (Some(Err(_)), None | Some(Json::Null)) => {
+            errors.push(error(&format!("{at}trace/correlationId"), "must be there"));
+            None
+        }
+        (Some(Err(fault)), Some(_)) => {
+            errors.push(error(&format!("{at}trace"), &fault.to_string()));
+            None
+        }
+    }
+}
+
+fn detail_core(object: &Object, at: &str, errors: &mut Vec<FieldError>) -> Option<Box<RawValue>> {
+    let reason = match object.get("detailCore") {
+        None => "must be there",
+        Some(json @ Json::Object(_)) if Json::from_value(&json.to_value(), DEPTH).is_ok() => {
+            let canonical = String::from_utf8(json.canonical()).ok()?;
+            return RawValue::from_string(canonical).ok();
+        }
+        Some(Json::Object(_)) => "is nested too deep",
+        Some(_) => "must be an object",
+    };
+    errors.push(error(&format!("{at}detailCore"), reason));
+    None
+}

@@ -1,0 +1,20 @@
+//! Publishing: events a service hands over leave signed, in batches a bus takes.
+//!
+//! In: the body of a request ([`input`]), an idempotency key ([`ids`]). Out: for each event its id, or why it has none.
+//! Rooms: [`batch`] is pure arithmetic over sizes and sources, [`ports`] the signer and the bus, [`publisher`] signs,
+//! puts, and repeats what may be repeated.
+
+pub mod batch;
+pub mod ids;
+pub mod input;
+pub mod ports;
+pub mod publisher;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
+pub use input::{InputFault, NewEvent, parse_event, parse_events};
+pub use ports::{Bus, Entry, EntryFault, FieldError, PutError, SignFailure, Signed, Signer, ToSign};
+pub use publisher::{Outcome, Placed, PublishError, Publisher};

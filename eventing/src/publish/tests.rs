@@ -1,0 +1,177 @@
+//! Publishing on a bus that refuses what EventBridge refuses.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::batch::{BYTES, ENTRY_BYTES, entry_size};
+use super::fake::{FakeBus, FakeSigner, Next};
+use super::ids::IdempotencyKey;
+use super::*;
+
+fn event(source: &str, core: &Value) -> Value {
+    json!({
+        "source": source, "detailType": "Tram.Left.v1", "resource": "urn:qsl:tram:line:7",
+        "trace": {"correlationId": "ride-4", "userId": "u-2"}, "detailCore": core,
+    })
+}
+
+fn parsed(events: &Value) -> Vec<NewEvent> {
+    parse_events(events.to_string().as_bytes()).unwrap().0
+}
+
+fn some(count: usize) -> Vec<NewEvent> {
+    let events: Vec<Value> = (0..count).map(|n| event("qsl.tram", &json!({ "n": n }))).collect();
+    parsed(&Value::from(events))
+}
+
+fn publisher(bus: FakeBus) -> (Publisher<FakeSigner, FakeBus>, Arc<FakeSigner>, Arc<FakeBus>) {
+    let (signer, bus) = (Arc::new(FakeSigner::default()), Arc::new(bus));
+    (Publisher::new(signer.clone(), bus.clone(), "platform/lanes".parse().unwrap()), signer, bus)
+}
+
+fn is_published(placed: &Placed) -> bool {
+    matches!(placed.outcome, Outcome::Published { .. })
+}
+
+#[tokio::test]
+async fn events_leave_signed_in_batches_of_ten_of_one_source() {
+    let (publisher, _, bus) = publisher(FakeBus::default());
+    let mut events: Vec<Value> = (0..23).map(|n| event("qsl.tram", &json!({ "n": n }))).collect();
+    events.insert(5, event("qsl.lane", &json!({})));
+    let placed = publisher.publish(&parsed(&Value::from(events)), None, true).await.unwrap();
+    assert_eq!(placed.iter().filter(|placed| is_published(placed)).count(), 24);
+    assert_eq!(bus.sizes(), [10, 1, 10, 3]);
+    assert!(bus.puts.lock().unwrap()[0][0].detail.contains("sig_compact"));
+}
+
+#[tokio::test]
+async fn failed_entries_alone_are_put_again_and_only_where_it_may_help() {
+    let spared = vec![(1, "ThrottlingException"), (2, "NotAuthorizedForSourceException"), (4, "InternalFailure")];
+    let bus = FakeBus::default().next(Next::Spares(spared)).next(Next::Spares(vec![(0, "ThrottlingException")]));
+    let (publisher, signer, bus) = publisher(bus);
+    let placed = publisher.publish(&some(6), None, true).await.unwrap();
+    assert_eq!(bus.sizes(), [6, 2, 1]);
+    assert!(matches!(&placed[2].outcome, Outcome::Refused(fault) if fault.code == "NotAuthorizedForSourceException"));
+    assert_eq!(placed.iter().filter(|placed| is_published(placed)).count(), 5);
+    assert_eq!(signer.signed.lock().unwrap().len(), 6);
+}
+
+#[cfg(feature = "paused-clock")]
+#[tokio::test(start_paused = true)]
+async fn a_put_that_times_out_is_uncertain_and_not_repeated() {
+    let (publisher, signer, bus) = publisher(FakeBus::default().next(Next::Hangs));
+    let placed = publisher.publish(&some(2), None, true).await.unwrap();
+    assert!(placed.iter().all(|placed| matches!(placed.outcome, Outcome::Uncertain(_))));
+    assert_eq!((bus.sizes(), signer.signed.lock().unwrap().len()), (vec![2], 2));
+}
+
+#[cfg(feature = "paused-clock")]
+#[tokio::test(start_paused = true)]
+async fn a_bus_that_stays_throttled_ends_within_the_life_of_the_signature() {
+    let mut bus = FakeBus::default();
+    for _ in 0..50 {
+        bus = bus.next(Next::Fails(PutError::NotSent("ThrottlingException".to_owned())));
+    }
+    let (publisher, _, bus) = publisher(bus);
+    let began = tokio::time::Instant::now();
+    let placed = publisher.publish(&some(1), None, false).await.unwrap();
+    assert!(matches!(placed[0].outcome, Outcome::NotSent(_)));
+    assert!(began.elapsed().as_secs() < 60);
+    assert_eq!(bus.sizes().len(), 5);
+}
+
+#[tokio::test]
+async fn an_event_too_large_is_refused_before_anything_is_signed() {
+    let (publisher, signer, _) = publisher(FakeBus::default());
+    let large = parsed(&event("qsl.tram", &json!({"blob": "x".repeat(450_000)})));
+    let refused = publisher.publish(&large, None, false).await.unwrap_err();
+    assert!(matches!(refused, PublishError::TooLarge { index: 0, limit: ENTRY_BYTES, .. }));
+    assert!(signer.signed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_size_told_before_signing_is_an_upper_bound() {
+    for length in [0, 1, 2, 1_000, 430_000] {
+        let (publisher, _, bus) = publisher(FakeBus::default());
+        let events = parsed(&event("qsl.tram", &json!({"blob": "x".repeat(length)})));
+        publisher.publish(&events, None, false).await.unwrap();
+        let size = bus.puts.lock().unwrap()[0][0].size();
+        let told = entry_size(&events[0]);
+        assert!(size <= told && told <= size + 1_024, "{size} {told}");
+    }
+}
+
+#[tokio::test]
+async fn large_entries_share_no_put_that_is_too_large() {
+    let (publisher, _, bus) = publisher(FakeBus::default());
+    let one = event("qsl.tram", &json!({"blob": "x".repeat(200_000)}));
+    let body = json!([one, one, one, one]).to_string();
+    let (events, _) = parse_events(body.as_bytes()).unwrap();
+    let placed = publisher.publish(&events, None, true).await.unwrap();
+    assert!(placed.iter().all(is_published));
+    assert!(bus.puts.lock().unwrap().iter().all(|put| put.iter().map(Entry::size).sum::<usize>() <= BYTES));
+    assert_eq!(bus.sizes(), [2, 2]);
+}
+
+#[tokio::test]
+async fn the_same_key_is_the_same_event() {
+    let (publisher, _, _) = publisher(FakeBus::default());
+    let key = IdempotencyKey::parse("order-12").unwrap();
+    let first = publisher.publish(&some(2), Some(&key), true).await.unwrap();
+    let again = publisher.publish(&some(2), Some(&key), true).await.unwrap();
+    assert_eq!(first[0].jti, again[0].jti);
+    assert_ne!(first[0].jti, first[1].jti);
+}
+
+#[tokio::test]
+async fn what_the_signature_service_says_is_passed_on() {
+    let (publisher, signer, bus) = publisher(FakeBus::default());
+    let failure = SignFailure::Unavailable {
+        code: "PUBLISHING_DISABLED".to_owned(),
+        detail: "later".to_owned(),
+        retry_after: None,
+    };
+    *signer.failure.lock().unwrap() = Some(failure.clone());
+    assert_eq!(publisher.publish(&some(1), None, false).await.unwrap_err(), PublishError::Sign(failure));
+    assert!(bus.sizes().is_empty());
+}
+
+fn faults(body: &str) -> Vec<(String, String)> {
+    match parse_events(body.as_bytes()).unwrap_err() {
+        InputFault::Fields(errors) => errors.into_iter().map(|error| (error.field, error.reason)).collect(),
+        InputFault::TooLarge { .. } => panic!("too large"),
+    }
+}
+
+#[test]
+fn each_field_at_fault_is_named() {
+    let bad = json!({"source": "tram", "detailType": "tram.left", "resource": "line 7", "trace": {}, "detailCore": []});
+    let named: Vec<String> = faults(&bad.to_string()).into_iter().map(|(field, _)| field).collect();
+    assert_eq!(named, ["source", "detailType", "resource", "trace/correlationId", "detailCore"]);
+    let second = json!({"events": [event("qsl.tram", &json!({})), event("qsl.tram", &json!(1))]});
+    assert_eq!(faults(&second.to_string())[0].0, "events/1/detailCore");
+    let mut extra = event("qsl.tram", &json!({}));
+    extra["detail-type"] = json!("x");
+    assert_eq!(faults(&extra.to_string())[0].0, "detail-type");
+}
+
+#[test]
+fn a_body_that_no_consumer_would_take_is_refused() {
+    let good = event("qsl.tram", &json!({"n": 1})).to_string();
+    for (from, to, reason) in [
+        ("\"n\":1", "\"n\":1,\"n\":2", "twice"),
+        ("\"n\":1", "\"n\":9007199254740993", "exactly"),
+        ("\"n\":1", "\"n\":\"\\ud800\"", "JSON"),
+        ("{\"n\":1}", "{\"n\":1", "JSON"),
+    ] {
+        let body = good.replace(from, to);
+        assert!(faults(&body)[0].1.contains(reason), "{body}");
+    }
+    let deep = good.replace("{\"n\":1}", &format!("{{\"n\":{}1{}}}", "[".repeat(62), "]".repeat(62)));
+    assert_eq!(faults(&deep)[0].1, "is nested too deep");
+    for body in ["[]", "1", "{\"events\":{}}", ""] {
+        assert_eq!(faults(body).len(), 1, "{body}");
+    }
+}

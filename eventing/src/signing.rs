@@ -1,0 +1,168 @@
+//! The signing side: events, key sets, configuration and grants. Nothing is signed that a verifier would refuse.
+
+mod private_key;
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::algorithm::Algorithm;
+use crate::compact::{self, Heading, Typ};
+use crate::config::ConfigDocument;
+use crate::envelope::{self, Trace};
+use crate::grant::GrantFacts;
+use crate::json::{Fault, Json, Limits};
+use crate::keyset::{KeySetDocument, MAX_KEYS};
+use crate::time::Micros;
+use crate::types::{DetailType, Jti, Kid, Resource, Source};
+
+pub use crate::time::MonotonicStamp;
+pub use private_key::{PrivateKey, kid_for};
+
+/// `detailCore` is the third value from outside.
+const DETAIL_CORE_DEPTH: usize = Limits::BODY.depth - 2;
+
+/// Why nothing was signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignError {
+    /// A verifier would refuse `detailCore`.
+    #[error("detailCore {0}")]
+    DetailCore(Fault),
+    /// `detailCore` is not an object.
+    #[error("detailCore must be an object")]
+    NotAnObject,
+    /// A verifier would refuse a document.
+    #[error("the document cannot be signed: {0}")]
+    Document(String),
+    /// The library failed.
+    #[error("the library refused to sign")]
+    Library,
+}
+
+/// What a publisher says of an event.
+#[derive(Debug, Clone, Copy)]
+pub struct EventFacts<'a> {
+    /// Who sends.
+    pub source: &'a Source,
+    /// What happened.
+    pub detail_type: &'a DetailType,
+    /// What it happened to.
+    pub resource: &'a Resource,
+    /// Whose and which story.
+    pub trace: &'a Trace,
+    /// The event's own data. From outside it comes through [`crate::json::strict_value`].
+    pub detail_core: &'a Value,
+}
+
+/// A signed event. It is published with its source and detail-type and with `resources` = its resource alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignedEvent {
+    /// The compact signature, which is in `detail` too.
+    pub sig_compact: String,
+    /// The whole `detail`.
+    pub detail: Value,
+    /// When it was signed.
+    pub ts: Micros,
+    /// The key that signed.
+    pub kid: Kid,
+    /// The name of this signing.
+    pub jti: Jti,
+}
+
+/// Signs an event: `env` and `jti` are always there. `ts` comes from the signer's [`MonotonicStamp`].
+///
+/// # Errors
+/// When a verifier would refuse the event, or the library fails.
+pub fn sign_event(
+    key: &PrivateKey,
+    kid: &Kid,
+    facts: EventFacts<'_>,
+    jti: Jti,
+    ts: Micros,
+) -> Result<SignedEvent, SignError> {
+    let EventFacts { source, detail_type, resource, trace, detail_core } = facts;
+    let core = Json::from_value(detail_core, DETAIL_CORE_DEPTH).map_err(SignError::DetailCore)?;
+    if core.as_object().is_none() {
+        return Err(SignError::NotAnObject);
+    }
+    let payload = core.canonical();
+    if payload.len() > Limits::BODY.bytes {
+        return Err(SignError::DetailCore(Fault::TooLarge));
+    }
+    let env = envelope::hash(&envelope::canonical(source, detail_type, resource, trace));
+    let heading = Heading { typ: Typ::Event, kid, ts, env: Some(&env), jti: Some(&jti), with_public_key: false };
+    let sig_compact = compact::sign(key, &heading, &payload)?;
+    let detail = json!({
+        "version": envelope::VERSION,
+        "trace": trace,
+        "resource": resource,
+        "detailCore": core.to_value(),
+        "sig_compact": sig_compact,
+    });
+    Ok(SignedEvent { sig_compact, detail, ts, kid: kid.clone(), jti })
+}
+
+/// Signs a key set with the root.
+///
+/// # Errors
+/// When the set has too many keys or a kid twice, the root is not of ML-DSA-44, or the library fails.
+pub fn sign_keyset(root: &PrivateKey, document: &KeySetDocument, ts: Micros) -> Result<String, SignError> {
+    let mut kids: Vec<&Kid> = document.keys.iter().map(|key| &key.kid).collect();
+    kids.sort_unstable();
+    kids.dedup();
+    if kids.len() < document.keys.len() || kids.len() > MAX_KEYS {
+        return Err(SignError::Document("a set has at most 64 keys, each kid once".to_owned()));
+    }
+    sign_document(root, Typ::KeySet, document, ts)
+}
+
+/// Signs an entry of configuration with the root.
+///
+/// # Errors
+/// When the entry is no JSON of ours, the root is not of ML-DSA-44, or the library fails.
+pub fn sign_config<C: Serialize>(
+    root: &PrivateKey,
+    document: &ConfigDocument<C>,
+    ts: Micros,
+) -> Result<String, SignError> {
+    sign_document(root, Typ::Config, document, ts)
+}
+
+/// Signs a grant with a bus's grant key.
+///
+/// # Errors
+/// When the key is not of ML-DSA-44, or the library fails.
+pub fn sign_grant(
+    key: &PrivateKey,
+    kid: &Kid,
+    facts: GrantFacts<'_>,
+    jti: &Jti,
+    ts: Micros,
+) -> Result<String, SignError> {
+    needs_ml_dsa_44(key)?;
+    let heading = Heading { typ: Typ::Grant, kid, ts, env: None, jti: Some(jti), with_public_key: false };
+    compact::sign(key, &heading, &facts.payload())
+}
+
+fn sign_document(root: &PrivateKey, typ: Typ, document: &impl Serialize, ts: Micros) -> Result<String, SignError> {
+    needs_ml_dsa_44(root)?;
+    let refused = |error: &dyn fmt::Display| SignError::Document(error.to_string());
+    let value = serde_json::to_value(document).map_err(|error| refused(&error))?;
+    let payload = Json::from_value(&value, Limits::BODY.depth).map_err(|fault| refused(&fault))?.canonical();
+    if payload.len() > Limits::BODY.bytes {
+        return Err(refused(&Fault::TooLarge));
+    }
+    let kid = kid_for("root", &root.public_key()).map_err(|error| refused(&error))?;
+    compact::sign(root, &Heading { typ, kid: &kid, ts, env: None, jti: None, with_public_key: true }, &payload)
+}
+
+fn needs_ml_dsa_44(key: &PrivateKey) -> Result<(), SignError> {
+    match key.algorithm() {
+        Algorithm::MlDsa44 => Ok(()),
+        Algorithm::Dilithium2 => Err(SignError::Document("only ML-DSA-44 signs it".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use sha2::{Digest as _, Sha256};
+
+use super::*;
+use crate::compact::b64url;
+use crate::fixture::{NOW, TestKey};
+use crate::keyset::KeyUse;
+
+#[test]
+fn a_key_is_kept_and_read_back_and_never_shown() {
+    for algorithm in Algorithm::ALL {
+        let key = PrivateKey::generate(algorithm).unwrap();
+        let secret = key.secret_bytes();
+        let again = PrivateKey::from_secret_bytes(algorithm, &secret).unwrap();
+        assert_eq!(again.public_key(), key.public_key());
+        assert_eq!(format!("{key:?}"), format!("PrivateKey {{ algorithm: {algorithm:?}, .. }}"));
+        assert!(PrivateKey::from_secret_bytes(algorithm, &secret[1..]).is_err());
+        assert!(PrivateKey::from_secret_bytes(algorithm, &[]).is_err());
+    }
+}
+
+#[test]
+fn halves_of_two_keys_are_no_key() {
+    let halves = [(); 2].map(|()| PrivateKey::generate(Algorithm::Dilithium2).unwrap().secret_bytes());
+    let [one, other] = &halves;
+    let mixed = [&one[..1312], &other[1312..]].concat();
+    assert!(PrivateKey::from_secret_bytes(Algorithm::Dilithium2, &mixed).is_err());
+}
+
+#[test]
+fn nothing_is_signed_that_would_be_refused() {
+    let key = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
+    let source = Source::parse("qsl.lighthouse").unwrap();
+    let refused = |core: Value| {
+        let facts = EventFacts {
+            source: &source,
+            detail_type: &DetailType::parse("Lamp.Lit.v2").unwrap(),
+            resource: &Resource::parse("urn:qsl:lighthouse:lamp:l-9").unwrap(),
+            trace: &Trace::new("c".parse().unwrap()),
+            detail_core: &core,
+        };
+        sign_event(&key.private, key.kid(), facts, crate::fixture::jti(), NOW.into()).unwrap_err()
+    };
+    assert_eq!(refused(json!([])), SignError::NotAnObject);
+    assert_eq!(refused(json!({"n": 9_007_199_254_740_992_u64})), SignError::DetailCore(Fault::NumberNotExact));
+    assert_eq!(refused(json!({"n": 1e20})), SignError::DetailCore(Fault::NumberNotExact));
+    assert_eq!(refused(json!({"n": "a".repeat(1_048_576)})), SignError::DetailCore(Fault::TooLarge));
+    let nested =
+        |depth: usize| serde_json::from_str::<Value>(&format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth)));
+    assert_eq!(refused(nested(62).unwrap()), SignError::DetailCore(Fault::TooDeep));
+    key.event(NOW.into(), &nested(61).unwrap());
+}
+
+#[test]
+fn a_kid_is_made_of_the_name_and_the_key() {
+    let kid = kid_for("payment", &[0; 1312]).unwrap();
+    let hash = b64url(&Sha256::digest([0; 1312]));
+    assert_eq!(kid.as_str(), format!("payment-{}", &hash[..16]));
+    assert!(kid_for("a name", &[]).is_err());
+}

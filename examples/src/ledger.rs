@@ -1,0 +1,80 @@
+//! The table that makes a handler idempotent: what was handled, and how often it was delivered.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::delivery::Delivery;
+
+/// How many events are remembered. A real service would keep them in its database, beside what they changed.
+const CAPACITY: usize = 10_000;
+
+/// One handled event, as `GET /handled` shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Handled {
+    /// What happened.
+    pub detail_type: String,
+    /// What it happened to.
+    pub resource: String,
+    /// What ties a business transaction's events together.
+    pub correlation_id: String,
+    /// The event's identity.
+    pub event_key: String,
+    /// The key that signed it.
+    pub kid: String,
+    /// The attempt that handled it.
+    pub attempt: u32,
+    /// How often it was delivered, copies included.
+    pub deliveries: u32,
+}
+
+type BusinessKey = (String, String);
+
+#[derive(Default)]
+struct Table {
+    order: VecDeque<BusinessKey>,
+    rows: HashMap<BusinessKey, Handled>,
+}
+
+/// What was handled, oldest first.
+#[derive(Clone, Default)]
+pub struct Ledger(Arc<Mutex<Table>>);
+
+impl Ledger {
+    /// Notes a delivery. True when its event is new, and so is to be worked on.
+    pub fn first(&self, delivery: &Delivery) -> bool {
+        let key = delivery.business_key();
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(row) = table.rows.get_mut(&key) {
+            row.deliveries = row.deliveries.saturating_add(1);
+            return false;
+        }
+        if table.order.len() == CAPACITY
+            && let Some(oldest) = table.order.pop_front()
+        {
+            table.rows.remove(&oldest);
+        }
+        table.order.push_back(key.clone());
+        table.rows.insert(
+            key,
+            Handled {
+                detail_type: delivery.detail_type.clone(),
+                resource: delivery.resource.clone(),
+                correlation_id: delivery.correlation_id.clone(),
+                event_key: delivery.event_key.clone(),
+                kid: delivery.kid.clone(),
+                attempt: delivery.attempt,
+                deliveries: 1,
+            },
+        );
+        true
+    }
+
+    /// Each handled event once.
+    pub fn handled(&self) -> Vec<Handled> {
+        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        table.order.iter().filter_map(|key| table.rows.get(key).cloned()).collect()
+    }
+}

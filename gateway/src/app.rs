@@ -1,0 +1,148 @@
+//! Wiring: adapters, tasks, and their end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use eventing::config::InboxConfig;
+use eventing::consumer::{Drain, Mount, Roots, consume};
+use eventing_service::admin::{self, Check, Readiness};
+use eventing_service::server::{Limits, Server};
+use eventing_service::tasks::Tasks;
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::http::{self, Gateway};
+use crate::hub::Hub;
+use crate::inbox::Inbox;
+use crate::journal::{HttpJournal, Journal};
+use crate::metrics::Metrics;
+use crate::oidc::{Keys, Tokens};
+use crate::settings::{OidcSettings, Settings};
+use crate::tail;
+
+/// Streams stay open: what is capped is their number for a user, in the hub, and connections, here.
+const CONNECTIONS: usize = 16_384;
+
+/// Runs until a signal asks it to stop.
+///
+/// # Errors
+/// When it cannot start, or a part of it fails.
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    eventing_service::logging::init(&settings.log)?;
+    let mut tasks = Tasks::new(eventing_service::shutdown::on_signals()?);
+    let drain = Duration::from_secs(settings.drain_seconds);
+    let limits = Limits { body_bytes: 1 << 10, connections: CONNECTIONS, ..Limits::default() };
+    let server = Server::plain(settings.listen).await?.limits(limits).drain(drain);
+    let admin = Server::plain(settings.admin_listen).await?;
+
+    let mut registry = Registry::with_prefix("qsl_gateway");
+    let (metrics, consumer_metrics) = (Metrics::default(), eventing::consumer::Metrics::default());
+    metrics.register(&mut registry);
+    consumer_metrics.register(&mut registry);
+    let readiness = Readiness::new();
+    let (journal_check, issuer_check, inbox_check) = (
+        readiness.check("journal", "the first answer of the journal"),
+        readiness.check("issuer", "the identity provider's keys"),
+        readiness.check("inbox", "the first look at the configuration"),
+    );
+
+    let tokens = Arc::new(tokens(settings.oidc.clone())?);
+    let journal = journal(&settings);
+    let hub = Hub::default();
+
+    tasks.spawn("issuer", keep_keys(Arc::clone(&tokens), issuer_check, tasks.shutdown()));
+    tasks.spawn("tail", never_fails(tail::follow(Arc::clone(&journal), hub.clone(), journal_check, tasks.shutdown())));
+    let inbox = Inbox::new(hub.clone(), metrics.clone());
+    consume_inbox(&settings, inbox, consumer_metrics, inbox_check, &mut tasks);
+    let gateway = Gateway { tokens, hub, journal, metrics, shutdown: tasks.shutdown() };
+    tasks.spawn("server", server.serve(http::router(gateway), tasks.shutdown()));
+    tasks.spawn("admin", admin.serve(admin::router(readiness, Arc::new(registry)), tasks.shutdown()));
+    Ok(tasks.join().await?)
+}
+
+fn tokens(settings: OidcSettings) -> anyhow::Result<Tokens> {
+    let ca = settings.ca.as_ref().map(std::fs::read).transpose().context("the issuer's CA cannot be read")?;
+    let keys = Keys::new(&settings.issuer, ca.as_deref()).context("the issuer cannot be used")?;
+    Ok(Tokens::new(settings, keys))
+}
+
+fn journal(settings: &Settings) -> Arc<dyn Journal> {
+    let address = settings.journal.journal_url.clone();
+    let address = address.unwrap_or_else(|| format!("https://qsl-journal.{}.svc", settings.namespace));
+    let token = settings.token_dir.join("journal/token");
+    Arc::new(HttpJournal::new(address, settings.journal.journal_ca.clone(), token))
+}
+
+async fn keep_keys(tokens: Arc<Tokens>, check: Check, shutdown: CancellationToken) -> Result<(), Infallible> {
+    let tell = |known: Result<(), String>| match known {
+        Ok(()) => check.ready(),
+        Err(why) => check.not_ready(why),
+    };
+    tokens.keys().keep_fresh(shutdown, tell).await;
+    Ok(())
+}
+
+fn consume_inbox(
+    settings: &Settings,
+    inbox: Inbox,
+    metrics: eventing::consumer::Metrics,
+    check: Check,
+    tasks: &mut Tasks,
+) {
+    let mount = Mount {
+        directory: settings.config_dir.clone(),
+        namespace: settings.namespace.clone(),
+        roots: Roots::File(settings.root_dir.join("root.sha256")),
+    };
+    let configuration = mount.inbox(&settings.inbox);
+    let drain = Drain::new(Duration::from_secs(settings.drain_seconds));
+    tasks.spawn("inbox-check", never_fails(tell_of_inbox(configuration.clone(), check, tasks.shutdown())));
+    let identity = eventing_aws::Identity::new(settings.token_dir.join("aws/token"), &settings.pod_name);
+    let consumer = consume(
+        identity,
+        eventing_http::KeySetClient,
+        mount,
+        configuration,
+        Arc::new(inbox),
+        metrics,
+        drain.clone(),
+    );
+    tasks.spawn("consumer", never_fails(consumer));
+    let shutdown = tasks.shutdown();
+    let stop = async move {
+        shutdown.cancelled().await;
+        drain.request();
+    };
+    tasks.spawn("drain", never_fails(stop));
+}
+
+/// The inbox makes the gateway faster, not able: it is ready without.
+async fn tell_of_inbox(
+    mut configuration: watch::Receiver<Option<Arc<InboxConfig>>>,
+    check: Check,
+    shutdown: CancellationToken,
+) {
+    loop {
+        let configured = configuration.borrow_and_update().is_some();
+        if configured {
+            check.ready();
+        } else {
+            check.ready_with("the inbox is not configured yet; the journal alone feeds");
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            changed = configuration.changed() => if changed.is_err() {
+                shutdown.cancelled().await;
+                return;
+            },
+        }
+    }
+}
+
+async fn never_fails(task: impl Future<Output = ()>) -> Result<(), Infallible> {
+    task.await;
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! What one client has got: everything up to a position of the journal, and a few events ahead of it.
+//!
+//! The cursor travels as the SSE `id:` and comes back as `Last-Event-ID`, to whichever replica: `POSITION`, and where
+//! events were sent ahead `POSITION~KEY~KEY…`. The position is the last that the tail has reached; a key stands there
+//! until the tail brings its event, which is then skipped. So each event reaches the client once, and none is left
+//! out.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::event::{Event, ShortKey};
+
+/// The most events sent ahead of the tail; then the tail alone feeds.
+pub const MAX_AHEAD: usize = 16;
+
+/// What a client has got.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cursor {
+    position: u64,
+    ahead: Vec<ShortKey>,
+}
+
+/// A `Last-Event-ID` that is not ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an id of this stream")]
+pub struct NotACursor;
+
+impl Cursor {
+    /// A client that has got everything up to `position`.
+    pub fn at(position: u64) -> Self {
+        Self { position, ahead: Vec::new() }
+    }
+
+    /// The position up to which it has got everything.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Takes an event that is to be sent: true if it has to be, false if the client has it (or will get it from the
+    /// tail).
+    pub fn take(&mut self, event: &Event) -> bool {
+        match event.position {
+            Some(position) if position <= self.position => false,
+            Some(position) => {
+                self.position = position;
+                match self.ahead.iter().position(|key| *key == event.key) {
+                    Some(at) => {
+                        self.ahead.remove(at);
+                        false
+                    }
+                    None => true,
+                }
+            }
+            None if self.ahead.contains(&event.key) || self.ahead.len() >= MAX_AHEAD => false,
+            None => {
+                self.ahead.push(event.key);
+                true
+            }
+        }
+    }
+
+    /// The tail has passed `position`, and what of it concerned the client was taken.
+    pub fn pass(&mut self, position: u64) {
+        self.position = self.position.max(position);
+    }
+
+    /// The journal began anew at `position`; what the client has got of the old one says nothing of the new.
+    pub fn restart(&mut self, position: u64) {
+        self.position = position;
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.position)?;
+        self.ahead.iter().try_for_each(|key| write!(f, "~{}", key.encode()))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = NotACursor;
+
+    fn from_str(text: &str) -> Result<Self, NotACursor> {
+        let mut parts = text.split('~');
+        let position = parts.next().and_then(|digits| digits.parse().ok()).ok_or(NotACursor)?;
+        let ahead = parts.map(ShortKey::decode).collect::<Option<Vec<_>>>().ok_or(NotACursor)?;
+        if ahead.len() > MAX_AHEAD { Err(NotACursor) } else { Ok(Self { position, ahead }) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

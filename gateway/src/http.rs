@@ -1,0 +1,68 @@
+//! The HTTP interface: thin handlers over tokens, hub and journal.
+
+mod stream;
+mod timeline;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::response::IntoResponse as _;
+use axum::routing::get;
+use eventing_service::Problem;
+use eventing_service::authentication::bearer;
+use tokio_util::sync::CancellationToken;
+
+use crate::hub::Hub;
+use crate::journal::{Journal, JournalError};
+use crate::metrics::Metrics;
+use crate::oidc::{TokenError, Tokens};
+use crate::viewer::Viewer;
+
+/// What the handlers stand on.
+#[derive(Clone)]
+pub struct Gateway {
+    /// Who asks.
+    pub tokens: Arc<Tokens>,
+    /// What is new.
+    pub hub: Hub,
+    /// What was.
+    pub journal: Arc<dyn Journal>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Ends the streams.
+    pub shutdown: CancellationToken,
+}
+
+/// The routes.
+pub fn router(gateway: Gateway) -> Router {
+    Router::new()
+        .route("/events/stream", get(stream::of_correlation))
+        .route("/events/stream/user", get(stream::of_user))
+        .route("/events/{correlation_id}", get(timeline::get_timeline))
+        .fallback(async || Problem::not_found("There is nothing here.").into_response())
+        .with_state(gateway)
+}
+
+impl FromRequestParts<Gateway> for Viewer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
+        let token = bearer(&parts.headers)?;
+        gateway.tokens.viewer(token).await.map_err(|error| match error {
+            TokenError::Refused(_) => Problem::unauthenticated(error.to_string()),
+            TokenError::Unavailable => Problem::unavailable("AUTHENTICATION_UNAVAILABLE", error.to_string(), 2),
+        })
+    }
+}
+
+fn journal_problem(error: &JournalError) -> Problem {
+    tracing::warn!(error = %error, "a request waits for the journal");
+    Problem::unavailable("JOURNAL_UNAVAILABLE", "The journal does not answer now.", 2)
+}
+
+/// Another's correlation, and one that nobody knows: the same answer.
+fn no_such_correlation() -> Problem {
+    Problem::not_found("There is no such correlation, or nothing of it that you may see.")
+}

@@ -1,0 +1,55 @@
+//! `GET /v1/changes?after=POSITION&wait=SECONDS&limit=`: what was recorded since, in the order of positions.
+//!
+//! There is one writer and it publishes a position only after the commit, so positions become visible in their order:
+//! a caller that goes on from the `position` it was answered misses nothing.
+
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use eventing_http::Changes;
+use eventing_service::Problem;
+use serde::Deserialize;
+
+use super::{Api, Gateway, limit, unavailable};
+
+/// The longest a caller may wait.
+const MAX_WAIT_SECONDS: u64 = 60;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Parameters {
+    after: Option<u64>,
+    #[serde(default)]
+    wait: u64,
+    limit: Option<usize>,
+}
+
+pub(super) async fn changes(
+    _: Gateway,
+    State(api): State<Api>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Json<Changes>, Problem> {
+    let Query(Parameters { after, wait, limit: asked }) = parameters?;
+    let limit = limit(asked)?;
+    // The receiver is taken before anything is read, so what is recorded meanwhile is noticed.
+    let mut end = api.end.clone();
+    let known = *end.borrow_and_update();
+    let Some(after) = after.filter(|after| *after <= known) else {
+        // Without `after` a caller begins at the end; one that is ahead of it knew another journal.
+        return Ok(Json(Changes { changes: Vec::new(), position: known }));
+    };
+    if known == after {
+        let wait = Duration::from_secs(wait.min(MAX_WAIT_SECONDS));
+        // Neither the end of the time nor that of the writer is an error: the answer is then what there is.
+        let _ = tokio::time::timeout(wait, end.wait_for(|end| *end > after)).await;
+    }
+    // A commit can be read a moment before its position is published; it is answered when it is.
+    let published = *end.borrow();
+    let begun = Instant::now();
+    let mut changes = api.store.changes(after, limit).await.map_err(|error| unavailable(&error))?;
+    changes.retain(|entry| entry.position <= published);
+    api.metrics.read("changes", begun.elapsed());
+    let position = changes.last().map_or(after, |entry| entry.position);
+    Ok(Json(Changes { changes, position }))
+}

@@ -1,0 +1,163 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use eventing_service::authentication::AuthenticationError;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::recorder::{Limits, Recorder};
+use crate::store::{Location, SurrealStore};
+use crate::testing::event;
+
+/// Whoever's token is `NAMESPACE/NAME` is that account.
+struct ByName;
+
+#[async_trait]
+impl Authenticator for ByName {
+    async fn authenticate(&self, token: &str) -> Result<ServiceAccount, AuthenticationError> {
+        let (namespace, name) = token.split_once('/').ok_or(AuthenticationError::Refused("nobody's"))?;
+        Ok(ServiceAccount::new(namespace, name))
+    }
+}
+
+struct Journal {
+    routes: Router,
+    recorder: Recorder,
+}
+
+async fn journal() -> Journal {
+    let store: Arc<dyn EventStore> = Arc::new(SurrealStore::open(&Location::Memory).await.unwrap());
+    let metrics = Metrics::default();
+    let (recorder, writer, end) = Recorder::new(store.clone(), metrics.clone(), Limits::default()).await.unwrap();
+    tokio::spawn(writer.run());
+    let gateway = ServiceAccount::new("shop", "window");
+    let api = Api { store, end, authenticator: Arc::new(ByName), gateway, metrics };
+    Journal { routes: router(api), recorder }
+}
+
+impl Journal {
+    async fn get_as(&self, token: Option<&str>, path: &str) -> (u16, Value) {
+        let mut request = Request::get(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let answer = self.routes.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = to_bytes(answer.into_body(), 1 << 24).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        self.get_as(Some("shop/window"), path).await
+    }
+}
+
+#[tokio::test]
+async fn only_the_gateway_reads() {
+    let journal = journal().await;
+    for path in ["/v1/timeline/c-1", "/v1/changes?after=0"] {
+        assert_eq!(journal.get_as(None, path).await.0, 401);
+        assert_eq!(journal.get_as(Some("nobody"), path).await.0, 401);
+        let (status, problem) = journal.get_as(Some("shop/thief"), path).await;
+        assert_eq!((status, &problem["code"]), (403, &"NOT_ALLOWED".into()));
+        assert_eq!(journal.get(path).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn an_entry_has_the_signed_payload_as_it_was_signed() {
+    let journal = journal().await;
+    journal.recorder.record(event("a").build()).await.unwrap();
+    let (_, answer) = journal.get("/v1/timeline/story-1").await;
+    assert_eq!(answer["next"], Value::Null);
+    let entry = &answer["events"][0];
+    assert_eq!(entry["position"], 1);
+    assert_eq!(entry["eventKey"], event("a").build().key.to_string());
+    assert_eq!(entry["eventBridgeIds"][0], "eb-a");
+    assert_eq!(entry["detailCore"]["amount"], 0.1);
+    assert_eq!(entry["trace"]["userId"], "user-1");
+    assert_eq!(entry["userId"], "user-1");
+    assert_eq!(entry.get("tenantId"), None);
+    assert_eq!(entry["ts"], "2026-11-23T08:00:00.000001Z");
+    assert_eq!(entry["status"], "Granted");
+    assert_eq!(entry["envelopeVerified"], true);
+    assert_eq!(entry.get("body"), None);
+}
+
+#[tokio::test]
+async fn a_timeline_is_paged_to_its_end() {
+    let journal = journal().await;
+    for n in 0..5 {
+        journal.recorder.record(event(&format!("e-{n}")).ts(100 - n).build()).await.unwrap();
+    }
+    let (mut positions, mut path) = (Vec::new(), "/v1/timeline/story-1?limit=2".to_owned());
+    loop {
+        let (status, answer) = journal.get(&path).await;
+        assert_eq!(status, 200);
+        positions.extend(answer["events"].as_array().unwrap().iter().map(|entry| entry["position"].as_u64().unwrap()));
+        let Some(next) = answer["next"].as_str() else { break };
+        path = format!("/v1/timeline/story-1?limit=2&cursor={next}");
+    }
+    assert_eq!(positions, [5, 4, 3, 2, 1]);
+}
+
+#[tokio::test]
+async fn a_bad_query_names_its_field() {
+    let journal = journal().await;
+    for (path, field) in [
+        ("/v1/timeline/c-1?limit=0", "limit"),
+        ("/v1/timeline/c-1?cursor=x", "cursor"),
+        ("/v1/changes?after=0&limit=1001", "limit"),
+    ] {
+        let (status, problem) = journal.get(path).await;
+        assert_eq!((status, problem["errors"][0]["field"].as_str().unwrap()), (400, field));
+    }
+    assert_eq!(journal.get("/v1/changes?after=-1").await.0, 400);
+}
+
+#[tokio::test]
+async fn a_waiting_caller_is_answered_when_something_is_recorded() {
+    let journal = journal().await;
+    journal.recorder.record(event("a").build()).await.unwrap();
+    let waiting = journal.get("/v1/changes?after=1&wait=30");
+    let recording = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        journal.recorder.record(event("b").build()).await.unwrap();
+    };
+    let ((_, answer), ()) = tokio::join!(waiting, recording);
+    assert_eq!(answer["position"], 2);
+    assert_eq!(answer["changes"][0]["position"], 2);
+}
+
+#[tokio::test]
+async fn changes_go_on_where_they_ended_and_nothing_is_missed() {
+    let journal = journal().await;
+    let events = (0..50).map(|n| event(&format!("e-{n}")).build());
+    let recording = futures::future::join_all(events.map(|event| journal.recorder.record(event)));
+    let reading = async {
+        let (mut after, mut seen) = (0, Vec::new());
+        while seen.len() < 50 {
+            let (_, answer) = journal.get(&format!("/v1/changes?after={after}&wait=5&limit=7")).await;
+            seen.extend(answer["changes"].as_array().unwrap().iter().map(|entry| entry["position"].as_u64().unwrap()));
+            after = answer["position"].as_u64().unwrap();
+        }
+        seen
+    };
+    let (_, seen) = tokio::join!(recording, reading);
+    assert_eq!(seen, (1..=50).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_caller_without_a_position_or_beyond_the_end_is_told_the_end() {
+    let journal = journal().await;
+    journal.recorder.record(event("a").build()).await.unwrap();
+    for path in ["/v1/changes?wait=30", "/v1/changes?after=9&wait=30"] {
+        let (_, answer) = journal.get(path).await;
+        assert_eq!(answer, serde_json::json!({"changes": [], "position": 1}));
+    }
+}

@@ -1,0 +1,133 @@
+//! The wiring: admin port first, then the database, the consumer, the writer and the API; all end together.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use eventing::config::InboxConfig;
+use eventing::consumer::{Drain, Mount, Roots, consume};
+use eventing_service::admin::{self, Check, Readiness};
+use eventing_service::authentication::TokenReviewer;
+use eventing_service::server::Server;
+use eventing_service::shutdown;
+use eventing_service::tasks::Tasks;
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{Api, router};
+use crate::intake::Intake;
+use crate::observe::Metrics;
+use crate::recorder::{Limits, Recorder};
+use crate::settings::Settings;
+use crate::store::{EventStore, Location, SurrealStore};
+
+/// The audience of the tokens that callers bring.
+const AUDIENCE: &str = "journal.eventing.qsl.dev";
+
+/// Runs the journal until it is told to stop.
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    let mut tasks = Tasks::new(shutdown::on_signals()?);
+    let (metrics, consumer_metrics) = (Metrics::default(), eventing::consumer::Metrics::default());
+    let mut registry = Registry::default();
+    metrics.register(&mut registry);
+    consumer_metrics.register(&mut registry);
+
+    let readiness = Readiness::new();
+    let database = readiness.check("database", "opening");
+    let inbox = readiness.check("inbox", "the database comes first");
+    let admin = Server::plain(settings.admin_listen).await?;
+    tasks.spawn("admin", admin.serve(admin::router(readiness, Arc::new(registry)), tasks.shutdown()));
+
+    let server = Server::tls(settings.listen, &settings.tls_dir).await?;
+    let client = kube::Client::try_default().await.context("cannot reach the API server")?;
+    let store = SurrealStore::open(&Location::Folder(settings.data_dir.clone())).await?;
+    let store: Arc<dyn EventStore> = Arc::new(store);
+    let (recorder, writer, end) = Recorder::new(Arc::clone(&store), metrics.clone(), Limits::default()).await?;
+
+    let mount = Mount {
+        directory: settings.config_dir.clone(),
+        namespace: settings.namespace.clone(),
+        roots: Roots::File(settings.root_dir.join("root.sha256")),
+    };
+    let configuration = mount.inbox(&settings.inbox);
+    let drain = Drain::new(Duration::from_secs(settings.drain_seconds));
+    let standing = Standing {
+        database,
+        inbox,
+        writing: recorder.writing(),
+        configuration: configuration.clone(),
+        name: settings.inbox.clone(),
+    };
+    tasks.spawn("standing", standing.report(tasks.shutdown()));
+    let consumer = consume(
+        eventing_aws::Identity::new(settings.token_dir.join("aws/token"), &settings.pod_name),
+        eventing_http::KeySetClient,
+        mount,
+        configuration,
+        Arc::new(Intake::new(recorder, metrics.clone())),
+        consumer_metrics,
+        drain.clone(),
+    );
+    tasks.spawn("consumer", never_fails(consumer));
+    tasks.spawn("writer", never_fails(writer.run()));
+    let stop = tasks.shutdown();
+    tasks.spawn(
+        "drain",
+        never_fails(async move {
+            stop.cancelled().await;
+            drain.request();
+        }),
+    );
+
+    let authenticator = Arc::new(TokenReviewer::new(client, AUDIENCE));
+    let api = Api { store, end, authenticator, gateway: settings.gateway(), metrics };
+    tasks.spawn("api", server.serve(router(api), tasks.shutdown()));
+    tasks.join().await.context("a part of the journal ended")
+}
+
+async fn never_fails(task: impl Future<Output = ()>) -> Result<(), Infallible> {
+    task.await;
+    Ok(())
+}
+
+/// What `/readyz` shows: the journal is ready to be read although it waits for its inbox, or cannot write.
+struct Standing {
+    database: Check,
+    inbox: Check,
+    writing: watch::Receiver<bool>,
+    configuration: watch::Receiver<Option<Arc<InboxConfig>>>,
+    name: String,
+}
+
+impl Standing {
+    async fn report(mut self, shutdown: CancellationToken) -> Result<(), Infallible> {
+        loop {
+            self.tell();
+            let changed = tokio::select! {
+                changed = self.writing.changed() => changed,
+                changed = self.configuration.changed() => changed,
+                () = shutdown.cancelled() => return Ok(()),
+            };
+            if changed.is_err() {
+                // What is watched has ended, which it does in a shutdown alone.
+                shutdown.cancelled().await;
+                return Ok(());
+            }
+        }
+    }
+
+    fn tell(&mut self) {
+        if *self.writing.borrow_and_update() {
+            self.database.ready();
+        } else {
+            self.database.ready_with("it takes no writes; receiving stands still");
+        }
+        if self.configuration.borrow_and_update().is_some() {
+            self.inbox.ready();
+        } else {
+            self.inbox.ready_with(format!("waiting for the configuration of inbox {}", self.name));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What a batch of events changes in the journal: a pure decision over what is known of their keys and resources.
+
+use std::collections::HashMap;
+
+use eventing::types::{EventId, EventKey, Resource};
+
+use crate::entry::Projection;
+use crate::event::NewEvent;
+
+/// EventBridge ids kept for one event. An event that comes under more of them is still one event.
+pub const MAX_IDS: usize = 32;
+
+/// What the store holds of a batch's keys and resources.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The last position given.
+    pub end: u64,
+    /// The EventBridge ids of those events that are recorded already.
+    pub recorded: HashMap<EventKey, Vec<EventId>>,
+    /// How the batch's resources stand.
+    pub projections: HashMap<Resource, Projection>,
+}
+
+/// An event with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed<'a> {
+    /// Its place.
+    pub position: u64,
+    /// EventBridge's ids of its copies.
+    pub ids: Vec<EventId>,
+    /// The event.
+    pub event: &'a NewEvent,
+}
+
+/// What a batch changes. Written whole or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes<'a> {
+    /// The last position given, afterwards.
+    pub end: u64,
+    /// Events not seen before, in the order of their arrival.
+    pub new: Vec<Placed<'a>>,
+    /// Recorded events that came under one more EventBridge id: all their ids.
+    pub ids: Vec<(EventKey, Vec<EventId>)>,
+    /// Resources that stand otherwise.
+    pub projections: Vec<Projection>,
+}
+
+impl Changes<'_> {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.new.is_empty() && self.ids.is_empty() && self.projections.is_empty()
+    }
+}
+
+/// Decides what a batch changes.
+pub fn append<'a>(batch: &'a [NewEvent], known: Known) -> Changes<'a> {
+    let Known { mut end, mut recorded, mut projections } = known;
+    let mut new: Vec<Placed<'a>> = Vec::new();
+    let mut placed: HashMap<EventKey, usize> = HashMap::new();
+    let mut more_ids: Vec<EventKey> = Vec::new();
+    let mut moved: Vec<&Resource> = Vec::new();
+    for event in batch {
+        if let Some(ids) = recorded.get_mut(&event.key) {
+            if add(ids, &event.event_id) && !more_ids.contains(&event.key) {
+                more_ids.push(event.key);
+            }
+            continue;
+        }
+        if let Some(copy_of) = placed.get(&event.key).and_then(|at| new.get_mut(*at)) {
+            add(&mut copy_of.ids, &event.event_id);
+            continue;
+        }
+        end = end.saturating_add(1);
+        placed.insert(event.key, new.len());
+        new.push(Placed { position: end, ids: vec![event.event_id.clone()], event });
+        if moves(projections.get(&event.resource), event) {
+            projections.insert(event.resource.clone(), projection(event));
+            if !moved.contains(&&event.resource) {
+                moved.push(&event.resource);
+            }
+        }
+    }
+    Changes {
+        end,
+        new,
+        ids: more_ids.into_iter().filter_map(|key| Some((key, recorded.remove(&key)?))).collect(),
+        projections: moved.into_iter().filter_map(|resource| projections.remove(resource)).collect(),
+    }
+}
+
+/// Adds an id that is not there yet, as long as there is room.
+fn add(ids: &mut Vec<EventId>, id: &EventId) -> bool {
+    let is_new = !ids.contains(id) && ids.len() < MAX_IDS;
+    if is_new {
+        ids.push(id.clone());
+    }
+    is_new
+}
+
+/// Whether an event tells how its resource stands now: by signed time, whenever it arrives. An unsigned envelope could
+/// name any resource, so it tells nothing.
+fn moves(standing: Option<&Projection>, event: &NewEvent) -> bool {
+    event.envelope_verified
+        && standing.is_none_or(|standing| {
+            (event.ts.0, event.key.to_string().as_str()) > (standing.last_updated, standing.event_key.as_str())
+        })
+}
+
+fn projection(event: &NewEvent) -> Projection {
+    Projection {
+        resource: event.resource.to_string(),
+        status: event.status().to_owned(),
+        last_updated: event.ts.0,
+        event_key: event.key.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+    use crate::testing::event;
+
+    #[test]
+    fn new_events_take_the_next_places_in_their_order() {
+        let batch = [event("a").build(), event("b").build()];
+        let changes = append(&batch, Known { end: 7, ..Known::default() });
+        assert_eq!(changes.new.iter().map(|placed| placed.position).collect::<Vec<_>>(), [8, 9]);
+        assert_eq!(changes.end, 9);
+    }
+
+    #[test]
+    fn a_recorded_event_under_its_old_id_changes_nothing() {
+        let one = event("a").build();
+        let recorded = HashMap::from([(one.key, vec![one.event_id.clone()])]);
+        assert!(append(&[one], Known { end: 1, recorded, ..Known::default() }).is_empty());
+    }
+
+    #[test]
+    fn a_recorded_event_under_a_new_id_adds_the_id_and_nothing_else() {
+        let one = event("a").id("second").build();
+        let recorded = HashMap::from([(one.key, vec![EventId::parse("first").unwrap()])]);
+        let batch = [one.clone()];
+        let changes = append(&batch, Known { end: 1, recorded, ..Known::default() });
+        assert_eq!(changes.end, 1);
+        assert!(changes.new.is_empty() && changes.projections.is_empty());
+        let ids = ["first", "second"].map(|id| EventId::parse(id).unwrap());
+        assert_eq!(changes.ids, [(one.key, ids.to_vec())]);
+    }
+
+    #[test]
+    fn copies_within_a_batch_are_one_event_with_both_ids() {
+        let batch = [event("a").id("first").build(), event("a").id("second").build()];
+        let changes = append(&batch, Known::default());
+        assert_eq!(changes.new.len(), 1);
+        assert_eq!(changes.new[0].ids.len(), 2);
+        assert_eq!(changes.end, 1);
+    }
+
+    #[test]
+    fn the_list_of_ids_is_bounded() {
+        let batch: Vec<_> = (0..100).map(|n| event("a").id(&format!("id-{n}")).build()).collect();
+        assert_eq!(append(&batch, Known::default()).new[0].ids.len(), MAX_IDS);
+    }
+
+    #[test]
+    fn the_latest_signed_time_tells_how_a_resource_stands_in_any_order() {
+        let initiated = event("a").detail_type("Payment.Initiated.v1").ts(1_000).build();
+        let settled = event("b").detail_type("Payment.Settled.v1").ts(2_000).build();
+        for batch in [[initiated.clone(), settled.clone()], [settled, initiated]] {
+            let changes = append(&batch, Known::default());
+            assert_eq!(changes.projections.len(), 1);
+            assert_eq!(changes.projections[0].status, "Settled");
+            assert_eq!(changes.projections[0].last_updated, 2_000);
+        }
+    }
+
+    #[test]
+    fn an_unsigned_envelope_tells_nothing_of_the_resource_it_names() {
+        let batch = [event("a").envelope_verified(false).build()];
+        assert!(append(&batch, Known::default()).projections.is_empty());
+    }
+}

@@ -1,0 +1,45 @@
+//! The tables. Every statement may run on a database that has them already.
+
+/// Recorded events; the record's id is the event's key in hex.
+pub(super) const EVENTS: &str = "event_journal";
+/// How resources stand; the record's id is the resource.
+pub(super) const RESOURCES: &str = "resource_status";
+/// The journal's own counters.
+pub(super) const STATE: &str = "journal_state";
+
+/// `ts` and `sentAt` are numbers (microseconds and milliseconds since 1970) so that nothing is rounded. Trace and
+/// payload are JSON text: the payload is the signature's own bytes.
+pub(super) const DEFINITION: &str = "
+DEFINE TABLE IF NOT EXISTS event_journal SCHEMAFULL;
+DEFINE FIELD IF NOT EXISTS position ON event_journal TYPE int;
+DEFINE FIELD IF NOT EXISTS eventBridgeIds ON event_journal TYPE array<string>;
+DEFINE FIELD IF NOT EXISTS source ON event_journal TYPE string;
+DEFINE FIELD IF NOT EXISTS detailType ON event_journal TYPE string;
+DEFINE FIELD IF NOT EXISTS resource ON event_journal TYPE string;
+DEFINE FIELD IF NOT EXISTS correlationId ON event_journal TYPE string;
+DEFINE FIELD IF NOT EXISTS userId ON event_journal TYPE option<string>;
+DEFINE FIELD IF NOT EXISTS tenantId ON event_journal TYPE option<string>;
+DEFINE FIELD IF NOT EXISTS trace ON event_journal TYPE string;
+DEFINE FIELD IF NOT EXISTS ts ON event_journal TYPE int;
+DEFINE FIELD IF NOT EXISTS time ON event_journal TYPE option<string>;
+DEFINE FIELD IF NOT EXISTS sentAt ON event_journal TYPE int;
+DEFINE FIELD IF NOT EXISTS kid ON event_journal TYPE string;
+DEFINE FIELD IF NOT EXISTS algorithm ON event_journal TYPE string;
+DEFINE FIELD IF NOT EXISTS envelopeVerified ON event_journal TYPE bool;
+DEFINE FIELD IF NOT EXISTS detailCore ON event_journal TYPE string;
+DEFINE FIELD IF NOT EXISTS status ON event_journal TYPE string;
+DEFINE FIELD IF NOT EXISTS body ON event_journal TYPE string;
+DEFINE INDEX IF NOT EXISTS event_position ON event_journal FIELDS position UNIQUE;
+DEFINE INDEX IF NOT EXISTS event_correlation ON event_journal FIELDS correlationId;
+DEFINE INDEX IF NOT EXISTS event_resource ON event_journal FIELDS resource;
+DEFINE INDEX IF NOT EXISTS event_time ON event_journal FIELDS time;
+DEFINE INDEX IF NOT EXISTS event_detail_type ON event_journal FIELDS detailType;
+
+DEFINE TABLE IF NOT EXISTS resource_status SCHEMAFULL;
+DEFINE FIELD IF NOT EXISTS status ON resource_status TYPE string;
+DEFINE FIELD IF NOT EXISTS lastUpdated ON resource_status TYPE int;
+DEFINE FIELD IF NOT EXISTS eventKey ON resource_status TYPE string;
+
+DEFINE TABLE IF NOT EXISTS journal_state SCHEMAFULL;
+DEFINE FIELD IF NOT EXISTS last ON journal_state TYPE int;
+";

@@ -1,0 +1,69 @@
+//! Builders for the tests of this crate.
+#![allow(clippy::unwrap_used)]
+
+use eventing::time::{Micros, Millis};
+use eventing::types::{CorrelationId, DetailType, EventId, EventKey, Kid, Resource, Source};
+use sha2::{Digest as _, Sha256};
+
+use crate::event::NewEvent;
+
+/// An event whose key follows from `name`.
+pub(crate) struct Builder(NewEvent);
+
+pub(crate) fn event(name: &str) -> Builder {
+    Builder(NewEvent {
+        key: EventKey(Sha256::digest(name).into()),
+        event_id: EventId::parse(&format!("eb-{name}")).unwrap(),
+        source: Source::parse("qsl.teller").unwrap(),
+        detail_type: DetailType::parse("Loan.Granted.v1").unwrap(),
+        resource: Resource::parse("urn:qsl:teller:loan:l-1").unwrap(),
+        correlation_id: CorrelationId::parse("story-1").unwrap(),
+        user_id: Some("user-1".to_owned()),
+        tenant_id: None,
+        trace: r#"{"correlationId":"story-1","userId":"user-1"}"#.to_owned(),
+        ts: Micros(1_795_420_800_000_001),
+        time: Some("2026-11-23T08:00:00Z".to_owned()),
+        sent_at: Millis(1_795_420_800_100),
+        kid: Kid::parse("loans-abc").unwrap(),
+        algorithm: "ML-DSA-44".to_owned(),
+        envelope_verified: true,
+        detail_core: r#"{"amount":0.1}"#.to_owned(),
+        body: format!(r#"{{"name":"{name}"}}"#),
+    })
+}
+
+impl Builder {
+    pub(crate) fn id(mut self, id: &str) -> Self {
+        self.0.event_id = EventId::parse(id).unwrap();
+        self
+    }
+
+    pub(crate) fn detail_type(mut self, detail_type: &str) -> Self {
+        self.0.detail_type = DetailType::parse(detail_type).unwrap();
+        self
+    }
+
+    pub(crate) fn resource(mut self, resource: &str) -> Self {
+        self.0.resource = Resource::parse(resource).unwrap();
+        self
+    }
+
+    pub(crate) fn correlation(mut self, id: &str) -> Self {
+        self.0.correlation_id = CorrelationId::parse(id).unwrap();
+        self
+    }
+
+    pub(crate) fn ts(mut self, micros: i64) -> Self {
+        self.0.ts = Micros(micros);
+        self
+    }
+
+    pub(crate) fn envelope_verified(mut self, verified: bool) -> Self {
+        self.0.envelope_verified = verified;
+        self
+    }
+
+    pub(crate) fn build(self) -> NewEvent {
+        self.0
+    }
+}

@@ -1,0 +1,43 @@
+//! Clients from one configuration.
+
+use crate::buses::EventBridge;
+use crate::queues::Sqs;
+use crate::roles::Iam;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use operator_core::Aws;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest that one attempt of a call may take. Whoever holds a lease must hold it longer than this.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest that a call may take with all its attempts.
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The SDK repeats little: the controllers repeat with a budget and a backoff of their own.
+const ATTEMPTS: u32 = 3;
+
+/// Loads the SDK's configuration from the environment, with the operator's timeouts.
+pub async fn load() -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .operation_timeout(OPERATION_TIMEOUT)
+                .build(),
+        )
+        .load()
+        .await
+}
+
+/// The three services, as the ports know them.
+pub fn connect(config: &SdkConfig) -> Aws {
+    Aws {
+        buses: Arc::new(EventBridge::new(config)),
+        queues: Arc::new(Sqs::new(config)),
+        roles: Arc::new(Iam::new(config)),
+    }
+}

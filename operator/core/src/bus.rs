@@ -1,0 +1,13 @@
+//! Buses: the bus itself, its rollback switch, and a role for each of its publishers.
+
+mod apply;
+mod delete;
+mod desired;
+mod observed;
+mod plan;
+
+pub use apply::{Applied, PublisherRole, apply};
+pub use delete::{Deletion, ObservedDeletion, SeenRule, apply_deletion, observe_deletion, plan_deletion};
+pub use desired::{Desired, Publishing, publisher_role_name};
+pub use observed::{Observed, SeenBus, observe};
+pub use plan::{Action, plan};

@@ -1,0 +1,81 @@
+//! What to do about a bus.
+
+use super::{Desired, Observed, SeenBus};
+use crate::arn::BusArn;
+use crate::names::{BusName, RulePartName};
+use crate::policy::PolicyDocument;
+use crate::ports::NewBus;
+use crate::role::{self, RoleAction};
+use crate::tags::{self, Tags};
+use std::collections::BTreeSet;
+
+/// Something to do about a bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Make the bus.
+    CreateBus(NewBus),
+    /// Set its description.
+    Describe(BusName, String),
+    /// Set or take away its policy.
+    SetPolicy(BusName, Option<PolicyDocument>),
+    /// Add tags to it.
+    Tag(BusArn, Tags),
+    /// Something about a publisher's role.
+    Role(RoleAction),
+    /// Take targets away from a rule of this cluster and delete it (in a forced deletion alone).
+    DeleteRule(BusName, RulePartName, BTreeSet<String>),
+    /// Delete the bus.
+    DeleteBus(BusName),
+}
+
+impl Action {
+    /// What it does, in a reader's words.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::CreateBus(bus) => format!("create bus {}", bus.name),
+            Self::Describe(name, _) => format!("set the description of bus {name}"),
+            Self::SetPolicy(name, _) => format!("set the policy of bus {name}"),
+            Self::Tag(arn, _) => format!("tag {arn}"),
+            Self::Role(action) => action.describe(),
+            Self::DeleteRule(bus, rule, _) => format!("delete rule {rule} of bus {bus}"),
+            Self::DeleteBus(name) => format!("delete bus {name}"),
+        }
+    }
+}
+
+/// What to do, in order: the bus, its policy, its roles; last, the roles that are no longer wanted go.
+pub fn plan(desired: &Desired, observed: &Observed) -> Vec<Action> {
+    let Observed { bus, roles } = observed;
+    let name = || desired.bus_name.clone();
+    let mut actions = Vec::new();
+    let wanted_tags = tags::wanted(&desired.installation, &desired.owner, &desired.tags);
+    let found_policy = if let Some(SeenBus { arn, description, policy, tags }) = bus {
+        let missing = tags::missing(&wanted_tags, tags);
+        if !missing.is_empty() {
+            actions.push(Action::Tag(arn.clone(), missing));
+        }
+        if *description != desired.description {
+            actions.push(Action::Describe(name(), desired.description.clone()));
+        }
+        policy.as_ref()
+    } else {
+        actions.push(Action::CreateBus(NewBus {
+            name: name(),
+            description: desired.description.clone(),
+            tags: wanted_tags,
+        }));
+        None
+    };
+    let policy = desired.policy(found_policy);
+    if policy.as_ref() != found_policy {
+        actions.push(Action::SetPolicy(name(), policy));
+    }
+    let wanted = desired.roles();
+    for (role_name, role) in &wanted {
+        actions.extend(role::plan(role, roles.get(role_name)).into_iter().map(Action::Role));
+    }
+    for role_name in roles.keys().filter(|name| !wanted.contains_key(*name)) {
+        actions.push(Action::Role(RoleAction::Delete(role_name.clone())));
+    }
+    actions
+}

@@ -1,0 +1,244 @@
+//! EventBridge, in memory.
+
+use super::{FakeAws, State, refuse};
+use crate::arn::{BusArn, QueueArn, RuleArn};
+use crate::error::{AwsError, ErrorClass};
+use crate::installation::TARGETS_PER_RULE;
+use crate::names::{BusName, RulePartName};
+use crate::policy::PolicyDocument;
+use crate::ports::{Answer, BusFacts, Buses, NewBus, NewRule, RuleFacts, Target};
+use crate::tags::Tags;
+use async_trait::async_trait;
+use std::collections::{BTreeMap, BTreeSet};
+
+const SERVICE: &str = "EventBridge";
+const RULES_PER_BUS: usize = 300;
+
+#[derive(Debug, Default)]
+pub(super) struct Bus {
+    pub(super) description: String,
+    pub(super) policy: Option<PolicyDocument>,
+    pub(super) tags: Tags,
+    pub(super) rules: BTreeMap<RulePartName, Rule>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    pub(super) facts: RuleFacts,
+    pub(super) tags: Tags,
+    pub(super) targets: BTreeMap<String, Target>,
+}
+
+impl Rule {
+    pub(super) fn without_tags(&self) -> (&RuleFacts, &BTreeMap<String, Target>) {
+        (&self.facts, &self.targets)
+    }
+}
+
+impl State {
+    fn bus_mut(&mut self, operation: &'static str, name: &BusName) -> Result<&mut Bus, AwsError> {
+        self.buses
+            .get_mut(name)
+            .ok_or_else(|| AwsError::new(ErrorClass::Missing, SERVICE, operation, format!("bus {name} does not exist")))
+    }
+
+    fn rule_mut(&mut self, operation: &'static str, bus: &BusName, name: &RulePartName) -> Result<&mut Rule, AwsError> {
+        self.bus_mut(operation, bus)?.rules.get_mut(name).ok_or_else(|| {
+            AwsError::new(ErrorClass::Missing, SERVICE, operation, format!("rule {name} does not exist"))
+        })
+    }
+
+    fn rule_by_arn(&mut self, operation: &'static str, arn: &RuleArn) -> Result<&mut Rule, AwsError> {
+        match arn.names() {
+            Some((bus, rule)) => self.rule_mut(operation, &bus, &rule),
+            None => refuse(ErrorClass::Invalid, SERVICE, operation, format!("{arn} names no rule")),
+        }
+    }
+
+    fn bus_by_arn(&mut self, operation: &'static str, arn: &BusArn) -> Result<&mut Bus, AwsError> {
+        let name = self.buses.keys().find(|name| arn.to_string().ends_with(&format!("/{name}"))).cloned();
+        match name {
+            Some(name) => self.bus_mut(operation, &name),
+            None => refuse(ErrorClass::Missing, SERVICE, operation, format!("{arn} does not exist")),
+        }
+    }
+}
+
+/// What AWS says of one target, if it refuses it.
+fn refusal(target: &Target) -> Option<&'static str> {
+    let fifo = target.arn.strip_suffix(".fifo").is_some();
+    if fifo && target.message_group_id.is_none() {
+        return Some("MessageGroupId is required for a FIFO queue");
+    }
+    if !fifo && target.message_group_id.is_some() {
+        return Some("MessageGroupId is for FIFO queues");
+    }
+    let dead_letter = target.dead_letter.as_ref().and_then(QueueArn::name);
+    dead_letter.is_some_and(|name| name.is_fifo()).then_some("a dead-letter queue of a target must be a standard queue")
+}
+
+#[async_trait]
+impl Buses for FakeAws {
+    async fn bus(&self, name: &BusName) -> Answer<Option<BusFacts>> {
+        self.call("DescribeEventBus", false, |state| {
+            Ok(state.buses.get(name).map(|bus| BusFacts {
+                arn: self.0.installation.bus_arn(name),
+                description: bus.description.clone(),
+                policy: bus.policy.clone(),
+            }))
+        })
+    }
+
+    async fn bus_tags(&self, arn: &BusArn) -> Answer<Tags> {
+        let operation = "ListTagsForResource";
+        self.call(operation, false, |state| Ok(state.bus_by_arn(operation, arn)?.tags.clone()))
+    }
+
+    async fn create_bus(&self, new: &NewBus) -> Answer<BusArn> {
+        let operation = "CreateEventBus";
+        self.call(operation, true, |state| {
+            if state.buses.contains_key(&new.name) {
+                return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{} exists", new.name));
+            }
+            let bus = Bus { description: new.description.clone(), tags: new.tags.clone(), ..Bus::default() };
+            state.buses.insert(new.name.clone(), bus);
+            Ok(self.0.installation.bus_arn(&new.name))
+        })
+    }
+
+    async fn describe_bus_as(&self, name: &BusName, description: &str) -> Answer<()> {
+        let operation = "UpdateEventBus";
+        self.call(operation, true, |state| {
+            description.clone_into(&mut state.bus_mut(operation, name)?.description);
+            Ok(())
+        })
+    }
+
+    async fn set_bus_policy(&self, name: &BusName, policy: Option<&PolicyDocument>) -> Answer<()> {
+        let operation = "PutPermission";
+        self.call(operation, true, |state| {
+            state.bus_mut(operation, name)?.policy = policy.cloned();
+            Ok(())
+        })
+    }
+
+    async fn tag_bus(&self, arn: &BusArn, tags: &Tags) -> Answer<()> {
+        let operation = "TagResource";
+        self.call(operation, true, |state| {
+            state.bus_by_arn(operation, arn)?.tags.extend(tags.clone());
+            Ok(())
+        })
+    }
+
+    async fn delete_bus(&self, name: &BusName) -> Answer<()> {
+        let operation = "DeleteEventBus";
+        self.call(operation, true, |state| {
+            if state.buses.get(name).is_some_and(|bus| !bus.rules.is_empty()) {
+                return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{name} has rules"));
+            }
+            state.buses.remove(name);
+            Ok(())
+        })
+    }
+
+    async fn rules(&self, bus: &BusName, prefix: &str) -> Answer<Vec<RuleFacts>> {
+        let operation = "ListRules";
+        self.call(operation, false, |state| {
+            let rules = &state.bus_mut(operation, bus)?.rules;
+            let found = rules.iter().filter(|(name, _)| name.as_str().starts_with(prefix));
+            Ok(found.map(|(_, rule)| rule.facts.clone()).collect())
+        })
+    }
+
+    async fn rule_tags(&self, arn: &RuleArn) -> Answer<Tags> {
+        let operation = "ListTagsForResource";
+        self.call(operation, false, |state| Ok(state.rule_by_arn(operation, arn)?.tags.clone()))
+    }
+
+    async fn put_rule(&self, new: &NewRule) -> Answer<RuleArn> {
+        let operation = "PutRule";
+        self.call(operation, true, |state| {
+            let arn = self.0.installation.rule_arn(&new.bus, &new.name);
+            let rules = &mut state.bus_mut(operation, &new.bus)?.rules;
+            let facts = RuleFacts {
+                name: new.name.clone(),
+                arn: arn.clone(),
+                pattern: new.pattern.clone(),
+                state: Some(new.state),
+                description: new.description.clone(),
+            };
+            if let Some(rule) = rules.get_mut(&new.name) {
+                rule.facts = facts;
+            } else if rules.len() >= RULES_PER_BUS {
+                let message = format!("{} has {RULES_PER_BUS} rules", new.bus);
+                return refuse(ErrorClass::LimitExceeded, SERVICE, operation, message);
+            } else {
+                let rule = Rule { facts, tags: new.tags.clone(), targets: BTreeMap::new() };
+                rules.insert(new.name.clone(), rule);
+            }
+            Ok(arn)
+        })
+    }
+
+    async fn tag_rule(&self, arn: &RuleArn, tags: &Tags) -> Answer<()> {
+        let operation = "TagResource";
+        self.call(operation, true, |state| {
+            state.rule_by_arn(operation, arn)?.tags.extend(tags.clone());
+            Ok(())
+        })
+    }
+
+    async fn targets(&self, bus: &BusName, rule: &RulePartName) -> Answer<Vec<Target>> {
+        let operation = "ListTargetsByRule";
+        self.call(operation, false, |state| {
+            Ok(state.rule_mut(operation, bus, rule)?.targets.values().cloned().collect())
+        })
+    }
+
+    async fn put_targets(&self, bus: &BusName, rule: &RulePartName, targets: &[Target]) -> Answer<()> {
+        let operation = "PutTargets";
+        self.call(operation, true, |state| {
+            let found = &mut state.rule_mut(operation, bus, rule)?.targets;
+            let all: BTreeSet<&String> = found.keys().chain(targets.iter().map(|target| &target.id)).collect();
+            if all.len() > TARGETS_PER_RULE {
+                let message = format!("{rule} would have {} targets", all.len());
+                return refuse(ErrorClass::LimitExceeded, SERVICE, operation, message);
+            }
+            let mut failed = Vec::new();
+            for target in targets {
+                match refusal(target) {
+                    Some(reason) => failed.push(format!("{}: {reason}", target.id)),
+                    None => {
+                        found.insert(target.id.clone(), target.clone());
+                    }
+                }
+            }
+            if failed.is_empty() {
+                return Ok(());
+            }
+            refuse(ErrorClass::Invalid, SERVICE, operation, failed.join("; "))
+        })
+    }
+
+    async fn remove_targets(&self, bus: &BusName, rule: &RulePartName, ids: &BTreeSet<String>) -> Answer<()> {
+        let operation = "RemoveTargets";
+        self.call(operation, true, |state| {
+            state.rule_mut(operation, bus, rule)?.targets.retain(|id, _| !ids.contains(id));
+            Ok(())
+        })
+    }
+
+    async fn delete_rule(&self, bus: &BusName, rule: &RulePartName) -> Answer<()> {
+        let operation = "DeleteRule";
+        self.call(operation, true, |state| {
+            let Some(rules) = state.buses.get_mut(bus).map(|bus| &mut bus.rules) else {
+                return Ok(());
+            };
+            if rules.get(rule).is_some_and(|rule| !rule.targets.is_empty()) {
+                return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{rule} has targets"));
+            }
+            rules.remove(rule);
+            Ok(())
+        })
+    }
+}

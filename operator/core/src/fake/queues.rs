@@ -1,0 +1,169 @@
+//! SQS, in memory.
+
+use super::{FakeAws, State, refuse};
+use crate::error::{AwsError, ErrorClass};
+use crate::names::QueueName;
+use crate::policy::queue::QUEUE_POLICY_MAX;
+use crate::ports::{Answer, Counts, NewQueue, QueueAttributes, QueueChange, QueueFacts, QueueUrl, Queues};
+use crate::tags::Tags;
+use async_trait::async_trait;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+const SERVICE: &str = "SQS";
+const REFUSED_FOR: Duration = Duration::from_mins(1);
+const STATEMENTS_MAX: usize = 20;
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) attributes: QueueAttributes,
+    pub(super) counts: Counts,
+    pub(super) tags: Tags,
+}
+
+impl State {
+    fn queue_mut(&mut self, operation: &'static str, url: &QueueUrl) -> Result<&mut Queue, AwsError> {
+        let name = name_of(url);
+        self.queues.iter_mut().find(|(found, _)| found.as_str() == name).map(|(_, queue)| queue).ok_or_else(|| {
+            AwsError::new(ErrorClass::Missing, SERVICE, operation, format!("queue {name} does not exist"))
+        })
+    }
+
+    fn check(&self, operation: &'static str, name: &str, attributes: &QueueAttributes) -> Result<(), AwsError> {
+        let invalid = |message: String| refuse(ErrorClass::Invalid, SERVICE, operation, message);
+        if let Some(policy) = &attributes.policy
+            && (policy.to_text().len() > QUEUE_POLICY_MAX || policy.statements().len() > STATEMENTS_MAX)
+        {
+            return invalid(format!("the policy of {name} is too long"));
+        }
+        if let Some(redrive) = &attributes.redrive {
+            let Some(dead_letter) = redrive.dead_letter.name().filter(|name| self.queues.contains_key(name)) else {
+                let message = format!("{} does not exist", redrive.dead_letter);
+                return refuse(ErrorClass::Missing, SERVICE, operation, message);
+            };
+            if name.strip_suffix(".fifo").is_some() != dead_letter.is_fifo() {
+                return invalid(format!("{dead_letter} is not of the kind of {name}"));
+            }
+            if !(1..=1000).contains(&redrive.max_receive_count) {
+                return invalid("maxReceiveCount is 1 to 1000".into());
+            }
+        }
+        let retention = attributes.retention_seconds;
+        if !(60..=1_209_600).contains(&retention) || attributes.visibility_timeout_seconds > 43_200 {
+            return invalid(format!("retention or visibility of {name} is out of bounds"));
+        }
+        Ok(())
+    }
+}
+
+fn name_of(url: &QueueUrl) -> String {
+    url.0.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+impl FakeAws {
+    fn queue_url(&self, name: &QueueName) -> QueueUrl {
+        let installation = &self.0.installation;
+        QueueUrl(format!("https://sqs.{}.amazonaws.com/{}/{name}", installation.region, installation.account))
+    }
+}
+
+#[async_trait]
+impl Queues for FakeAws {
+    async fn url(&self, name: &QueueName) -> Answer<Option<QueueUrl>> {
+        self.call("GetQueueUrl", false, |state| Ok(state.queues.contains_key(name).then(|| self.queue_url(name))))
+    }
+
+    async fn queue(&self, url: &QueueUrl) -> Answer<Option<QueueFacts>> {
+        self.call("GetQueueAttributes", false, |state| {
+            let wanted = name_of(url);
+            Ok(state.queues.iter().find(|(name, _)| name.as_str() == wanted).map(|(name, queue)| QueueFacts {
+                arn: self.0.installation.queue_arn(name),
+                attributes: queue.attributes.clone(),
+                counts: queue.counts,
+            }))
+        })
+    }
+
+    async fn tags(&self, url: &QueueUrl) -> Answer<Tags> {
+        let operation = "ListQueueTags";
+        self.call(operation, false, |state| Ok(state.queue_mut(operation, url)?.tags.clone()))
+    }
+
+    async fn create(&self, new: &NewQueue) -> Answer<QueueUrl> {
+        let operation = "CreateQueue";
+        let now = self.0.clock.now();
+        self.call(operation, true, |state| {
+            if let Some(deleted) = state.deleted_queues.get(&new.name) {
+                let passed = now.duration_since(*deleted);
+                if passed < jiff::SignedDuration::try_from(REFUSED_FOR).unwrap_or_default() {
+                    let message = format!("{} was deleted {passed} ago", new.name);
+                    return refuse(ErrorClass::QueueDeletedRecently, SERVICE, operation, message);
+                }
+            }
+            match state.queues.get(&new.name) {
+                Some(queue) if queue.attributes == new.attributes => return Ok(self.queue_url(&new.name)),
+                Some(_) => {
+                    let message = format!("{} exists with other attributes", new.name);
+                    return refuse(ErrorClass::Conflict, SERVICE, operation, message);
+                }
+                None => {}
+            }
+            state.check(operation, new.name.as_str(), &new.attributes)?;
+            let queue = Queue { attributes: new.attributes.clone(), counts: Counts::default(), tags: new.tags.clone() };
+            state.queues.insert(new.name.clone(), queue);
+            Ok(self.queue_url(&new.name))
+        })
+    }
+
+    async fn change(&self, url: &QueueUrl, change: &QueueChange) -> Answer<()> {
+        let operation = "SetQueueAttributes";
+        self.call(operation, true, |state| {
+            let mut wanted = state.queue_mut(operation, url)?.attributes.clone();
+            let QueueChange { visibility_timeout_seconds, retention_seconds, max_message_bytes, policy, redrive } =
+                change.clone();
+            set(&mut wanted.visibility_timeout_seconds, visibility_timeout_seconds);
+            set(&mut wanted.retention_seconds, retention_seconds);
+            set(&mut wanted.max_message_bytes, max_message_bytes);
+            set(&mut wanted.policy, policy);
+            set(&mut wanted.redrive, redrive);
+            state.check(operation, &name_of(url), &wanted)?;
+            state.queue_mut(operation, url)?.attributes = wanted;
+            Ok(())
+        })
+    }
+
+    async fn tag(&self, url: &QueueUrl, tags: &Tags) -> Answer<()> {
+        let operation = "TagQueue";
+        self.call(operation, true, |state| {
+            state.queue_mut(operation, url)?.tags.extend(tags.clone());
+            Ok(())
+        })
+    }
+
+    async fn untag(&self, url: &QueueUrl, keys: &BTreeSet<String>) -> Answer<()> {
+        let operation = "UntagQueue";
+        self.call(operation, true, |state| {
+            state.queue_mut(operation, url)?.tags.retain(|key, _| !keys.contains(key));
+            Ok(())
+        })
+    }
+
+    async fn delete(&self, url: &QueueUrl) -> Answer<()> {
+        let now = self.0.clock.now();
+        self.call("DeleteQueue", true, |state| {
+            let wanted = name_of(url);
+            let name = state.queues.keys().find(|name| name.as_str() == wanted).cloned();
+            if let Some(name) = name {
+                state.queues.remove(&name);
+                state.deleted_queues.insert(name, now);
+            }
+            Ok(())
+        })
+    }
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}

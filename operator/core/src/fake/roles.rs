@@ -1,0 +1,138 @@
+//! IAM, in memory.
+
+use super::{FakeAws, State, refuse};
+use crate::arn::{PolicyArn, RoleArn};
+use crate::error::{AwsError, ErrorClass};
+use crate::names::RoleName;
+use crate::policy::PolicyDocument;
+use crate::policy::role::TRUST_POLICY_MAX;
+use crate::ports::{Answer, NewRole, RoleFacts, Roles};
+use crate::tags::Tags;
+use async_trait::async_trait;
+use std::collections::{BTreeMap, BTreeSet};
+
+const SERVICE: &str = "IAM";
+
+#[derive(Debug)]
+pub(super) struct Role {
+    pub(super) path: String,
+    pub(super) facts: RoleFacts,
+    pub(super) policies: BTreeMap<String, PolicyDocument>,
+}
+
+impl State {
+    fn role_mut(&mut self, operation: &'static str, name: &RoleName) -> Result<&mut Role, AwsError> {
+        self.roles.get_mut(name).ok_or_else(|| {
+            AwsError::new(ErrorClass::Missing, SERVICE, operation, format!("role {name} does not exist"))
+        })
+    }
+}
+
+fn check_trust(operation: &'static str, trust: &PolicyDocument) -> Result<(), AwsError> {
+    if trust.to_text().len() <= TRUST_POLICY_MAX {
+        return Ok(());
+    }
+    let message = "cannot exceed the quota for ACLSizePerRole".to_owned();
+    refuse(ErrorClass::LimitExceeded, SERVICE, operation, message)
+}
+
+#[async_trait]
+impl Roles for FakeAws {
+    async fn under(&self, path: &str) -> Answer<BTreeSet<RoleName>> {
+        self.call("ListRoles", false, |state| {
+            let found = state.roles.iter().filter(|(_, role)| role.path.starts_with(path));
+            Ok(found.map(|(name, _)| name.clone()).collect())
+        })
+    }
+
+    async fn role(&self, name: &RoleName) -> Answer<Option<RoleFacts>> {
+        self.call("GetRole", false, |state| Ok(state.roles.get(name).map(|role| role.facts.clone())))
+    }
+
+    async fn inline_policy(&self, role: &RoleName, policy: &str) -> Answer<Option<PolicyDocument>> {
+        self.call("GetRolePolicy", false, |state| {
+            Ok(state.roles.get(role).and_then(|role| role.policies.get(policy).cloned()))
+        })
+    }
+
+    async fn create(&self, new: &NewRole) -> Answer<RoleArn> {
+        let operation = "CreateRole";
+        self.call(operation, true, |state| {
+            check_trust(operation, &new.trust)?;
+            let same = |name: &RoleName| name.as_str().eq_ignore_ascii_case(new.name.as_str());
+            if state.roles.keys().any(same) {
+                return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{} exists", new.name));
+            }
+            let installation = &self.0.installation;
+            let text =
+                format!("arn:{}:iam::{}:role{}{}", installation.partition, installation.account, new.path, new.name);
+            let arn = RoleArn::parse(&text)
+                .map_err(|error| AwsError::new(ErrorClass::Invalid, SERVICE, operation, error.to_string()))?;
+            let role = Role {
+                path: new.path.clone(),
+                facts: RoleFacts {
+                    arn: arn.clone(),
+                    trust: new.trust.clone(),
+                    boundary: new.boundary.clone(),
+                    tags: new.tags.clone(),
+                },
+                policies: BTreeMap::new(),
+            };
+            state.roles.insert(new.name.clone(), role);
+            Ok(arn)
+        })
+    }
+
+    async fn set_trust(&self, name: &RoleName, trust: &PolicyDocument) -> Answer<()> {
+        let operation = "UpdateAssumeRolePolicy";
+        self.call(operation, true, |state| {
+            check_trust(operation, trust)?;
+            state.role_mut(operation, name)?.facts.trust = trust.clone();
+            Ok(())
+        })
+    }
+
+    async fn set_boundary(&self, name: &RoleName, boundary: Option<&PolicyArn>) -> Answer<()> {
+        let operation = "PutRolePermissionsBoundary";
+        self.call(operation, true, |state| {
+            state.role_mut(operation, name)?.facts.boundary = boundary.cloned();
+            Ok(())
+        })
+    }
+
+    async fn put_inline_policy(&self, role: &RoleName, policy: &str, document: &PolicyDocument) -> Answer<()> {
+        let operation = "PutRolePolicy";
+        self.call(operation, true, |state| {
+            state.role_mut(operation, role)?.policies.insert(policy.to_owned(), document.clone());
+            Ok(())
+        })
+    }
+
+    async fn tag(&self, name: &RoleName, tags: &Tags) -> Answer<()> {
+        let operation = "TagRole";
+        self.call(operation, true, |state| {
+            state.role_mut(operation, name)?.facts.tags.extend(tags.clone());
+            Ok(())
+        })
+    }
+
+    async fn delete_inline_policy(&self, role: &RoleName, policy: &str) -> Answer<()> {
+        self.call("DeleteRolePolicy", true, |state| {
+            if let Some(role) = state.roles.get_mut(role) {
+                role.policies.remove(policy);
+            }
+            Ok(())
+        })
+    }
+
+    async fn delete(&self, name: &RoleName) -> Answer<()> {
+        let operation = "DeleteRole";
+        self.call(operation, true, |state| {
+            if state.roles.get(name).is_some_and(|role| !role.policies.is_empty()) {
+                return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{name} has policies"));
+            }
+            state.roles.remove(name);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! A policy document, equal to another when both say the same.
+//!
+//! AWS returns documents in another order, with single values as text instead of a list, and with an id of its
+//! own. None of that is a difference.
+
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// A policy document. Equality is by meaning: order, one value or a list of one, the writing of actions and
+/// condition names do not count.
+#[derive(Clone)]
+pub struct PolicyDocument {
+    document: Value,
+    canonical: Value,
+}
+
+impl PolicyDocument {
+    /// Takes a document as a value.
+    pub fn new(document: Value) -> Self {
+        let canonical = canonical(&document);
+        Self { document, canonical }
+    }
+
+    /// Takes a document as AWS returns it. Text that is not JSON is a document that equals no other's JSON.
+    pub fn from_text(text: &str) -> Self {
+        Self::new(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())))
+    }
+
+    /// The document as a value, as it was given.
+    pub fn as_value(&self) -> &Value {
+        &self.document
+    }
+
+    /// The statements, as they were given.
+    pub fn statements(&self) -> Vec<Value> {
+        list(self.document.get("Statement"))
+    }
+
+    /// The document's text, without white space.
+    pub fn to_text(&self) -> String {
+        self.document.to_string()
+    }
+}
+
+impl PartialEq for PolicyDocument {
+    fn eq(&self, other: &Self) -> bool {
+        self.canonical == other.canonical
+    }
+}
+
+impl Eq for PolicyDocument {}
+
+impl fmt::Debug for PolicyDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text())
+    }
+}
+
+/// A value as a list: nothing, the one, or all.
+pub(crate) fn list(value: Option<&Value>) -> Vec<Value> {
+    match value {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(items)) => items.clone(),
+        Some(one) => vec![one.clone()],
+    }
+}
+
+fn canonical(document: &Value) -> Value {
+    let Value::Object(_) = document else {
+        return document.clone();
+    };
+    let version = document.get("Version").cloned().unwrap_or_else(|| "2008-10-17".into());
+    let statements = list(document.get("Statement")).iter().map(statement).collect();
+    Value::Array(vec![version, sorted(statements)])
+}
+
+fn statement(statement: &Value) -> Value {
+    let Value::Object(members) = statement else {
+        return statement.clone();
+    };
+    let members = members.iter().map(|(key, value)| {
+        let value = match key.as_str() {
+            "Action" | "NotAction" => strings(value, str::to_lowercase),
+            "Resource" | "NotResource" => strings(value, str::to_owned),
+            "Principal" | "NotPrincipal" => principal(value),
+            "Condition" => condition(value),
+            _ => value.clone(),
+        };
+        (key.clone(), value)
+    });
+    // An empty condition is none.
+    Value::Object(members.filter(|(_, value)| *value != Value::Object(Map::new())).collect())
+}
+
+/// `"*"` and `{"AWS": "*"}` are the same principal.
+fn principal(value: &Value) -> Value {
+    match value {
+        Value::String(all) if all == "*" => Value::Object(Map::from_iter([("AWS".to_owned(), Value::from(vec!["*"]))])),
+        Value::Object(kinds) => kinds
+            .iter()
+            .map(|(kind, names)| (kind.clone(), strings(names, str::to_owned)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other.clone(),
+    }
+}
+
+fn condition(value: &Value) -> Value {
+    let Value::Object(operators) = value else {
+        return value.clone();
+    };
+    operators
+        .iter()
+        .map(|(operator, keys)| {
+            let keys = match keys {
+                Value::Object(keys) => keys
+                    .iter()
+                    .map(|(key, values)| (key.to_lowercase(), strings(values, str::to_owned)))
+                    .collect::<Map<_, _>>()
+                    .into(),
+                other => other.clone(),
+            };
+            (operator.to_lowercase(), keys)
+        })
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// A set of texts, whether one or a list; numbers and booleans are their text.
+fn strings(value: &Value, write: impl Fn(&str) -> String) -> Value {
+    let items = list(Some(value)).into_iter().map(|item| match item {
+        Value::String(text) => Value::String(write(&text)),
+        Value::Number(number) => Value::String(number.to_string()),
+        Value::Bool(flag) => Value::String(flag.to_string()),
+        other => other,
+    });
+    sorted(items.collect())
+}
+
+fn sorted(mut items: Vec<Value>) -> Value {
+    items.sort_by_cached_key(Value::to_string);
+    items.dedup();
+    Value::Array(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn order_single_values_and_aws_own_id_are_no_difference() {
+        let ours = PolicyDocument::new(json!({"Version": "2012-10-17", "Statement": [{
+            "Sid": "a", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage", "Resource": "arn:q",
+            "Condition": {"ArnEquals": {"aws:SourceArn": ["arn:1", "arn:2"]}}}]}));
+        let theirs = PolicyDocument::from_text(
+            r#"{"Id":"__default_policy_ID","Statement":{"Condition":{"ArnEquals":{"AWS:SourceArn":["arn:2","arn:1"]}},
+            "Resource":["arn:q"],"Action":["SQS:SendMessage"],"Principal":{"Service":["events.amazonaws.com"]},
+            "Effect":"Allow","Sid":"a"},"Version":"2012-10-17"}"#,
+        );
+        assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn another_rule_another_effect_and_another_principal_are_differences() {
+        let document = |effect: &str, principal: Value, arn: &str| {
+            PolicyDocument::new(json!({"Version": "2012-10-17", "Statement": [{
+                "Effect": effect, "Principal": principal, "Action": "sqs:SendMessage", "Resource": "q",
+                "Condition": {"ArnEquals": {"aws:SourceArn": arn}}}]}))
+        };
+        let one = document("Allow", json!("*"), "arn:1");
+        assert_eq!(one, document("Allow", json!({"AWS": ["*"]}), "arn:1"));
+        assert_ne!(one, document("Deny", json!("*"), "arn:1"));
+        assert_ne!(one, document("Allow", json!({"AWS": "1"}), "arn:1"));
+        assert_ne!(one, document("Allow", json!("*"), "arn:2"));
+        assert_ne!(one, PolicyDocument::from_text("not JSON"));
+    }
+}

@@ -1,0 +1,128 @@
+//! The port to EventBridge's classic buses.
+
+use super::Answer;
+use crate::arn::{BusArn, QueueArn, RuleArn};
+use crate::names::{BusName, RulePartName};
+use crate::policy::PolicyDocument;
+use crate::tags::Tags;
+use async_trait::async_trait;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// A bus as AWS describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusFacts {
+    /// Its ARN.
+    pub arn: BusArn,
+    /// Its description, empty where it has none.
+    pub description: String,
+    /// Its resource policy.
+    pub policy: Option<PolicyDocument>,
+}
+
+/// A bus to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewBus {
+    /// Its name.
+    pub name: BusName,
+    /// Its description.
+    pub description: String,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Whether a rule acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleState {
+    /// It does.
+    Enabled,
+    /// It does not.
+    Disabled,
+}
+
+/// A rule as AWS lists it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleFacts {
+    /// Its name.
+    pub name: RulePartName,
+    /// Its ARN.
+    pub arn: RuleArn,
+    /// Its pattern; `Null` where it has none (a schedule).
+    pub pattern: Value,
+    /// Whether it acts; `None` is a state that the operator never sets.
+    pub state: Option<RuleState>,
+    /// Its description, empty where it has none.
+    pub description: String,
+}
+
+/// A rule to make, or to put in the place of the one of its name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRule {
+    /// Its bus.
+    pub bus: BusName,
+    /// Its name.
+    pub name: RulePartName,
+    /// Its pattern.
+    pub pattern: Value,
+    /// Whether it acts.
+    pub state: RuleState,
+    /// Its description.
+    pub description: String,
+    /// Its tags; AWS ignores them where the rule exists.
+    pub tags: Tags,
+}
+
+/// A target of a rule: a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its id, unique in the rule.
+    pub id: String,
+    /// What it delivers to; text, since a rule somebody edited may deliver to anything.
+    pub arn: String,
+    /// Where undeliverable events go.
+    pub dead_letter: Option<QueueArn>,
+    /// How long delivery is tried, in seconds; AWS's default is 86,400.
+    pub max_event_age_seconds: Option<u32>,
+    /// How often delivery is retried; AWS's default is 185.
+    pub max_retries: Option<u32>,
+    /// The message group of a FIFO queue.
+    pub message_group_id: Option<String>,
+    /// Whether it has what a target of ours never has: an input transformer, a role, another service's settings.
+    pub foreign_settings: bool,
+}
+
+/// EventBridge's classic buses.
+#[async_trait]
+pub trait Buses: Send + Sync {
+    /// The bus, if there is one.
+    async fn bus(&self, name: &BusName) -> Answer<Option<BusFacts>>;
+    /// Tags of a bus.
+    async fn bus_tags(&self, arn: &BusArn) -> Answer<Tags>;
+    /// Makes a bus; a bus of the name is a conflict.
+    async fn create_bus(&self, bus: &NewBus) -> Answer<BusArn>;
+    /// Sets a bus's description.
+    async fn describe_bus_as(&self, name: &BusName, description: &str) -> Answer<()>;
+    /// Sets or, with `None`, takes away a bus's resource policy.
+    async fn set_bus_policy(&self, name: &BusName, policy: Option<&PolicyDocument>) -> Answer<()>;
+    /// Adds tags to a bus.
+    async fn tag_bus(&self, arn: &BusArn, tags: &Tags) -> Answer<()>;
+    /// Deletes a bus; one with rules is a conflict.
+    async fn delete_bus(&self, name: &BusName) -> Answer<()>;
+
+    /// The rules of a bus whose names begin so; a bus that is not there is `Missing`.
+    async fn rules(&self, bus: &BusName, prefix: &str) -> Answer<Vec<RuleFacts>>;
+    /// Tags of a rule.
+    async fn rule_tags(&self, arn: &RuleArn) -> Answer<Tags>;
+    /// Makes a rule, or silently replaces the one of its name, whosoever it is.
+    async fn put_rule(&self, rule: &NewRule) -> Answer<RuleArn>;
+    /// Adds tags to a rule.
+    async fn tag_rule(&self, arn: &RuleArn, tags: &Tags) -> Answer<()>;
+    /// A rule's targets.
+    async fn targets(&self, bus: &BusName, rule: &RulePartName) -> Answer<Vec<Target>>;
+    /// Adds targets or replaces those of the same ids; a refused entry is an error that names it.
+    async fn put_targets(&self, bus: &BusName, rule: &RulePartName, targets: &[Target]) -> Answer<()>;
+    /// Takes targets away; a refused entry is an error that names it.
+    async fn remove_targets(&self, bus: &BusName, rule: &RulePartName, ids: &BTreeSet<String>) -> Answer<()>;
+    /// Deletes a rule; one with targets is a conflict.
+    async fn delete_rule(&self, bus: &BusName, rule: &RulePartName) -> Answer<()>;
+}

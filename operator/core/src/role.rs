@@ -1,0 +1,171 @@
+//! Roles, which buses (publishers) and inboxes (consumers) make.
+
+use crate::arn::PolicyArn;
+use crate::error::{AwsError, ErrorClass};
+use crate::installation::Installation;
+use crate::names::{RoleName, role_path};
+use crate::owner::{Owner, ServiceAccount};
+use crate::policy::PolicyDocument;
+use crate::policy::role::{INLINE_POLICY, TRUST_POLICY_MAX, trust};
+use crate::ports::{Aws, NewRole, RoleFacts};
+use crate::tags::{self, Tags};
+use std::collections::BTreeSet;
+
+/// A role that should be there: the role itself and its one policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredRole {
+    /// The role.
+    pub role: NewRole,
+    /// What it may do.
+    pub policy: PolicyDocument,
+}
+
+impl DesiredRole {
+    /// A role of `owner` that `accounts` may take.
+    pub fn new(
+        installation: &Installation,
+        owner: &Owner,
+        name: RoleName,
+        accounts: &BTreeSet<ServiceAccount>,
+        policy: PolicyDocument,
+        user_tags: &Tags,
+    ) -> Self {
+        let role = NewRole {
+            name,
+            path: role_path(installation, owner),
+            description: format!("Made by QSL Eventing for {owner}"),
+            trust: trust(installation, accounts),
+            boundary: installation.permissions_boundary.clone(),
+            tags: tags::wanted(installation, owner, user_tags),
+        };
+        Self { role, policy }
+    }
+}
+
+/// A role of ours that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenRole {
+    /// The role.
+    pub facts: RoleFacts,
+    /// Its policy.
+    pub policy: Option<PolicyDocument>,
+}
+
+/// Something to do about a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleAction {
+    /// Make it.
+    Create(Box<NewRole>),
+    /// Set who may take it.
+    SetTrust(RoleName, PolicyDocument),
+    /// Set its permissions boundary.
+    SetBoundary(RoleName, Option<PolicyArn>),
+    /// Set what it may do.
+    PutPolicy(RoleName, PolicyDocument),
+    /// Add tags.
+    Tag(RoleName, Tags),
+    /// Delete it and its policy.
+    Delete(RoleName),
+}
+
+impl RoleAction {
+    /// What it does, in a reader's words.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Create(role) => format!("create role {}", role.name),
+            Self::SetTrust(name, _) => format!("set who may take role {name}"),
+            Self::SetBoundary(name, _) => format!("set the permissions boundary of role {name}"),
+            Self::PutPolicy(name, _) => format!("set the policy of role {name}"),
+            Self::Tag(name, _) => format!("tag role {name}"),
+            Self::Delete(name) => format!("delete role {name}"),
+        }
+    }
+}
+
+/// Reads a role and refuses one that is not of `owner`.
+pub(crate) async fn observe(
+    aws: &Aws,
+    installation: &Installation,
+    owner: &Owner,
+    name: &RoleName,
+) -> Result<Option<SeenRole>, AwsError> {
+    let Some(facts) = aws.roles.role(name).await? else {
+        return Ok(None);
+    };
+    tags::check_owner(installation, owner, &facts.tags, "IAM", &format!("role {name}"))?;
+    let policy = aws.roles.inline_policy(name, INLINE_POLICY).await?;
+    Ok(Some(SeenRole { facts, policy }))
+}
+
+/// Reads a role that may be somebody else's: then it is as if it were not there.
+pub(crate) async fn observe_own(
+    aws: &Aws,
+    installation: &Installation,
+    owner: &Owner,
+    name: &RoleName,
+) -> Result<Option<SeenRole>, AwsError> {
+    match observe(aws, installation, owner, name).await {
+        Err(error) if matches!(error.class, ErrorClass::NotOurs { .. }) => Ok(None),
+        other => other,
+    }
+}
+
+/// What to do about one role.
+pub(crate) fn plan(desired: &DesiredRole, seen: Option<&SeenRole>) -> Vec<RoleAction> {
+    let DesiredRole { role, policy } = desired;
+    let name = || role.name.clone();
+    let mut actions = Vec::new();
+    if let Some(SeenRole { facts, .. }) = seen {
+        if facts.boundary != role.boundary {
+            actions.push(RoleAction::SetBoundary(name(), role.boundary.clone()));
+        }
+        if facts.trust != role.trust {
+            actions.push(RoleAction::SetTrust(name(), role.trust.clone()));
+        }
+        let tags = tags::missing(&role.tags, &facts.tags);
+        if !tags.is_empty() {
+            actions.push(RoleAction::Tag(name(), tags));
+        }
+    } else {
+        actions.push(RoleAction::Create(Box::new(role.clone())));
+    }
+    if seen.and_then(|seen| seen.policy.as_ref()) != Some(policy) {
+        actions.push(RoleAction::PutPolicy(name(), policy.clone()));
+    }
+    actions
+}
+
+/// Does it.
+pub(crate) async fn apply(aws: &Aws, action: &RoleAction) -> Result<(), AwsError> {
+    let roles = &aws.roles;
+    match action {
+        RoleAction::Create(role) => {
+            check_trust(&role.trust)?;
+            roles.create(role).await.map(drop)
+        }
+        RoleAction::SetTrust(name, trust) => {
+            check_trust(trust)?;
+            roles.set_trust(name, trust).await
+        }
+        RoleAction::SetBoundary(name, boundary) => roles.set_boundary(name, boundary.as_ref()).await,
+        RoleAction::PutPolicy(name, policy) => roles.put_inline_policy(name, INLINE_POLICY, policy).await,
+        RoleAction::Tag(name, tags) => roles.tag(name, tags).await,
+        RoleAction::Delete(name) => {
+            roles.delete_inline_policy(name, INLINE_POLICY).await?;
+            roles.delete(name).await
+        }
+    }
+}
+
+fn check_trust(trust: &PolicyDocument) -> Result<(), AwsError> {
+    let length = trust.to_text().len();
+    if length <= TRUST_POLICY_MAX {
+        return Ok(());
+    }
+    Err(AwsError::new(
+        ErrorClass::Invalid,
+        "IAM",
+        "AssumeRolePolicyDocument",
+        format!("the trust policy has {length} characters of {TRUST_POLICY_MAX}: name fewer service accounts"),
+    ))
+}

@@ -1,0 +1,14 @@
+//! Rules: a pattern on a bus and the queues it delivers to, split over several where EventBridge's five targets
+//! do not suffice.
+
+mod apply;
+mod delete;
+mod desired;
+mod observed;
+mod plan;
+
+pub use apply::{Applied, apply};
+pub use delete::{Deletion, ObservedDeletion, apply_deletion, observe_deletion, plan_deletion};
+pub use desired::{Desired, EventPattern, RuleTarget};
+pub use observed::{Observed, SeenPart, observe};
+pub use plan::{Action, plan};

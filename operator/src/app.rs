@@ -1,0 +1,163 @@
+//! Wiring: clients, the hub of watches, the first start, webhooks, controllers and publication. The only place that
+//! knows both Kubernetes' and AWS's clients.
+//!
+//! Everything that needs the API server alone starts at once; controllers and publication start when it is known
+//! whose account this is ([`place`]), which is asked again and again and never ends the process.
+
+pub mod controllers;
+pub mod place;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use eventing_service::{
+    admin::{self, Readiness},
+    server::Server,
+    tasks::Tasks,
+};
+use kube::Client;
+use operator_core::Installation as Place;
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    installation::Installation,
+    publication::{Publisher, PublisherSettings},
+    runner::{Hub, metrics::Metrics},
+    settings::Settings,
+    webhooks::{self, WebhookServer, api::Answers, inject},
+};
+use controllers::Controllers;
+
+/// Public keys stay at least so long after they signed last: the oldest message that may be sent again.
+const KEEP_AT_LEAST: Duration = Duration::from_hours(28 * 24);
+
+/// The operator could not start, or a part of it broke.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The configuration is wrong: exit code 64.
+    #[error("{0}")]
+    Configuration(String),
+    /// Something else.
+    #[error(transparent)]
+    Broken(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl AppError {
+    fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+/// Runs the operator until `shutdown`.
+pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), AppError> {
+    let client = Client::try_default().await.map_err(|error| AppError::Configuration(error.to_string()))?;
+    let aws = operator_aws::load().await;
+    let region = aws.region().map(ToString::to_string);
+    let region = region.ok_or_else(|| AppError::Configuration("no AWS region: set AWS_REGION".to_owned()))?;
+    let facts =
+        place::Facts::parse(&settings.aws, &region).map_err(|error| AppError::Configuration(error.to_string()))?;
+
+    let readiness = Readiness::new();
+    let mut registry = Registry::with_prefix("qsl_operator");
+    let metrics = Metrics::new(&mut registry);
+    let admin = Server::plain(settings.admin_listen).await.map_err(AppError::broken)?;
+    let (hub, watches) = Hub::new();
+    let (installed_sender, installed) = watch::channel(None);
+    let mut tasks = Tasks::new(shutdown);
+
+    tasks.spawn("admin", admin.serve(admin::router(readiness.clone(), Arc::new(registry)), tasks.shutdown()));
+    let (watching, checks, stop) = (client.clone(), readiness.clone(), tasks.shutdown());
+    tasks.spawn("watches", until_stopped(async move { Box::pin(watches.run(watching, &checks, stop)).await }));
+    let first_start = Installation {
+        client: client.clone(),
+        namespace: settings.release_namespace.clone(),
+        webhook_configuration: settings.webhooks.webhook_configuration.clone(),
+        webhook_hosts: Vec::new(),
+    };
+    tasks.spawn("first start", until_stopped(first_start.run(installed_sender, tasks.shutdown())));
+    let server = WebhookServer::new(
+        webhooks::WebhookSettings {
+            listen: settings.webhooks.webhook_listen,
+            folder: settings.webhooks.webhook_certificate_dir.clone(),
+        },
+        installed.clone(),
+    );
+    let answers =
+        Answers { template: Arc::new(template(&settings, &region)), installed: installed.clone(), hub: hub.clone() };
+    let listening = readiness.check("webhooks", "the first start");
+    let stop = tasks.shutdown();
+    let serve = server.run(webhooks::api::router(answers), move |_| listening.ready(), stop);
+    tasks.spawn("webhooks", serve);
+
+    let account = readiness.check("AWS account", "the first answer of STS");
+    let stop = tasks.shutdown();
+    tasks.spawn(
+        "controllers",
+        until_stopped(async move {
+            let Some(place) = place::find(&facts, &aws, &client, &account, &stop).await else { return };
+            let place = Arc::new(place);
+            let settings_of_publisher = publisher(&settings);
+            let publisher =
+                Publisher::new(client.clone(), hub.clone(), Arc::clone(&place), installed, settings_of_publisher);
+            let controllers = controllers(&settings, client, hub, operator_aws::connect(&aws), place, metrics);
+            tokio::join!(controllers.run(stop.clone()), publisher.run(stop));
+        }),
+    );
+    tasks.join().await.map_err(AppError::broken)
+}
+
+/// A part that ends only when it is asked to.
+async fn until_stopped(part: impl Future<Output = ()>) -> Result<(), Infallible> {
+    part.await;
+    Ok(())
+}
+
+fn controllers(
+    settings: &Settings,
+    client: Client,
+    hub: Hub,
+    aws: operator_core::Aws,
+    place: Arc<Place>,
+    metrics: Metrics,
+) -> Controllers {
+    Controllers {
+        client,
+        hub,
+        aws,
+        place,
+        metrics,
+        pod: settings.pod_name.clone(),
+        key_namespace: settings.key_namespace.clone(),
+        keep: keep(settings),
+        resync: settings.controllers.resync(),
+        concurrency: settings.controllers.concurrency,
+    }
+}
+
+fn publisher(settings: &Settings) -> PublisherSettings {
+    PublisherSettings {
+        key_namespace: settings.key_namespace.clone(),
+        lifetime: Duration::from_secs(settings.signing.document_lifetime_seconds),
+        keep: keep(settings),
+        signature_service: settings.signature_service(),
+        journal: settings.journal(),
+    }
+}
+
+/// How long public keys stay listed: as long as anything that they signed may be read.
+fn keep(settings: &Settings) -> Duration {
+    Duration::from_secs(settings.signing.journal_retention_seconds).max(KEEP_AT_LEAST)
+}
+
+fn template(settings: &Settings, region: &str) -> inject::Settings {
+    inject::Settings {
+        image: settings.injection.sidecar_image.clone(),
+        image_pull_policy: settings.injection.sidecar_image_pull_policy.clone(),
+        root_sha256: Vec::new(),
+        region: region.to_owned(),
+        aws_endpoint: settings.injection.sidecar_aws_endpoint.clone(),
+        aws_audience: settings.aws.aws_token_audience.clone(),
+        log_level: settings.injection.sidecar_log.clone(),
+    }
+}

@@ -1,0 +1,68 @@
+//! The four controllers, started together.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::Client;
+use operator_core::{Aws, Installation};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    controllers::{
+        event_bus::{self, EventBuses},
+        event_rule::{self, EventRules},
+        inbox_queue::{self, InboxQueues},
+        signing_key::{self, SigningKeys},
+        world::World,
+    },
+    keys::store::KeyStore,
+    runner::{Hub, Reconciler, Runner, RunnerSettings, metrics::Metrics, record::Events},
+};
+
+/// What the controllers work with.
+pub struct Controllers {
+    /// The API server.
+    pub client: Client,
+    /// The objects.
+    pub hub: Hub,
+    /// AWS.
+    pub aws: Aws,
+    /// Whose account this is, and how things are called in it.
+    pub place: Arc<Installation>,
+    /// Metrics of the passes.
+    pub metrics: Metrics,
+    /// This pod, for Events.
+    pub pod: Option<String>,
+    /// The namespace of the keys.
+    pub key_namespace: String,
+    /// How long public keys stay.
+    pub keep: Duration,
+    /// Time between two looks at an object that did not change.
+    pub resync: Duration,
+    /// How many objects of a kind at a time.
+    pub concurrency: u16,
+}
+
+impl Controllers {
+    /// Runs them until `shutdown`, from the moment every kind was listed once: nothing is judged by half a picture.
+    pub async fn run(self, shutdown: CancellationToken) {
+        tokio::select! {
+            () = self.hub.filled() => {}
+            () = shutdown.cancelled() => return,
+        }
+        let events = Events::new(self.client.clone(), self.pod.clone());
+        let world = World { hub: self.hub.clone(), aws: self.aws.clone(), installation: Arc::clone(&self.place) };
+        let keys =
+            SigningKeys::new(self.hub.clone(), KeyStore::new(self.client.clone(), &self.key_namespace), self.keep);
+        tokio::join!(
+            event_bus::run(&world, self.runner(EventBuses::new(world.clone()), &events), shutdown.clone()),
+            event_rule::run(&world, self.runner(EventRules::new(world.clone()), &events), shutdown.clone()),
+            inbox_queue::run(&world, self.runner(InboxQueues::new(world.clone()), &events), shutdown.clone()),
+            signing_key::run(&self.hub, self.runner(keys, &events), shutdown),
+        );
+    }
+
+    fn runner<K: crds::Eventing, R: Reconciler<K>>(&self, reconciler: R, events: &Events) -> Runner<K, R> {
+        let settings = RunnerSettings { resync: self.resync, concurrency: self.concurrency };
+        Runner::new(self.client.clone(), self.hub.clone(), reconciler, events.clone(), self.metrics.clone(), settings)
+    }
+}

@@ -1,0 +1,51 @@
+//! What the status says of a rule: only what was applied, and what is waited for.
+
+use crds::{EventRuleStatus, conditions::reason};
+use operator_core::{
+    arn::QueueArn,
+    rule::{Applied, Desired, Observed},
+};
+
+use super::{dereference::Referenced, validate::Validated};
+use crate::runner::{Progress, Wait};
+
+/// The status, but for its conditions.
+pub(super) fn status(desired: &Desired, observed: &Observed, applied: &Applied) -> EventRuleStatus {
+    // A target that is not ready is left where it stands already.
+    let stands = |queue: &QueueArn| {
+        let queue = queue.to_string();
+        observed.parts.values().any(|part| part.targets.iter().any(|target| target.arn == queue))
+    };
+    let queues: Vec<String> = desired
+        .targets
+        .iter()
+        .filter(|target| target.ready || stands(&target.queue))
+        .map(|target| target.queue.to_string())
+        .collect();
+    EventRuleStatus {
+        rule_arns: applied.rule_arns.iter().map(ToString::to_string).collect(),
+        targets: i32::try_from(queues.len()).ok(),
+        target_queue_arns: queues,
+        ..EventRuleStatus::default()
+    }
+}
+
+/// Whether all is in effect, and if not, what is waited for.
+pub(super) fn progress(referenced: &Referenced, validated: &Validated, applied: &Applied) -> Progress {
+    if let Some(missing) = &referenced.missing {
+        let again = validated.unsettled.as_ref().and_then(|unsettled| unsettled.remaining);
+        return Progress::Waiting(Wait { again, ..missing.clone() });
+    }
+    match (&validated.unsettled, applied.waiting_for.is_empty()) {
+        (Some(unsettled), false) => {
+            let inbox = &unsettled.inbox;
+            let message = match unsettled.remaining {
+                Some(_) => format!("InboxQueue {inbox} lets the rule in; its policy takes a while to act"),
+                None => format!("InboxQueue {inbox} has yet to let the rule in"),
+            };
+            let condition = crds::conditions::READY;
+            Progress::Waiting(Wait { condition, reason: reason::SETTLING, message, again: unsettled.remaining })
+        }
+        _ => Progress::Ready,
+    }
+}

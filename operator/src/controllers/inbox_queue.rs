@@ -1,0 +1,68 @@
+//! InboxQueue: the queue, its dead-letter queue, who may send to them, and the consumers' role.
+//!
+//! dereference (the rules that target it, with consent) → validate → observe → plan → apply → status. The status says
+//! which rules the policies let in and since when; rules put their targets by that. An inbox that is deleted leaves
+//! its rules first and goes when it is empty.
+
+mod cleanup;
+mod dereference;
+mod status;
+mod triggers;
+mod validate;
+
+use std::time::Duration;
+
+use crds::InboxQueue;
+use k8s_openapi::jiff::Timestamp;
+use operator_core::inbox;
+use tokio_util::sync::CancellationToken;
+
+use super::world::World;
+use crate::runner::{self, Cleanup, Failure, Progress, Reconciler, Report, Runner};
+
+/// When to look again while a rule that should no longer send still does; its going usually wakes us sooner.
+const LINGERING_AGAIN: Duration = Duration::from_secs(15);
+
+/// The controller's two functions.
+pub struct InboxQueues {
+    world: World,
+}
+
+impl InboxQueues {
+    /// A controller in `world`.
+    pub fn new(world: World) -> Self {
+        Self { world }
+    }
+}
+
+impl Reconciler<InboxQueue> for InboxQueues {
+    async fn apply(&self, object: &InboxQueue) -> Result<Report<InboxQueue>, Failure> {
+        let feeding = dereference::dereference(&self.world, object);
+        let desired = validate::validate(&self.world.installation, object, &feeding)?;
+        let observed = inbox::observe(&self.world.aws, &desired).await?;
+        let actions = inbox::plan(&desired, &observed);
+        let applied = inbox::apply(&self.world.aws, &desired, &observed, &actions).await?;
+        let again = (!applied.lingering.is_empty()).then_some(LINGERING_AGAIN);
+        let settle = self.world.installation.settle;
+        Ok(Report {
+            status: status::status(object, &feeding, &observed, applied, settle, Timestamp::now()),
+            progress: Progress::Ready,
+            has_references: false,
+            changes: actions.iter().map(inbox::Action::describe).collect(),
+            again,
+        })
+    }
+
+    async fn cleanup(&self, object: &InboxQueue) -> Result<Cleanup, Failure> {
+        cleanup::cleanup(&self.world, object).await
+    }
+}
+
+/// Runs the controller until `shutdown`.
+pub fn run(
+    world: &World,
+    runner: Runner<InboxQueue, InboxQueues>,
+    shutdown: CancellationToken,
+) -> impl Future<Output = ()> + Send + use<> {
+    runner::run(runner, world.hub.inboxes.store().clone(), triggers::triggers(&world.hub), shutdown)
+}

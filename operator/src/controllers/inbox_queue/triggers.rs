@@ -1,0 +1,81 @@
+//! What wakes an inbox: itself, the rules that target it or did, their buses, and the labels of their namespaces
+//! (consent may go by them).
+
+use std::collections::BTreeSet;
+
+use crds::{EventBus, EventRule, InboxQueue, ObjectRef as Reference};
+use futures::{Stream, StreamExt, stream};
+use kube::{
+    ResourceExt,
+    runtime::reflector::{ObjectRef, Store},
+};
+
+use super::dereference::targets;
+use crate::{
+    controllers::{
+        event_rule::triggers::{consent, label_facts},
+        world::own_facts,
+    },
+    runner::Hub,
+};
+
+/// The inboxes to look at.
+pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<InboxQueue>> + Send + use<> {
+    let own = hub.inboxes.changes_of(own_facts).map(|change| vec![ObjectRef::from_obj(change.object().as_ref())]);
+    let inboxes = hub.inboxes.store().clone();
+    let of_rule = hub.rules.changes_of(rule_facts).map(move |change| named_or_letting_in(&inboxes, change.object()));
+    let rules = hub.rules.store().clone();
+    let of_bus = hub.buses.changes_of(bus_facts).map(move |change| {
+        let (namespace, name) = (change.object().namespace().unwrap_or_default(), change.object().name_any());
+        named(&rules, |rule, own| rule.spec.bus_ref.name == name && rule.spec.bus_ref.namespace_or(own) == namespace)
+    });
+    let rules = hub.rules.store().clone();
+    let of_namespace = hub.namespaces.changes_of(label_facts).map(move |change| {
+        let name = change.object().name_any();
+        named(&rules, |_, own| own == name)
+    });
+    stream::select(stream::select(own, of_rule), stream::select(of_bus, of_namespace)).flat_map(stream::iter)
+}
+
+/// The inboxes that the rule names, and those that still let it in although it no longer does.
+fn named_or_letting_in(inboxes: &Store<InboxQueue>, rule: &EventRule) -> Vec<ObjectRef<InboxQueue>> {
+    let arns: BTreeSet<&str> = rule.status.iter().flat_map(|status| &status.rule_arns).map(String::as_str).collect();
+    inboxes
+        .state_filter(|inbox| {
+            let mut allowed = inbox.status.iter().flat_map(|status| &status.allowed_rules);
+            targets(rule, inbox.metadata.namespace.as_deref().unwrap_or_default(), &inbox.name_any())
+                || allowed.any(|allowed| arns.contains(allowed.rule_arn.as_str()))
+        })
+        .iter()
+        .map(|inbox| ObjectRef::from_obj(inbox.as_ref()))
+        .collect()
+}
+
+/// The inboxes that rules of interest name.
+fn named(rules: &Store<EventRule>, of_interest: impl Fn(&EventRule, &str) -> bool) -> Vec<ObjectRef<InboxQueue>> {
+    let found = rules.state_filter(|rule| of_interest(rule, rule.metadata.namespace.as_deref().unwrap_or_default()));
+    let inboxes: BTreeSet<(String, String)> = found
+        .iter()
+        .flat_map(|rule| {
+            let own = rule.namespace().unwrap_or_default();
+            let inboxes = rule.spec.targets.iter().map(|target| &target.inbox_ref);
+            inboxes.map(|inbox| (inbox.namespace_or(&own).to_owned(), inbox.name.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    inboxes.into_iter().map(|(namespace, name)| ObjectRef::new(&name).within(&namespace)).collect()
+}
+
+type RuleFacts = (Option<String>, bool, Vec<Reference>, Reference, Option<String>, Vec<String>);
+
+/// What of a rule matters to the inboxes it feeds: where it leads, and where it led when last looked at.
+fn rule_facts(rule: &EventRule) -> RuleFacts {
+    let going = rule.metadata.deletion_timestamp.is_some();
+    let inboxes = rule.spec.targets.iter().map(|target| target.inbox_ref.clone()).collect();
+    let led = rule.status.as_ref().map(|status| status.target_queue_arns.clone()).unwrap_or_default();
+    (rule.uid(), going, inboxes, rule.spec.bus_ref.clone(), rule.spec.rule_name.clone(), led)
+}
+
+/// What of a bus matters to the inboxes its rules feed.
+fn bus_facts(bus: &EventBus) -> (Option<String>, String, String) {
+    (bus.uid(), bus.spec.bus_name.clone(), consent(&bus.spec.allowed_namespaces))
+}

@@ -1,0 +1,88 @@
+//! What the AWS-backed controllers share: the objects, AWS, and the installation they work for.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use crds::{Eventing, conditions::reason, names::FORCE_DELETE};
+use kube::ResourceExt;
+use operator_core::{
+    Aws, Installation,
+    deletion::{DeletionBlocked, DeletionStep, Waiting},
+    owner::{Kind, Owner},
+};
+
+use crate::runner::{Blocked, Cleanup, Hub, Wait};
+
+/// How often a blocked deletion is looked at: what is in the way goes in AWS, where nothing wakes us.
+const BLOCKED_AGAIN: Duration = Duration::from_secs(30);
+
+/// How many steps a deletion takes in one pass, at most.
+pub(super) const STEPS: usize = 8;
+
+/// The objects, AWS, and the installation.
+#[derive(Clone)]
+pub struct World {
+    /// The objects of all kinds.
+    pub hub: Hub,
+    /// AWS.
+    pub aws: Aws,
+    /// The installation.
+    pub installation: Arc<Installation>,
+}
+
+/// The owner that an object is, in AWS.
+pub(super) fn owner<K: Eventing>(kind: Kind, object: &K) -> Owner {
+    Owner {
+        kind,
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+        uid: object.uid().unwrap_or_default(),
+    }
+}
+
+/// Whether a person asked for the deletion whatever is in the way.
+pub(super) fn is_forced<K: Eventing>(object: &K) -> bool {
+    object.annotations().get(FORCE_DELETE).is_some_and(|value| value == "true")
+}
+
+/// What of an object makes its own controller look at it: not its status, which is that controller's own work.
+pub(super) fn own_facts<K: Eventing>(object: &K) -> (Option<String>, Option<i64>, bool, BTreeMap<String, String>) {
+    let meta = object.meta();
+    (meta.uid.clone(), meta.generation, meta.deletion_timestamp.is_some(), object.annotations().clone())
+}
+
+/// `namespace/name` of an object.
+pub(super) fn full_name<K: Eventing>(object: &K) -> String {
+    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// What a step of a deletion in AWS that is not an action comes to; `None` for actions, which are the caller's to do.
+pub(super) fn cleanup_of<Action>(step: &DeletionStep<Action>) -> Option<Cleanup> {
+    match step {
+        DeletionStep::Act(_) => None,
+        DeletionStep::Gone => Some(Cleanup::Done),
+        DeletionStep::Wait(waiting) => {
+            let again = match waiting {
+                Waiting::Targets { .. } => BLOCKED_AGAIN,
+                Waiting::Settle { remaining } => *remaining,
+            };
+            Some(Cleanup::Waiting(Wait::time(reason::DELETING, waiting.to_string(), again)))
+        }
+        DeletionStep::Blocked(blocked) => {
+            let reason = match blocked {
+                DeletionBlocked::Messages { .. } => reason::MESSAGES_LEFT,
+                DeletionBlocked::Rules { .. } => reason::RULES_LEFT,
+            };
+            Some(Cleanup::Blocked(Blocked { reason, message: way_out(&blocked.to_string()), again: BLOCKED_AGAIN }))
+        }
+    }
+}
+
+/// Objects of ours are in the way of a deletion.
+pub(super) fn blocked_by_rules(names: &[String]) -> Cleanup {
+    let message = way_out(&format!("EventRules are attached to the bus: {}", names.join(", ")));
+    Cleanup::Blocked(Blocked { reason: reason::RULES_LEFT, message, again: BLOCKED_AGAIN })
+}
+
+fn way_out(what: &str) -> String {
+    format!("{what}; remove that, or annotate the object {FORCE_DELETE}=true to delete it all the same")
+}

@@ -1,0 +1,83 @@
+//! Secret `qsl-ca`: the authority that signs our serving certificates, and the ones before it while they hold.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kube::{
+    Api,
+    api::{ObjectMeta, PostParams},
+};
+use zeroize::Zeroizing;
+
+use super::{
+    InstallError,
+    certificates::{self, Identity},
+};
+
+/// The Secret's name.
+pub const NAME: &str = "qsl-ca";
+
+const CERTIFICATE: &str = "ca.crt";
+const KEY: &str = "ca.key";
+
+/// Makes the authority where there is none, and its successor when two thirds of its life have passed.
+pub async fn ensure(secrets: &Api<Secret>, now: Timestamp) -> Result<Identity, InstallError> {
+    let Some(found) = secrets.get_opt(NAME).await? else {
+        let made = secret(&certificates::new_authority(now)?, None);
+        return match secrets.create(&PostParams::default(), &made).await {
+            Ok(written) => read(&written),
+            Err(error) if is_conflict(&error) => read(&secrets.get(NAME).await?),
+            Err(error) => Err(error.into()),
+        };
+    };
+    let present = read(&found)?;
+    if !certificates::read_bundle(&present.certificate)?.first().is_none_or(|facts| facts.is_due(now)) {
+        return Ok(present);
+    }
+    let next = certificates::new_authority(now)?;
+    let bundle = certificates::prepend(&next.certificate, &present.certificate, now);
+    let changed = secret(&Identity { certificate: bundle, key: next.key }, found.metadata.resource_version);
+    match secrets.replace(NAME, &PostParams::default(), &changed).await {
+        Ok(written) => read(&written),
+        Err(error) if is_conflict(&error) => read(&secrets.get(NAME).await?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Another replica was first.
+pub(super) fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
+}
+
+fn secret(identity: &Identity, version: Option<String>) -> Secret {
+    Secret {
+        metadata: ObjectMeta {
+            name: Some(NAME.to_owned()),
+            resource_version: version,
+            labels: Some(labels()),
+            ..ObjectMeta::default()
+        },
+        data: Some(BTreeMap::from([
+            (CERTIFICATE.to_owned(), ByteString(identity.certificate.clone().into_bytes())),
+            (KEY.to_owned(), ByteString(identity.key.as_bytes().to_vec())),
+        ])),
+        ..Secret::default()
+    }
+}
+
+/// What marks an object as the operator's.
+pub(super) fn labels() -> BTreeMap<String, String> {
+    BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "qsl-eventing".to_owned())])
+}
+
+fn read(secret: &Secret) -> Result<Identity, InstallError> {
+    Ok(Identity { certificate: text(secret, NAME, CERTIFICATE)?, key: Zeroizing::new(text(secret, NAME, KEY)?) })
+}
+
+/// One text of a Secret's data.
+pub(super) fn text(secret: &Secret, name: &'static str, key: &'static str) -> Result<String, InstallError> {
+    let bytes = secret.data.as_ref().and_then(|data| data.get(key));
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes.0.clone()).ok());
+    text.ok_or(InstallError::Damaged { secret: name, key })
+}

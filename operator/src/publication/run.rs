@@ -1,0 +1,148 @@
+//! The publisher: wakes when an object, a key or a ConfigMap changes, and writes what differs.
+
+mod pass;
+
+use std::{sync::Arc, time::Duration};
+
+use eventing::{signing::SignError, time::Millis};
+use kube::Client;
+use operator_core::Installation;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::wake::{Seen, Wake};
+use crate::{
+    installation::Installed,
+    keys::{
+        BadRotation,
+        store::{KeyStore, StoreError},
+    },
+    runner::{Hub, Pace, backoff::pause},
+};
+
+pub use pass::set_name;
+
+/// Changes come in swarms: so long is waited for the rest.
+const GATHER: Duration = Duration::from_millis(200);
+/// The longest time without a look: documents get old, keys get due.
+const LOOK: Duration = Duration::from_mins(1);
+
+/// What the publisher goes by.
+#[derive(Clone, Debug)]
+pub struct PublisherSettings {
+    /// The namespace of the keys and the key sets.
+    pub key_namespace: String,
+    /// How long a document holds.
+    pub lifetime: Duration,
+    /// How long public keys stay after `exp`.
+    pub keep: Duration,
+    /// Where pods find the signature service.
+    pub signature_service: String,
+    /// Where pods find the journal.
+    pub journal: String,
+}
+
+/// A pass that did not reach its end; it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// A ConfigMap could not be written or removed.
+    #[error("ConfigMap {namespace}/{name}: {source}")]
+    Map {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Why.
+        source: kube::Error,
+    },
+    /// A document could not be signed.
+    #[error("signing {key} for namespace {namespace}: {source}")]
+    Sign {
+        /// Where it goes.
+        namespace: String,
+        /// Its key there.
+        key: String,
+        /// Why.
+        source: SignError,
+    },
+    /// The key namespace.
+    #[error(transparent)]
+    Keys(#[from] StoreError),
+    /// The grant keys' rotation.
+    #[error(transparent)]
+    Rotation(#[from] BadRotation),
+}
+
+/// Publishes; one replica at a time.
+pub struct Publisher {
+    client: Client,
+    hub: Hub,
+    installation: Arc<Installation>,
+    installed: watch::Receiver<Option<Installed>>,
+    settings: PublisherSettings,
+    store: KeyStore,
+}
+
+impl Publisher {
+    /// A publisher of what is in `hub`.
+    pub fn new(
+        client: Client,
+        hub: Hub,
+        installation: Arc<Installation>,
+        installed: watch::Receiver<Option<Installed>>,
+        settings: PublisherSettings,
+    ) -> Self {
+        let store = KeyStore::new(client.clone(), &settings.key_namespace);
+        Self { client, hub, installation, installed, settings, store }
+    }
+
+    /// Publishes until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut wake = Wake::on(&self.hub);
+        let mut installed = self.installed.clone();
+        let seen = Seen::new(&self.client, &self.settings.key_namespace);
+        let stores = seen.stores();
+        let watching = tokio::spawn(seen.watch(wake.notify(), shutdown.clone()));
+        let ready = async {
+            self.hub.filled().await;
+            // An error means that the watch ended, which is the end of the process too.
+            let _ = futures::join!(
+                stores.keys.wait_until_ready(),
+                stores.sets.wait_until_ready(),
+                stores.maps.wait_until_ready()
+            );
+            let _ = installed.wait_for(Option::is_some).await;
+        };
+        tokio::select! {
+            () = ready => {}
+            () = shutdown.cancelled() => return,
+        }
+        let mut failures = 0;
+        while !shutdown.is_cancelled() {
+            let present = installed.borrow_and_update().clone();
+            let outcome = match &present {
+                Some(present) => self.pass(&stores, present, Millis::now()).await,
+                None => Ok(()),
+            };
+            let again = match outcome {
+                Ok(()) => {
+                    failures = 0;
+                    LOOK
+                }
+                Err(error) => {
+                    failures += 1;
+                    tracing::warn!(%error, failures, "publication failed; trying again");
+                    pause(failures, Pace::Quick, rand::random())
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = tokio::time::sleep(again) => {}
+                _ = installed.changed() => {}
+                () = wake.woken() => tokio::time::sleep(GATHER).await,
+            }
+        }
+        // It ends with the same token.
+        let _ = watching.await;
+    }
+}

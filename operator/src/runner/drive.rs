@@ -1,0 +1,248 @@
+//! The pass over one object, and the loop that makes passes.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use crds::{
+    Eventing,
+    conditions::{self, READY, reason},
+    names::{PAUSED, RECONCILE_REQUESTED_AT},
+    object::CommonStatus,
+};
+use futures::{Stream, StreamExt};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    jiff::Timestamp,
+};
+use kube::{
+    Api, Client, ResourceExt,
+    runtime::{
+        controller::{self, Action, applier},
+        reflector::{ObjectRef, Store},
+    },
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Cleanup, Failure, Hub, Progress, Reconciler, Report,
+    backoff::{Attempts, pause, spread},
+    finalizer,
+    metrics::{Ending, Metrics},
+    record::Events,
+    status,
+    verdict::{self, Verdict},
+};
+
+/// When to look again after a conflict.
+const SOON: Duration = Duration::from_secs(1);
+
+/// When to look again after a status that could not be written.
+const UNWRITTEN: Duration = Duration::from_secs(5);
+
+/// What runners go by.
+#[derive(Clone, Copy, Debug)]
+pub struct RunnerSettings {
+    /// Time between two looks at an object that did not change.
+    pub resync: Duration,
+    /// How many objects at a time.
+    pub concurrency: u16,
+}
+
+/// One kind's runner.
+pub struct Runner<K: Eventing, R: Reconciler<K>> {
+    client: Client,
+    hub: Hub,
+    reconciler: R,
+    events: Events,
+    metrics: Metrics,
+    settings: RunnerSettings,
+    attempts: Attempts,
+    kind: std::marker::PhantomData<fn(K)>,
+}
+
+/// Makes passes over the objects of `store` that `triggers` names, until `shutdown`; running ones are finished.
+pub async fn run<K: Eventing, R: Reconciler<K>>(
+    runner: Runner<K, R>,
+    store: Store<K>,
+    triggers: impl Stream<Item = ObjectRef<K>> + Send + 'static,
+    shutdown: CancellationToken,
+) {
+    let config = controller::Config::default().concurrency(runner.settings.concurrency);
+    let queue = triggers.map(Ok::<_, Infallible>).take_until(shutdown.cancelled_owned());
+    let pass = |object: Arc<K>, runner: Arc<Runner<K, R>>| {
+        Box::pin(async move { Ok::<_, Infallible>(runner.pass(&object).await) })
+    };
+    applier(pass, |_, never, _| match *never {}, Arc::new(runner), store, Box::pin(queue), config)
+        .for_each(|_| futures::future::ready(()))
+        .await;
+}
+
+impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
+    /// A runner for one kind.
+    pub fn new(
+        client: Client,
+        hub: Hub,
+        reconciler: R,
+        events: Events,
+        metrics: Metrics,
+        settings: RunnerSettings,
+    ) -> Self {
+        let (attempts, kind) = (Attempts::default(), std::marker::PhantomData);
+        Self { client, hub, reconciler, events, metrics, settings, attempts, kind }
+    }
+
+    /// One pass over `object`; says when to look again.
+    pub async fn pass(&self, object: &K) -> Action {
+        let start = Instant::now();
+        let namespace = object.namespace().unwrap_or_default();
+        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
+        let (ending, again) = match (object.meta().deletion_timestamp.is_some(), finalizer::present(object)) {
+            _ if object.annotations().get(PAUSED).is_some_and(|value| value == "true") => {
+                (Ending::Skipped, self.settle(&api, object, None, &Verdict::Paused, false, None).await)
+            }
+            (true, false) => (Ending::Skipped, None),
+            (true, true) => self.leave(&api, object).await,
+            (false, _) if self.hub.is_terminating(&namespace) => (Ending::Skipped, None),
+            (false, present) => self.stay(&api, object, present).await,
+        };
+        self.metrics.pass(K::KIND, ending, start.elapsed().as_secs_f64());
+        tracing::debug!(kind = K::KIND, namespace, name = %object.name_any(), ?ending, ?again, "pass ended");
+        again.map_or_else(Action::await_change, Action::requeue)
+    }
+
+    /// The pass over an object that stays.
+    async fn stay(&self, api: &Api<K>, object: &K, has_finalizer: bool) -> (Ending, Option<Duration>) {
+        if !has_finalizer {
+            match finalizer::add(api, object).await {
+                Ok(()) => {}
+                // It changed meanwhile, and perhaps in nothing that wakes us.
+                Err(kube::Error::Api(answer)) if answer.is_conflict() => return (Ending::Retry, Some(SOON)),
+                Err(kube::Error::Api(answer)) if answer.is_not_found() => return (Ending::Skipped, None),
+                Err(error) => return self.failed(api, object, &error.into()).await,
+            }
+        }
+        let Report { status, progress, has_references, changes, again } = match self.reconciler.apply(object).await {
+            Ok(report) => report,
+            Err(failure) => return self.failed(api, object, &failure).await,
+        };
+        if !changes.is_empty() {
+            self.events.normal(object, "Applied", changes.join("; ")).await;
+        }
+        self.attempts.succeeded(&uid(object));
+        let resync = spread(self.settings.resync, rand::random());
+        let again = again.map_or(resync, |again| again.min(resync));
+        match &progress {
+            Progress::Ready => {
+                let again = self.settle(api, object, Some(status), &Verdict::Ready, has_references, Some(again)).await;
+                (Ending::Ready, again)
+            }
+            Progress::Waiting(wait) => {
+                let again = Some(wait.again.map_or(again, |sooner| sooner.min(again)));
+                let verdict = Verdict::Waiting(wait);
+                (Ending::Waiting, self.settle(api, object, Some(status), &verdict, has_references, again).await)
+            }
+        }
+    }
+
+    /// The pass over an object that is being deleted.
+    async fn leave(&self, api: &Api<K>, object: &K) -> (Ending, Option<Duration>) {
+        match self.reconciler.cleanup(object).await {
+            Ok(Cleanup::Done) => match finalizer::remove(api, object).await {
+                Ok(()) => {
+                    self.attempts.succeeded(&uid(object));
+                    (Ending::CleanedUp, None)
+                }
+                Err(kube::Error::Api(answer)) if answer.is_conflict() => (Ending::Retry, Some(SOON)),
+                Err(error) => self.failed(api, object, &error.into()).await,
+            },
+            Ok(Cleanup::Waiting(wait)) => {
+                let again = wait.again;
+                (Ending::Waiting, self.settle(api, object, None, &Verdict::Leaving(&wait), false, again).await)
+            }
+            Ok(Cleanup::Blocked(blocked)) => {
+                let again = Some(spread(blocked.again, rand::random()));
+                (Ending::Blocked, self.settle(api, object, None, &Verdict::Blocked(&blocked), false, again).await)
+            }
+            Err(failure) => self.failed(api, object, &failure).await,
+        }
+    }
+
+    /// A pass that ended early.
+    async fn failed(&self, api: &Api<K>, object: &K, failure: &Failure) -> (Ending, Option<Duration>) {
+        let name = object.name_any();
+        let (ending, again) = match failure {
+            Failure::Wait(wait) => {
+                tracing::debug!(kind = K::KIND, name, wait = %wait, "waiting");
+                (Ending::Waiting, wait.again.unwrap_or(self.settings.resync))
+            }
+            Failure::Retry(retry) => {
+                let failures = self.attempts.failed(&uid(object));
+                let again = pause(failures, retry.pace, rand::random());
+                tracing::warn!(kind = K::KIND, name, error = %retry, failures, again_seconds = again.as_secs(), "failed, trying again");
+                (Ending::Retry, again)
+            }
+            Failure::Terminal(terminal) => {
+                tracing::warn!(kind = K::KIND, name, error = %terminal, "cannot work as it is");
+                (Ending::Terminal, spread(self.settings.resync, rand::random()))
+            }
+        };
+        let said = object.status().map(CommonStatus::conditions).unwrap_or_default();
+        let has_references = conditions::get(said, conditions::REFERENCES_RESOLVED).is_some();
+        let verdict = Verdict::Failed(failure);
+        (ending, self.settle(api, object, None, &verdict, has_references, Some(again)).await)
+    }
+
+    /// Writes the status with the conditions of `verdict`, and an Event when readiness turned. Returns `again`, or
+    /// sooner where the status could not be written.
+    async fn settle(
+        &self,
+        api: &Api<K>,
+        object: &K,
+        status: Option<K::Status>,
+        verdict: &Verdict<'_>,
+        has_references: bool,
+        again: Option<Duration>,
+    ) -> Option<Duration> {
+        let before = object.status().cloned().unwrap_or_default();
+        let mut status = status.unwrap_or_else(|| before.clone());
+        *status.conditions_mut() = before.conditions().to_vec();
+        let now = Time(Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default());
+        let generation = object.meta().generation;
+        verdict::apply(status.conditions_mut(), verdict, has_references, generation, &now);
+        status.set_observed_generation(generation);
+        status.set_last_handled_reconcile_at(object.annotations().get(RECONCILE_REQUESTED_AT).cloned());
+        match status::write(api, object, &status).await {
+            Ok(true) => {
+                self.metrics.status_written(K::KIND);
+                self.announce(object, before.conditions(), status.conditions()).await;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(kind = K::KIND, name = %object.name_any(), error = %error, "status not written");
+                return Some(again.map_or(UNWRITTEN, |again| again.min(UNWRITTEN)));
+            }
+        }
+        again
+    }
+
+    /// An Event where `Ready` changed its status or its reason.
+    async fn announce(&self, object: &K, before: &[Condition], after: &[Condition]) {
+        let Some(ready) = conditions::get(after, READY) else { return };
+        let said = conditions::get(before, READY).map(|old| (old.status.as_str(), old.reason.as_str()));
+        if said == Some((&ready.status, &ready.reason)) {
+            return;
+        }
+        if ready.status == "True" {
+            self.events.normal(object, READY, "everything the spec says is in effect".to_owned()).await;
+        } else if conditions::is_true(after, conditions::TERMINAL)
+            || conditions::is_true(after, conditions::DELETION_BLOCKED)
+            || ready.reason == reason::REF_NOT_PERMITTED
+        {
+            self.events.warning(object, &ready.reason, ready.message.clone()).await;
+        }
+    }
+}
+
+fn uid<K: Eventing>(object: &K) -> String {
+    object.uid().unwrap_or_default()
+}

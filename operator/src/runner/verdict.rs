@@ -1,0 +1,168 @@
+//! The conditions that follow from what a pass came to. Pure.
+
+use crds::conditions::{self, DELETION_BLOCKED, READY, REFERENCES_RESOLVED, SYNCED, TERMINAL, reason};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::{Blocked, Failure, Wait};
+
+/// What a pass came to, as far as conditions go.
+#[derive(Debug)]
+pub enum Verdict<'a> {
+    /// All is in effect.
+    Ready,
+    /// What could be done is done; the rest waits.
+    Waiting(&'a Wait),
+    /// The pass ended early.
+    Failed(&'a Failure),
+    /// The object is paused.
+    Paused,
+    /// The object is on its way out.
+    Leaving(&'a Wait),
+    /// The object is on its way out, and something is in the way.
+    Blocked(&'a Blocked),
+}
+
+/// Sets the conditions of `verdict` among `conditions`. With `has_references` the condition `ReferencesResolved` is
+/// shown.
+pub fn apply(
+    conditions: &mut Vec<Condition>,
+    verdict: &Verdict<'_>,
+    has_references: bool,
+    generation: Option<i64>,
+    now: &Time,
+) {
+    let was_ready = conditions::get(conditions, READY)
+        .is_some_and(|ready| ready.status == "True" && ready.observed_generation == generation);
+    let mut set = |type_: &str, status: bool, reason: &str, message: &str| {
+        conditions::set(conditions, conditions::condition(type_, status, reason, message, generation, now.clone()));
+    };
+    match verdict {
+        Verdict::Ready => {
+            set(READY, true, reason::AVAILABLE, "");
+            set(SYNCED, true, reason::RECONCILE_SUCCESS, "");
+            if has_references {
+                set(REFERENCES_RESOLVED, true, reason::RESOLVED, "");
+            }
+        }
+        Verdict::Waiting(wait) => {
+            set(READY, false, wait.reason, &wait.message);
+            set(SYNCED, true, reason::RECONCILE_SUCCESS, "");
+            resolved(&mut set, wait, has_references);
+        }
+        Verdict::Failed(Failure::Wait(wait)) => {
+            set(READY, false, wait.reason, &wait.message);
+            resolved(&mut set, wait, has_references);
+        }
+        Verdict::Failed(Failure::Retry(retry)) => {
+            if !was_ready {
+                set(READY, false, reason::RECONCILE_ERROR, &retry.message);
+            }
+            set(SYNCED, false, reason::RECONCILE_ERROR, &retry.message);
+        }
+        Verdict::Failed(Failure::Terminal(terminal)) => {
+            set(READY, false, terminal.reason, &terminal.message);
+            set(SYNCED, false, reason::RECONCILE_ERROR, &terminal.message);
+            set(TERMINAL, true, terminal.reason, &terminal.message);
+        }
+        Verdict::Paused => {
+            set(
+                SYNCED,
+                false,
+                reason::RECONCILE_PAUSED,
+                "annotation eventing.qsl.dev/paused is true: nothing is changed",
+            );
+        }
+        Verdict::Leaving(wait) => set(READY, false, reason::DELETING, &wait.message),
+        Verdict::Blocked(blocked) => {
+            set(READY, false, reason::DELETING, &blocked.message);
+            set(DELETION_BLOCKED, true, blocked.reason, &blocked.message);
+        }
+    }
+    let stays = |type_: &str| match type_ {
+        TERMINAL => matches!(verdict, Verdict::Paused | Verdict::Failed(Failure::Terminal(_) | Failure::Retry(_))),
+        DELETION_BLOCKED => matches!(verdict, Verdict::Paused | Verdict::Blocked(_) | Verdict::Failed(_)),
+        _ => true,
+    };
+    conditions.retain(|condition| stays(&condition.type_));
+}
+
+/// `ReferencesResolved`, from what is waited for.
+fn resolved(set: &mut impl FnMut(&str, bool, &str, &str), wait: &Wait, has_references: bool) {
+    if wait.condition == REFERENCES_RESOLVED {
+        set(REFERENCES_RESOLVED, false, wait.reason, &wait.message);
+    } else if has_references {
+        set(REFERENCES_RESOLVED, true, reason::RESOLVED, "");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+    use crate::runner::{Pace, Retry, Terminal};
+
+    fn now() -> Time {
+        Time(Timestamp::UNIX_EPOCH)
+    }
+
+    fn after(conditions: &mut Vec<Condition>, verdict: &Verdict<'_>) -> Vec<String> {
+        apply(conditions, verdict, true, Some(2), &now());
+        conditions.iter().map(|c| format!("{}={} {}", c.type_, c.status, c.reason)).collect()
+    }
+
+    fn retry() -> Failure {
+        Retry { message: "down".into(), pace: Pace::Quick, source: None }.into()
+    }
+
+    #[test]
+    fn ready_says_so_everywhere() {
+        let all = ["Ready=True Available", "Synced=True ReconcileSuccess", "ReferencesResolved=True Resolved"];
+        assert_eq!(after(&mut Vec::new(), &Verdict::Ready), all);
+    }
+
+    #[test]
+    fn a_fault_of_the_network_leaves_what_was_ready_ready() {
+        let mut conditions = Vec::new();
+        after(&mut conditions, &Verdict::Ready);
+        let said = after(&mut conditions, &Verdict::Failed(&retry()));
+        assert_eq!(said, ["Ready=True Available", "Synced=False ReconcileError", "ReferencesResolved=True Resolved"]);
+    }
+
+    #[test]
+    fn a_fault_after_an_edit_does_not() {
+        let mut conditions = Vec::new();
+        apply(&mut conditions, &Verdict::Ready, false, Some(1), &now());
+        let said = after(&mut conditions, &Verdict::Failed(&retry()));
+        assert_eq!(said, ["Ready=False ReconcileError", "Synced=False ReconcileError"]);
+    }
+
+    #[test]
+    fn terminal_goes_with_the_edit_that_helps() {
+        let mut conditions = Vec::new();
+        let failure = Failure::Terminal(Terminal::spec("eventPattern", "is empty"));
+        let said = after(&mut conditions, &Verdict::Failed(&failure));
+        assert!(said.contains(&"Terminal=True InvalidSpec".to_owned()), "{said:?}");
+        let said = after(&mut conditions, &Verdict::Ready);
+        assert!(!said.iter().any(|line| line.starts_with("Terminal")), "{said:?}");
+    }
+
+    #[test]
+    fn a_missing_reference_is_not_an_error() {
+        let wait = Wait::reference(reason::REF_NOT_FOUND, "no bus");
+        let said = after(&mut Vec::new(), &Verdict::Failed(&Failure::Wait(wait)));
+        assert_eq!(said, ["Ready=False RefNotFound", "ReferencesResolved=False RefNotFound"]);
+    }
+
+    #[test]
+    fn a_blocked_deletion_is_shown_until_it_is_not() {
+        let mut conditions = Vec::new();
+        let blocked = Blocked { reason: reason::MESSAGES_LEFT, message: "3 messages".into(), again: Duration::ZERO };
+        let said = after(&mut conditions, &Verdict::Blocked(&blocked));
+        assert_eq!(said, ["Ready=False Deleting", "DeletionBlocked=True MessagesLeft"]);
+        let wait = Wait::time(reason::DELETING, "queues go", Duration::ZERO);
+        assert_eq!(after(&mut conditions, &Verdict::Leaving(&wait)), ["Ready=False Deleting"]);
+    }
+}

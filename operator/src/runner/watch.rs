@@ -1,0 +1,260 @@
+//! One watch and one store a kind, shared by all controllers.
+//!
+//! A change is told only after the store has it, so whoever is woken sees what woke it. A watch that starts anew tells
+//! everything it then finds, and what has gone meanwhile.
+
+use std::{
+    collections::HashMap,
+    fmt::Debug,
+    hash::Hash,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crds::{EventBus, EventRule, InboxQueue, SigningKey};
+use eventing_service::admin::{Check, Readiness};
+use futures::{Stream, StreamExt, stream::BoxStream};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client, Resource,
+    runtime::{
+        WatchStreamExt,
+        reflector::{Lookup, ObjectRef, Store, store::Writer},
+        watcher,
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// How many changes may wait at a subscriber before the watch waits for it.
+const BUFFER: usize = 256;
+
+/// What a kind must be to be watched.
+pub trait Watchable:
+    Resource<DynamicType = ()> + Lookup<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
+{
+}
+
+impl<K> Watchable for K where
+    K: Resource<DynamicType = ()> + Lookup<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
+{
+}
+
+/// A change of an object.
+#[derive(Clone, Debug)]
+pub enum Change<K> {
+    /// It is there, new or changed.
+    Seen(Arc<K>),
+    /// It is gone; this is what it last was.
+    Gone(Arc<K>),
+}
+
+impl<K> Change<K> {
+    /// The object.
+    pub fn object(&self) -> &Arc<K> {
+        match self {
+            Self::Seen(object) | Self::Gone(object) => object,
+        }
+    }
+}
+
+/// The objects of one kind, and the news of them.
+pub struct Watched<K: Watchable> {
+    store: Store<K>,
+    subscribers: Arc<Mutex<Vec<mpsc::Sender<Change<K>>>>>,
+}
+
+impl<K: Watchable> Clone for Watched<K> {
+    fn clone(&self) -> Self {
+        Self { store: self.store.clone(), subscribers: Arc::clone(&self.subscribers) }
+    }
+}
+
+impl<K: Watchable> Watched<K> {
+    fn new() -> (Self, Writer<K>) {
+        let writer = Writer::new(());
+        (Self { store: writer.as_reader(), subscribers: Arc::default() }, writer)
+    }
+
+    /// The objects.
+    pub fn store(&self) -> &Store<K> {
+        &self.store
+    }
+
+    /// The object of that name.
+    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        self.store.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// What there is, and then every change. Whoever subscribes must read: the watch waits for its readers.
+    pub fn subscribe(&self) -> impl Stream<Item = Change<K>> + Send + use<K> {
+        let (sender, mut receiver) = mpsc::channel(BUFFER);
+        // In this order nothing is missed: what is told after the push arrives, what was told before is in the store.
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        let present = self.store.state().into_iter().map(Change::Seen);
+        futures::stream::iter(present).chain(futures::stream::poll_fn(move |context| receiver.poll_recv(context)))
+    }
+
+    /// As [`Watched::subscribe`], but only changes in what `facts` says of an object, and its end.
+    pub fn changes_of<F: Hash + Eq + Send + 'static>(
+        &self,
+        facts: impl Fn(&K) -> F + Send + 'static,
+    ) -> BoxStream<'static, Change<K>> {
+        let mut known: HashMap<ObjectRef<K>, F> = HashMap::new();
+        let mut is_news = move |change: &Change<K>| match change {
+            Change::Seen(object) => {
+                let now = facts(object);
+                let key = ObjectRef::from_obj(object.as_ref());
+                let news = known.get(&key) != Some(&now);
+                known.insert(key, now);
+                news
+            }
+            Change::Gone(object) => {
+                known.remove(&ObjectRef::from_obj(object.as_ref()));
+                true
+            }
+        };
+        self.subscribe().filter(move |change| futures::future::ready(is_news(change))).boxed()
+    }
+
+    async fn tell(&self, change: Change<K>) {
+        let subscribers = self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for subscriber in subscribers {
+            // One that is no longer read has nobody to tell.
+            let _ = subscriber.send(change.clone()).await;
+        }
+    }
+}
+
+/// All kinds that controllers look at.
+#[derive(Clone)]
+pub struct Hub {
+    /// EventBuses.
+    pub buses: Watched<EventBus>,
+    /// EventRules.
+    pub rules: Watched<EventRule>,
+    /// InboxQueues.
+    pub inboxes: Watched<InboxQueue>,
+    /// SigningKeys.
+    pub signing_keys: Watched<SigningKey>,
+    /// Namespaces: their labels for consent, their end for what must not be made any more.
+    pub namespaces: Watched<Namespace>,
+}
+
+/// The watches behind a [`Hub`], not running yet.
+pub struct Watches {
+    hub: Hub,
+    buses: Writer<EventBus>,
+    rules: Writer<EventRule>,
+    inboxes: Writer<InboxQueue>,
+    signing_keys: Writer<SigningKey>,
+    namespaces: Writer<Namespace>,
+}
+
+impl Hub {
+    /// A hub, and the watches that will fill it.
+    pub fn new() -> (Self, Watches) {
+        let (buses, buses_writer) = Watched::new();
+        let (rules, rules_writer) = Watched::new();
+        let (inboxes, inboxes_writer) = Watched::new();
+        let (signing_keys, signing_keys_writer) = Watched::new();
+        let (namespaces, namespaces_writer) = Watched::new();
+        let hub = Self { buses, rules, inboxes, signing_keys, namespaces };
+        let watches = Watches {
+            hub: hub.clone(),
+            buses: buses_writer,
+            rules: rules_writer,
+            inboxes: inboxes_writer,
+            signing_keys: signing_keys_writer,
+            namespaces: namespaces_writer,
+        };
+        (hub, watches)
+    }
+
+    /// Waits until every store has been filled once.
+    pub async fn filled(&self) {
+        // An error means that the watch ended, which is the end of the process too.
+        let _ = futures::join!(
+            self.buses.store.wait_until_ready(),
+            self.rules.store.wait_until_ready(),
+            self.inboxes.store.wait_until_ready(),
+            self.signing_keys.store.wait_until_ready(),
+            self.namespaces.store.wait_until_ready(),
+        );
+    }
+
+    /// Whether the namespace is going away.
+    pub fn is_terminating(&self, namespace: &str) -> bool {
+        self.namespaces.store.get(&ObjectRef::new(namespace)).is_some_and(|found| {
+            let phase = found.status.as_ref().and_then(|status| status.phase.as_deref());
+            found.metadata.deletion_timestamp.is_some() || phase == Some("Terminating")
+        })
+    }
+}
+
+impl Watches {
+    /// Watches until `shutdown`; each kind is a check of `readiness`.
+    pub async fn run(self, client: Client, readiness: &Readiness, shutdown: CancellationToken) {
+        let all = |name| readiness.check(name, "the first list");
+        tokio::join!(
+            pump(Api::all(client.clone()), self.buses, self.hub.buses, all("watch of EventBuses"), &shutdown),
+            pump(Api::all(client.clone()), self.rules, self.hub.rules, all("watch of EventRules"), &shutdown),
+            pump(Api::all(client.clone()), self.inboxes, self.hub.inboxes, all("watch of InboxQueues"), &shutdown),
+            pump(
+                Api::all(client.clone()),
+                self.signing_keys,
+                self.hub.signing_keys,
+                all("watch of SigningKeys"),
+                &shutdown
+            ),
+            pump(Api::all(client), self.namespaces, self.hub.namespaces, all("watch of Namespaces"), &shutdown),
+        );
+    }
+}
+
+/// Keeps the store, and tells each change once the store has it.
+async fn pump<K: Watchable>(
+    api: Api<K>,
+    writer: Writer<K>,
+    watched: Watched<K>,
+    check: Check,
+    shutdown: &CancellationToken,
+) {
+    let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff().reflect(writer));
+    let mut before: Vec<Arc<K>> = Vec::new();
+    loop {
+        let event = tokio::select! {
+            () = shutdown.cancelled() => return,
+            event = events.next() => event,
+        };
+        match event {
+            Some(Ok(watcher::Event::Init)) => before = watched.store.state(),
+            Some(Ok(watcher::Event::InitApply(_))) => {}
+            Some(Ok(watcher::Event::InitDone)) => {
+                for gone in before.drain(..).filter(|old| gone(&watched.store, old)) {
+                    watched.tell(Change::Gone(gone)).await;
+                }
+                for object in watched.store.state() {
+                    watched.tell(Change::Seen(object)).await;
+                }
+                check.ready();
+            }
+            Some(Ok(watcher::Event::Apply(object))) => {
+                watched.tell(Change::Seen(Arc::new(object))).await;
+                check.ready();
+            }
+            Some(Ok(watcher::Event::Delete(object))) => watched.tell(Change::Gone(Arc::new(object))).await,
+            Some(Err(error)) => {
+                tracing::warn!(kind = %<K as Resource>::kind(&()), error = %error, "watch broken, starting anew");
+                check.not_ready(error.to_string());
+            }
+            None => return,
+        }
+    }
+}
+
+/// Whether the object, or this incarnation of it, is not in the store.
+fn gone<K: Watchable>(store: &Store<K>, old: &K) -> bool {
+    store.get(&ObjectRef::from_obj(old)).is_none_or(|new| new.uid() != old.uid())
+}

@@ -1,0 +1,139 @@
+//! The two routes. Each takes an AdmissionReview and answers with one.
+
+use std::sync::Arc;
+
+use axum::{Json, Router, extract::State, routing::post};
+use crds::{Eventing, names::FORCE_DELETE};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    ResourceExt as _,
+    core::{
+        DynamicObject,
+        admission::{AdmissionRequest, AdmissionResponse, AdmissionReview, Operation},
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use super::{
+    inject::{self, Settings},
+    validate::{self, Others},
+};
+use crate::{installation::Installed, runner::Hub};
+
+/// What the injector says while it cannot inject.
+const NOT_READY: &str = "the operator of QSL Eventing has not finished its first start (the root key is not there yet); try again in a few seconds";
+
+/// What the routes answer from.
+#[derive(Clone)]
+pub struct Answers {
+    /// What sidecars are given; the root's hash comes from `installed`.
+    pub template: Arc<Settings>,
+    /// The root key's hash, once it is there.
+    pub installed: watch::Receiver<Option<Installed>>,
+    /// The objects there are.
+    pub hub: Hub,
+}
+
+/// `POST /inject` and `POST /validate`.
+pub fn router(answers: Answers) -> Router {
+    Router::new().route("/inject", post(inject)).route("/validate", post(validate)).with_state(answers)
+}
+
+type Review = Json<AdmissionReview<DynamicObject>>;
+
+async fn inject(State(answers): State<Answers>, Json(review): Review) -> Review {
+    let request: AdmissionRequest<DynamicObject> = match review.try_into() {
+        Ok(request) => request,
+        Err(error) => return Json(AdmissionResponse::invalid(error).into_review()),
+    };
+    let response = AdmissionResponse::from(&request);
+    Json(injected(&answers, &request, response).into_review())
+}
+
+fn injected(
+    answers: &Answers,
+    request: &AdmissionRequest<DynamicObject>,
+    response: AdmissionResponse,
+) -> AdmissionResponse {
+    let Some(object) = &request.object else { return response };
+    let pod: Pod = match typed(object) {
+        Ok(pod) => pod,
+        Err(error) => return response.deny(format!("the pod cannot be read: {error}")),
+    };
+    let root_sha256 = answers.installed.borrow().as_ref().map(Installed::root_hashes);
+    let Some(root_sha256) = root_sha256 else { return response.deny(NOT_READY) };
+    let settings = Settings { root_sha256, ..Settings::clone(&answers.template) };
+    let namespace = request.namespace.as_deref().unwrap_or_default();
+    match inject::inject(&pod, namespace, &settings) {
+        Ok(patch) if patch.0.is_empty() => response,
+        Ok(patch) => response.clone().with_patch(patch).unwrap_or_else(|error| response.deny(error)),
+        Err(refusal) => {
+            let name = pod.metadata.name.or(pod.metadata.generate_name).unwrap_or_default();
+            tracing::info!(namespace, pod = name, %refusal, "pod refused");
+            response.deny(refusal)
+        }
+    }
+}
+
+async fn validate(State(answers): State<Answers>, Json(review): Review) -> Review {
+    let request: AdmissionRequest<DynamicObject> = match review.try_into() {
+        Ok(request) => request,
+        Err(error) => return Json(AdmissionResponse::invalid(error).into_review()),
+    };
+    let response = AdmissionResponse::from(&request);
+    Json(validated(&answers.hub, &request, response).into_review())
+}
+
+fn validated(
+    hub: &Hub,
+    request: &AdmissionRequest<DynamicObject>,
+    mut response: AdmissionResponse,
+) -> AdmissionResponse {
+    let Some(object) = request.object.as_ref().filter(|_| request.operation != Operation::Delete) else {
+        return response;
+    };
+    // An object on its way out is not judged any more: its finalizer has to come off.
+    if object.metadata.deletion_timestamp.is_some() {
+        return response;
+    }
+    let stores = (
+        hub.buses.store().state(),
+        hub.rules.store().state(),
+        hub.inboxes.store().state(),
+        hub.signing_keys.store().state(),
+    );
+    let others = Others {
+        buses: stores.0.iter().map(AsRef::as_ref).collect(),
+        rules: stores.1.iter().map(AsRef::as_ref).collect(),
+        inboxes: stores.2.iter().map(AsRef::as_ref).collect(),
+        signing_keys: stores.3.iter().map(AsRef::as_ref).collect(),
+    };
+    let refusal = match request.kind.kind.as_str() {
+        "EventBus" => judge(object, &others, validate::bus),
+        "EventRule" => judge(object, &others, validate::rule),
+        "InboxQueue" => judge(object, &others, validate::inbox),
+        "SigningKey" => judge(object, &others, validate::signing_key),
+        _ => None,
+    };
+    if object.annotations().get(FORCE_DELETE).is_some_and(|value| value != "true" && value != "false") {
+        response.warnings = Some(vec![format!("annotation {FORCE_DELETE} has an effect only as \"true\"")]);
+    }
+    match refusal {
+        Some(refusal) => response.deny(refusal),
+        None => response,
+    }
+}
+
+/// An object that cannot be read is the schema's to refuse.
+fn judge<K: Eventing>(
+    object: &DynamicObject,
+    others: &Others<'_>,
+    judge: impl Fn(&K, &Others<'_>) -> Option<String>,
+) -> Option<String> {
+    typed::<K>(object).ok().and_then(|object| judge(&object, others))
+}
+
+fn typed<T: DeserializeOwned>(object: &DynamicObject) -> Result<T, serde_json::Error> {
+    serde_json::from_value(serde_json::to_value(object)?)
+}

@@ -1,0 +1,96 @@
+//! ConfigMap `qsl-eventing`: what pods of a namespace are told.
+
+use std::time::Duration;
+
+use eventing::{
+    config::{BusConfig, EVENT_BUS, INBOX_QUEUE, InboxConfig, open_config},
+    keyset::open_keyset,
+    time::Millis,
+    types::BusId,
+};
+use kube::api::DeleteParams;
+use serde_json::json;
+
+use crate::rig::{Case, eventually, make_namespace};
+
+async fn inbox_and_rule(case: &Case) {
+    let platform = case.namespace("platform");
+    let consent = json!({"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": platform}}});
+    let inbox =
+        json!({"queueName": case.namespace("ledger"), "serviceAccounts": ["ledger"], "allowedNamespaces": consent});
+    case.apply("InboxQueue", "books", "ledger", &inbox).await.unwrap();
+    let target = json!({"inboxRef": {"name": "ledger", "namespace": case.namespace("books")}});
+    let rule = json!({"busRef": {"name": "core"}, "eventPattern": {"source": ["qsl.coin"]}, "targets": [target]});
+    case.apply("EventRule", "platform", "coins-all", &rule).await.unwrap();
+}
+
+/// An entry, once it is there.
+async fn entry(case: &Case, short: &str, key: &str) -> String {
+    let maps = case.maps(&case.namespace(short));
+    eventually(key, || async {
+        let map = maps.get("qsl-eventing").await.map_err(|error| error.to_string())?;
+        let mut data = map.data.unwrap_or_default();
+        data.remove(key).ok_or_else(|| format!("{:?}", data.keys()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_inbox_s_namespace_has_its_configuration_and_the_key_sets_of_its_buses() {
+    let case = Case::new().await;
+    case.bus_and_key().await;
+    inbox_and_rule(&case).await;
+    let bus = BusId::new(&case.namespace("platform"), "core").unwrap();
+    let books = case.namespace("books");
+    let set = entry(&case, "books", &format!("keyset_{}_core", bus.namespace())).await;
+    let (roots, now) = (case.roots().await, Millis::now());
+    assert!(!open_keyset(&set, &roots, &bus, now, None).unwrap().is_empty());
+    let text = entry(&case, "books", "inbox_ledger").await;
+    let config = open_config::<InboxConfig>(&text, &roots, &books, INBOX_QUEUE, "ledger", now, None).unwrap().config;
+    assert_eq!(config.buses, [bus]);
+    assert!(config.queue_url.ends_with(&format!("/000000000000/{}", case.namespace("ledger"))), "{}", config.queue_url);
+    assert!(config.services.ca.contains("BEGIN CERTIFICATE"));
+    assert!(open_config::<InboxConfig>(&text, &roots, "elsewhere", INBOX_QUEUE, "ledger", now, None).is_err());
+}
+
+#[tokio::test]
+async fn a_publisher_s_namespace_has_the_bus_s_configuration() {
+    let case = Case::new().await;
+    case.bus_and_key().await;
+    let bus = BusId::new(&case.namespace("platform"), "core").unwrap();
+    let shop = case.namespace("shop");
+    let text = entry(&case, "shop", &format!("bus_{}_core", bus.namespace())).await;
+    let opened =
+        open_config::<BusConfig>(&text, &case.roots().await, &shop, EVENT_BUS, &bus.to_string(), Millis::now(), None);
+    let accounts: Vec<_> =
+        opened.unwrap().config.publishers.into_iter().map(|publisher| publisher.service_account).collect();
+    assert_eq!(accounts, ["cashier", "clerk"]);
+    assert!(case.maps(&case.namespace("platform")).get_opt("qsl-eventing").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_does_not_change_is_not_written_and_what_nothing_needs_goes() {
+    let case = Case::new().await;
+    case.bus_and_key().await;
+    inbox_and_rule(&case).await;
+    entry(&case, "books", &format!("keyset_{}_core", case.namespace("platform"))).await;
+    let maps = case.maps(&case.namespace("books"));
+    // A key's state may still be on its way; from then on nothing moves.
+    let before = eventually("it is still", || async {
+        let first = maps.get("qsl-eventing").await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let second = maps.get("qsl-eventing").await.unwrap();
+        if first.metadata.resource_version == second.metadata.resource_version { Ok(second) } else { Err("moving") }
+    })
+    .await;
+    make_namespace(&case.client, &case.namespace("noise"), &json!({"any": "label"})).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let after = maps.get("qsl-eventing").await.unwrap();
+    assert_eq!(before.metadata.resource_version, after.metadata.resource_version);
+
+    case.api::<crds::InboxQueue>("books").delete("ledger", &DeleteParams::default()).await.unwrap();
+    eventually("it is gone", || async {
+        if maps.get_opt("qsl-eventing").await.unwrap().is_none() { Ok(()) } else { Err("there") }
+    })
+    .await;
+}

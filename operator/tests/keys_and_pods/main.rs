@@ -1,0 +1,20 @@
+//! Keys, signed documents and webhooks against a real API server; AWS is not asked for any of it.
+//!
+//! One control plane, one operator (its first start, webhooks, SigningKeys and publication) serve all tests of this
+//! program; each test has namespaces of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub
+)]
+
+mod documents;
+mod first_start;
+mod pods;
+mod rig;
+mod signing_keys;
+mod validation;

@@ -1,0 +1,13 @@
+//! The controllers against a real API server, with an AWS in memory that refuses what AWS refuses; and once against
+//! the emulator, through the real adapters.
+//!
+//! One control plane and one operator serve all tests of this program; each test has namespaces and names of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod consent;
+mod deletion;
+mod emulator;
+mod lifecycle;
+mod refusals;
+mod rig;

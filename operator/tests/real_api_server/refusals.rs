@@ -1,0 +1,125 @@
+//! What the API server refuses, with the field and the reason.
+
+use crate::{
+    lifecycle::{BUS, INBOX, KEY, RULE},
+    rig::Case,
+};
+
+/// Kind's document, a change (text, replacement), and what the refusal must say.
+const REFUSED: &[(&str, &str, &str, &[&str])] = &[
+    (BUS, "busName: $bus", "busName: default", &["spec.busName", "account's own bus"]),
+    (BUS, "busName: $bus", "busName: aws.partner", &["spec.busName", "AWS's"]),
+    (BUS, "busName: $bus", "busName: a/b", &["spec.busName", "should match"]),
+    (BUS, "busName: $bus", "description: no name", &["spec.busName", "Required value"]),
+    (BUS, "[qsl.coin]", "[coin]", &["spec.publishers[0].sources[0]", "should match"]),
+    (BUS, "[qsl.coin]", "[]", &["spec.publishers[0].sources", "at least 1"]),
+    (BUS, "[qsl.coin]", "[qsl.coin, qsl.coin]", &["spec.publishers[0].sources", "uplicate"]),
+    (BUS, "busName: $bus", "busName: $bus\n  publishing: Off", &["spec.publishing", "Enabled"]),
+    (BUS, "busName: $bus", "busName: $bus\n  tags: {'aws:x': y}", &["spec.tags", "not yours to set"]),
+    (
+        BUS,
+        "busName: $bus",
+        "busName: $bus\n  allowedNamespaces: {from: Selector}",
+        &["spec.allowedNamespaces", "selector goes with"],
+    ),
+    (BUS, "busName: $bus", "busName: $bus\n  dashboards: {}", &["spec.dashboards", "field not declared"]),
+    (RULE, "{source: [qsl.coin]}", "{}", &["spec.eventPattern", "at least 1"]),
+    (RULE, "{source: [qsl.coin]}", "{source: qsl.coin}", &["spec.eventPattern.source", "expected list"]),
+    (RULE, "{source: [qsl.coin]}", "{source: []}", &["spec.eventPattern.source", "at least 1"]),
+    (RULE, "targets: [", "targets: [{inboxRef: {name: a}}, {inboxRef: {name: a}}, ", &["spec.targets", "named twice"]),
+    (RULE, "busRef: {name: core}", "busRef: {name: core}\n  ruleName: 'a b'", &["spec.ruleName", "should match"]),
+    (INBOX, "queueName: $ledger", "queueName: a.fifo", &["spec.queueName", "should match"]),
+    (
+        INBOX,
+        "queueName: $ledger",
+        "queueName: $ledger\n  maxAttempts: 0",
+        &["spec.maxAttempts", "greater than or equal to 1"],
+    ),
+    (
+        INBOX,
+        "queueName: $ledger",
+        "queueName: $ledger\n  messageRetentionSeconds: 1209600",
+        &["spec.deadLetter.retentionSeconds", "longer than"],
+    ),
+    (
+        INBOX,
+        "queueName: $ledger",
+        "queueName: $ledger\n  verification: {skewSeconds: 60}",
+        &["spec.verification.skewSeconds", "120"],
+    ),
+    (
+        INBOX,
+        "queueName: $ledger",
+        "queueName: $ledger\n  deduplication: {keys: [id]}",
+        &["spec.deduplication.keys[0]", "should match"],
+    ),
+    (
+        INBOX,
+        "queueName: $ledger",
+        "queueName: $ledger\n  forward: {routes: [{path: x}]}",
+        &["spec.forward.routes[0].path", "should match"],
+    ),
+    (INBOX, "[ledger]", "[ledger, ledger]", &["spec.serviceAccounts", "uplicate"]),
+    (KEY, "ML-DSA-44", "RSA", &["spec.algorithm", "Dilithium2"]),
+    (KEY, "[qsl.coin]", "['qsl.*']", &["spec.sources[0]", "should match"]),
+    (KEY, "sources:", "rotation: {period: 1d}, sources:", &["spec.rotation.period", "should match"]),
+    (
+        KEY,
+        "sources:",
+        "rotation: {period: 24h, publishBefore: 24h}, sources:",
+        &["spec.rotation", "publishBefore is shorter"],
+    ),
+    (KEY, "name: coins", "name: grant", &["metadata.name 'grant' is taken"]),
+];
+
+/// The same for edits of what is there.
+const REFUSED_EDITS: &[(&str, &str, &str, &[&str])] = &[
+    (BUS, "busName: $bus", "busName: $other", &["spec.busName", "cannot be changed"]),
+    (INBOX, "queueName: $ledger", "queueName: $other", &["spec.queueName", "cannot be changed"]),
+    (RULE, "busRef: {name: core}", "busRef: {name: other}", &["spec.busRef", "cannot be changed"]),
+    (
+        RULE,
+        "busRef: {name: core}",
+        "busRef: {name: core}\n  ruleName: x",
+        &["spec.ruleName", "cannot be added or removed"],
+    ),
+    (KEY, "busRef: {name: core}", "busRef: {name: other}", &["spec.busRef", "cannot be changed"]),
+];
+
+async fn refusal(case: &Case, document: &str, from: &str, to: &str) -> String {
+    assert!(document.contains(from), "{from}");
+    let documents = case.documents(&document.replace(from, to));
+    match case.try_apply(&documents[0]).await {
+        Ok(()) => format!("accepted: {}", documents[0]),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn a_broken_rule_is_refused_with_the_field_and_the_reason() {
+    let case = Case::new().await;
+    let mut wrong = Vec::new();
+    for (document, from, to, expected) in REFUSED {
+        let said = refusal(&case, document, from, to).await;
+        if !expected.iter().all(|part| said.contains(part)) {
+            wrong.push(format!("{to}: expected {expected:?}, got {said}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_changed_is_refused_with_the_way_out() {
+    let case = Case::new().await;
+    for document in [BUS, INBOX, RULE, KEY] {
+        case.apply(document).await;
+    }
+    let mut wrong = Vec::new();
+    for (document, from, to, expected) in REFUSED_EDITS {
+        let said = refusal(&case, document, from, to).await;
+        if !expected.iter().all(|part| said.contains(part)) {
+            wrong.push(format!("{to}: expected {expected:?}, got {said}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,149 @@
+//! `POST /v1/sign`: authenticate, parse, plan, sign, audit. Nothing is signed if anything of the batch is bad.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use eventing::signing::SignedEvent;
+use eventing::time::Millis;
+use eventing::types::{BusId, Jti, Source};
+use eventing_service::Problem;
+use eventing_service::authentication::{Caller, ServiceAccount};
+use eventing_service::problem::FieldError;
+use serde::Serialize;
+
+use super::Service;
+use crate::audit;
+use crate::directory::{Directory, Refusal};
+use crate::request::{MAX_BODY_BYTES, RequestFault, SignRequest, parse_request};
+use crate::signer::Order;
+
+/// How long callers are asked to leave a bus alone whose publishing is off.
+const DISABLED_RETRY_SECONDS: u32 = 30;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Answer {
+    events: Vec<Signed>,
+}
+
+#[derive(Debug, Serialize)]
+struct Signed {
+    detail: serde_json::Value,
+    kid: String,
+    jti: String,
+    ts: String,
+}
+
+pub(super) async fn post_sign(
+    State(service): State<Service>,
+    Caller(caller): Caller,
+    body: Bytes,
+) -> Result<Json<Answer>, Problem> {
+    match sign(&service, &caller, &body).await {
+        Ok(answer) => Ok(Json(answer)),
+        Err(problem) => {
+            service.metrics.refused(problem.code());
+            Err(problem)
+        }
+    }
+}
+
+async fn sign(service: &Service, caller: &ServiceAccount, body: &[u8]) -> Result<Answer, Problem> {
+    let started = Instant::now();
+    let SignRequest { bus, events } = parse_request(body).map_err(request_problem)?;
+    let directory = service.directory();
+    let sources: Vec<&Source> = events.iter().map(|(event, _)| &event.source).collect();
+    let keys = plan(&directory, &bus, caller, &sources)?;
+    let orders: Vec<Order> = events
+        .iter()
+        .zip(keys)
+        .map(|((event, jti), held)| Order {
+            event: event.clone(),
+            jti: jti.clone().unwrap_or_else(|| Jti::from_uuid(uuid::Uuid::new_v4())),
+            kid: held.kid.clone(),
+            key: Arc::clone(&held.private),
+        })
+        .collect();
+    let signer = service.signer.clone();
+    let (orders, signed) = tokio::task::spawn_blocking(move || {
+        let signed = signer.sign(&orders);
+        (orders, signed)
+    })
+    .await
+    .map_err(|_| Problem::internal())?;
+    let signed = signed.map_err(|(at, why)| {
+        Problem::bad_request("INVALID_EVENT", "An event cannot be signed.")
+            .with_field(format!("events/{at}/detailCore"), why.to_string())
+    })?;
+    for (order, signed) in orders.iter().zip(&signed) {
+        audit::signed(&bus, caller, order, signed);
+        service.metrics.signature(bus.to_string(), order.key.algorithm().as_str());
+    }
+    service.metrics.batch(started.elapsed());
+    Ok(Answer { events: signed.into_iter().map(Signed::from).collect() })
+}
+
+fn plan<'a>(
+    directory: &'a Directory,
+    bus: &BusId,
+    caller: &ServiceAccount,
+    sources: &[&Source],
+) -> Result<Vec<&'a crate::directory::HeldKey>, Problem> {
+    directory.plan(bus, caller, sources, Millis::now()).map_err(|refusal| {
+        let problem = refusal_problem(bus, caller, refusal);
+        audit::refused(bus, caller, problem.code(), sources.len());
+        problem
+    })
+}
+
+fn refusal_problem(bus: &BusId, caller: &ServiceAccount, refusal: Refusal) -> Problem {
+    let named = |list: Vec<(usize, Source)>, why: &'static str| {
+        list.into_iter().map(move |(at, source)| FieldError {
+            field: format!("events/{at}/source"),
+            reason: format!("{source} {why}"),
+        })
+    };
+    match refusal {
+        Refusal::NotGranted(list) => Problem::forbidden(
+            "SOURCE_NOT_GRANTED",
+            format!("EventBus {bus} does not name {caller} as a publisher of every source here; add it to spec.publishers."),
+        )
+        .with_fields(named(list, "is not granted to you")),
+        Refusal::PublishingDisabled => Problem::unavailable(
+            "PUBLISHING_DISABLED",
+            format!("Publishing on EventBus {bus} is disabled."),
+            DISABLED_RETRY_SECONDS,
+        ),
+        Refusal::NoActiveKey(list) => Problem::new(
+            StatusCode::CONFLICT,
+            "NO_ACTIVE_KEY",
+            format!("No SigningKey of EventBus {bus} signs every source here now."),
+        )
+        .with_fields(named(list, "has no active key")),
+    }
+}
+
+fn request_problem(fault: RequestFault) -> Problem {
+    match fault {
+        RequestFault::TooLarge => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "BODY_TOO_LARGE",
+            format!("The body may have {MAX_BODY_BYTES} bytes."),
+        ),
+        RequestFault::Fields(fields) => {
+            Problem::bad_request("INVALID_EVENT", "The batch is not valid; nothing was signed.").with_fields(
+                fields.into_iter().map(|error| FieldError { field: error.field, reason: error.reason }),
+            )
+        }
+    }
+}
+
+impl From<SignedEvent> for Signed {
+    fn from(event: SignedEvent) -> Self {
+        let SignedEvent { sig_compact: _, detail, ts, kid, jti } = event;
+        Self { detail, kid: kid.to_string(), jti: jti.to_string(), ts: ts.to_string() }
+    }
+}

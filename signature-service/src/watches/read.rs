@@ -1,0 +1,139 @@
+//! What matters of each object. One that cannot be read is logged, never with its data, and counts as absent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crds::event_bus::Publishing;
+use crds::{EventBus, SigningKey};
+use eventing::algorithm::Algorithm;
+use eventing::keyset::SourcePattern;
+use eventing::signing::PrivateKey;
+use eventing::types::{BusId, Kid, Source};
+use eventing_service::authentication::ServiceAccount;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use zeroize::Zeroize as _;
+
+use crate::directory::{BusFacts, HeldKey, PublishedSet, SigningKeyFacts};
+
+/// The Secrets that hold keys for events.
+pub(super) const PRIVATE_KEY_SELECTOR: &str = "eventing.qsl.dev/use=sig";
+
+const BUS: &str = "eventing.qsl.dev/bus";
+const SIGNING_KEY: &str = "eventing.qsl.dev/signing-key";
+const KID: &str = "eventing.qsl.dev/kid";
+const ALGORITHM: &str = "eventing.qsl.dev/algorithm";
+const PRIVATE: &str = "private";
+const KEY_SET: &str = "keyset";
+
+pub(super) fn bus(object: &EventBus) -> Option<(BusId, BusFacts)> {
+    let namespace = object.metadata.namespace.as_deref()?;
+    let id = BusId::new(namespace, object.metadata.name.as_deref()?).ok()?;
+    let mut publishers: BTreeMap<ServiceAccount, BTreeSet<Source>> = BTreeMap::new();
+    for publisher in &object.spec.publishers {
+        let account = &publisher.service_account_ref;
+        let account =
+            ServiceAccount::new(account.namespace.as_deref().unwrap_or(namespace), account.name.as_str());
+        let sources = publisher.sources.iter().filter_map(|source| Source::parse(source).ok());
+        publishers.entry(account).or_default().extend(sources);
+    }
+    Some((id, BusFacts { publishing: object.spec.publishing == Publishing::Enabled, publishers }))
+}
+
+pub(super) fn signing_key(object: &SigningKey) -> Option<((String, String), SigningKeyFacts)> {
+    let (namespace, name) = (object.metadata.namespace.clone()?, object.metadata.name.clone()?);
+    let facts = SigningKeyFacts {
+        bus: BusId::new(&namespace, &object.spec.bus_ref.name).ok()?,
+        sources: object.spec.sources.iter().filter_map(|s| SourcePattern::try_from(s.clone()).ok()).collect(),
+        revoked: object.spec.revoked_kids.iter().filter_map(|kid| Kid::parse(kid).ok()).collect(),
+    };
+    Some(((namespace, name), facts))
+}
+
+/// Reads a private key and wipes the Secret's bytes. A key that signs no more has no private part.
+pub(super) fn private_key(mut secret: Secret) -> Option<HeldKey> {
+    let mut data = secret.data.take().unwrap_or_default();
+    let read = data.get(PRIVATE).map(|private| held_key(&secret, &private.0));
+    for bytes in data.values_mut() {
+        bytes.0.zeroize();
+    }
+    match read? {
+        Ok(held) => Some(held),
+        Err(why) => {
+            let name = secret.metadata.name.unwrap_or_default();
+            tracing::warn!(secret = name, why, "a Secret holds no key that can sign");
+            None
+        }
+    }
+}
+
+fn held_key(secret: &Secret, private: &[u8]) -> Result<HeldKey, &'static str> {
+    let note = |key, missing| secret.metadata.annotations.as_ref().and_then(|all| all.get(key)).ok_or(missing);
+    let algorithm: Algorithm = note(ALGORITHM, "no algorithm")?.parse().map_err(|_| "its algorithm is unknown")?;
+    Ok(HeldKey {
+        bus: note(BUS, "no bus")?.parse().map_err(|_| "its bus is not NAMESPACE/NAME")?,
+        signing_key: note(SIGNING_KEY, "no SigningKey")?.clone(),
+        kid: note(KID, "no kid")?.parse().map_err(|_| "its kid has not the form of one")?,
+        private: Arc::new(PrivateKey::from_secret_bytes(algorithm, private).map_err(|_| "not a private key")?),
+    })
+}
+
+pub(super) fn key_set(map: &ConfigMap) -> Option<(BusId, Arc<PublishedSet>)> {
+    let bus: BusId = map.metadata.annotations.as_ref()?.get(BUS)?.parse().ok()?;
+    let signed = map.data.as_ref()?.get(KEY_SET)?;
+    match PublishedSet::read(&bus, signed) {
+        Ok(set) => Some((bus, Arc::new(set))),
+        Err(fault) => {
+            tracing::warn!(%bus, error = %fault, "a key set is not served");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use k8s_openapi::ByteString;
+    use serde_json::json;
+
+    use super::*;
+
+    fn secret(private: &[u8]) -> Secret {
+        let mut secret: Secret = serde_json::from_value(json!({"metadata": {"name": "skey-1", "annotations": {
+            BUS: "city/trams", SIGNING_KEY: "trams", KID: "trams-1", ALGORITHM: "ML-DSA-44"}}}))
+        .unwrap();
+        secret.data = Some([(PRIVATE.to_owned(), ByteString(private.to_vec()))].into());
+        secret
+    }
+
+    #[test]
+    fn a_private_key_is_read_and_never_shown() {
+        let key = PrivateKey::generate(Algorithm::MlDsa44).unwrap();
+        let held = private_key(secret(&key.secret_bytes())).unwrap();
+        assert_eq!(held.private.public_key(), key.public_key());
+        assert_eq!(format!("{held:?}"), r#"HeldKey { kid: "trams-1", .. }"#);
+    }
+
+    #[test]
+    fn a_secret_without_private_part_or_with_another_is_absent() {
+        assert!(private_key(secret(b"nonsense")).is_none());
+        let mut gone = secret(b"");
+        gone.data = None;
+        assert!(private_key(gone).is_none());
+    }
+
+    #[test]
+    fn a_publisher_without_namespace_is_of_the_buss_and_entries_of_one_account_add_up() {
+        let object: EventBus = serde_json::from_value(json!({
+            "apiVersion": "eventing.qsl.dev/v1alpha1", "kind": "EventBus",
+            "metadata": {"name": "trams", "namespace": "city"},
+            "spec": {"busName": "trams", "publishing": "Disabled", "publishers": [
+                {"serviceAccountRef": {"name": "driver"}, "sources": ["qsl.tram"]},
+                {"serviceAccountRef": {"name": "driver", "namespace": "city"}, "sources": ["qsl.bell"]}]}}))
+        .unwrap();
+        let (id, facts) = bus(&object).unwrap();
+        assert_eq!(id.to_string(), "city/trams");
+        assert!(!facts.publishing);
+        let granted = facts.publishers.get(&ServiceAccount::new("city", "driver")).unwrap();
+        assert_eq!(granted.iter().map(Source::as_str).collect::<Vec<_>>(), ["qsl.bell", "qsl.tram"]);
+    }
+}

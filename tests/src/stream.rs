@@ -1,0 +1,162 @@
+//! The gateway as a user's page follows it: timeline and server-sent events, with a bearer token.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use futures::StreamExt as _;
+use reqwest::{Client, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::forward::{Forward, Kubectl};
+
+/// An event of the timeline or the stream.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Event key, hex.
+    pub event_key: String,
+    /// EventBridge's ids of it.
+    #[serde(default)]
+    pub event_bridge_ids: Vec<String>,
+    /// Its source.
+    pub source: String,
+    /// Its detail-type.
+    pub detail_type: String,
+    /// Its resource.
+    pub resource: String,
+    /// Its correlation.
+    pub correlation_id: String,
+    /// The signed time.
+    pub ts: String,
+    /// Key that signed it.
+    pub kid: String,
+    /// That key's algorithm.
+    pub algorithm: String,
+    /// Whether the envelope was signed too.
+    pub envelope_verified: bool,
+    /// The business payload.
+    pub detail_core: Value,
+}
+
+/// An event of the stream, with the moment it arrived.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The event.
+    pub entry: Entry,
+    /// The stream's id, to resume from.
+    pub id: String,
+    /// When the line was read.
+    pub at: Instant,
+}
+
+/// A user's view of the gateway.
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    http: Client,
+    /// The gateway's address.
+    pub gateway: String,
+    /// The user's token.
+    pub token: String,
+}
+
+/// A token of the test identity provider.
+pub async fn token(kubectl: &Kubectl, namespace: &str, user: &str, tenant: &str, scope: &str) -> anyhow::Result<String> {
+    let forward = Forward::open(kubectl, namespace, "svc/identity-provider", 80).await?;
+    #[derive(Deserialize)]
+    struct Answer {
+        access_token: String,
+    }
+    let body = format!("sub={user}&tenant_id={tenant}&scope={scope}&aud=qsl-eventing");
+    let answer = Client::new()
+        .post(format!("{}/token", forward.url))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(body)
+        .send()
+        .await?
+        .error_for_status()?;
+    Ok(answer.json::<Answer>().await?.access_token)
+}
+
+impl Viewer {
+    /// A user with this token.
+    pub fn new(gateway: &str, token: &str) -> Self {
+        Self { http: Client::new(), gateway: gateway.to_owned(), token: token.to_owned() }
+    }
+
+    /// `GET /events/{correlationId}`; empty while the gateway knows nothing of it.
+    pub async fn timeline(&self, correlation_id: &str) -> anyhow::Result<Vec<Entry>> {
+        #[derive(Deserialize)]
+        struct Answer {
+            events: Vec<Entry>,
+        }
+        let url = format!("{}/events/{correlation_id}", self.gateway);
+        let answer = self.http.get(url).bearer_auth(&self.token).send().await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(Vec::new());
+        }
+        Ok(answer.error_for_status()?.json::<Answer>().await?.events)
+    }
+
+    /// Waits until the timeline holds `count` events.
+    pub async fn wait_timeline(&self, correlation_id: &str, count: usize, limit: Duration) -> anyhow::Result<Vec<Entry>> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let last = match self.timeline(correlation_id).await {
+                Ok(events) if events.len() >= count => return Ok(events),
+                Ok(events) => format!("{} events", events.len()),
+                Err(error) => format!("{error:#}"),
+            };
+            if Instant::now() > deadline {
+                bail!("the timeline of {correlation_id} has not {count} events after {limit:?}: {last}");
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// Follows the user's events, from before the first one: those of this correlation. The channel ends with the
+    /// connection.
+    pub async fn follow(&self, correlation_id: &str) -> anyhow::Result<mpsc::Receiver<Arrival>> {
+        let url = format!("{}/events/stream/user", self.gateway);
+        let wanted = correlation_id.to_owned();
+        let answer = self.http.get(url).bearer_auth(&self.token).header("accept", "text/event-stream").send().await?;
+        if answer.status() != StatusCode::OK {
+            bail!("the stream was refused: {} {}", answer.status(), answer.text().await?);
+        }
+        let (sender, receiver) = mpsc::channel(1024);
+        let mut bytes = answer.bytes_stream();
+        tokio::spawn(async move {
+            let mut buffer = Vec::new();
+            while let Some(Ok(chunk)) = bytes.next().await {
+                buffer.extend_from_slice(&chunk);
+                while let Some(end) = buffer.windows(2).position(|pair| pair == b"\n\n") {
+                    let block = String::from_utf8_lossy(&buffer[..end]).into_owned();
+                    buffer.drain(..end + 2);
+                    if let Some(arrival) = parse(&block)
+                        && arrival.entry.correlation_id == wanted
+                        && sender.send(arrival).await.is_err()
+                    {
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(receiver)
+    }
+}
+
+/// One block of the stream; comments (heartbeats) and other events give none.
+fn parse(block: &str) -> Option<Arrival> {
+    let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    if field("event") != Some("event") {
+        return None;
+    }
+    let entry = serde_json::from_str(field("data")?).ok()?;
+    Some(Arrival { entry, id: field("id").unwrap_or_default().to_owned(), at: Instant::now() })
+}
+
+/// The next arrival, or an error after `limit`.
+pub async fn next(stream: &mut mpsc::Receiver<Arrival>, limit: Duration) -> anyhow::Result<Arrival> {
+    tokio::time::timeout(limit, stream.recv()).await.with_context(|| format!("nothing came through the stream within {limit:?}"))?.context("the stream ended")
+}

@@ -1,0 +1,181 @@
+//! The whole system on a real node: `cargo xtask test` brings it up and runs this.
+//! One test in steps, since each step goes on from the last and the final one takes everything down.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "test code")]
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use system_tests::cloud::Cloud;
+use system_tests::environment::Endpoints;
+use system_tests::forward::{Forward, Kubectl};
+use system_tests::scenario::{self, Stage};
+use system_tests::services::{Services, Trace};
+use system_tests::stream::{self, Viewer};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+struct System {
+    kubectl: Kubectl,
+    endpoints: Endpoints,
+    stage: Stage,
+    _gateway: Forward,
+}
+
+#[tokio::test]
+async fn the_whole_system() -> anyhow::Result<()> {
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok().context("a TLS provider is installed already")?;
+    let mut system = connect().await?;
+    every_object_is_ready(&system).await.context("every object is ready")?;
+    sidecars_are_injected_and_alone_hold_credentials(&system).await.context("sidecars")?;
+    events_reach_everybody_once_and_forged_ones_nobody(&system).await.context("events")?;
+    what_was_sent_while_parts_were_away_arrives(&mut system).await.context("parts away")?;
+    bad_input_is_refused_with_a_sentence(&system).await.context("bad input")?;
+    an_inbox_with_dead_letters_stays_and_then_aws_is_empty(&system).await.context("deletion")
+}
+
+async fn connect() -> anyhow::Result<System> {
+    let endpoints = Endpoints::from_env()?;
+    let kubectl = Kubectl::new(&endpoints.kubeconfig);
+    let token = stream::token(&kubectl, &endpoints.identity_namespace, "u-1", "t-1", "").await?;
+    let gateway = Forward::open(&kubectl, &endpoints.release_namespace, "svc/qsl-gateway", 80).await?;
+    let stage = Stage {
+        cloud: Cloud::new(&endpoints.aws, &endpoints.region).await,
+        services: Services::connect(kubectl.clone()).await?,
+        viewer: Viewer::new(&gateway.url, &token),
+        trace: Trace { correlation_id: "c-node".into(), user_id: "u-1".into(), tenant_id: "t-1".into() },
+    };
+    Ok(System { kubectl, endpoints, stage, _gateway: gateway })
+}
+
+async fn every_object_is_ready(system: &System) -> anyhow::Result<()> {
+    let table = system.kubectl.run(["get", "ebus,erule,inbox,skey", "-A"]).await?;
+    println!("{table}");
+    let list = system.kubectl.run(["get", "ebus,erule,inbox,skey", "-A", "-o", "json"]).await?;
+    let list: Value = serde_json::from_str(&list)?;
+    let items = list["items"].as_array().context("no items")?;
+    ensure!(items.len() == 12, "{} objects instead of 1 bus, 2 keys, 4 rules and 5 inboxes", items.len());
+    for item in items {
+        let ready = item["status"]["conditions"]
+            .as_array()
+            .and_then(|all| all.iter().find(|one| one["type"] == "Ready"))
+            .is_some_and(|one| one["status"] == "True");
+        ensure!(ready, "{} {} is not Ready", item["kind"], item["metadata"]["name"]);
+    }
+    Ok(())
+}
+
+async fn sidecars_are_injected_and_alone_hold_credentials(system: &System) -> anyhow::Result<()> {
+    for name in ["orchestration", "paymentgateway", "treasury", "compliance", "notification"] {
+        let level = system.kubectl.run(["get", "namespace", name, "-o", "json"]).await?;
+        let level: Value = serde_json::from_str(&level)?;
+        ensure!(level["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted", "{name} is not restricted");
+        let template = system.kubectl.run(["-n", name, "get", "deployment", name, "-o", "json"]).await?;
+        let template: Value = serde_json::from_str(&template)?;
+        ensure!(template["spec"]["template"]["spec"]["initContainers"].is_null(), "{name} brings a sidecar of its own");
+        let pods = system.kubectl.run(["-n", name, "get", "pods", "-l", &format!("app={name}"), "-o", "json"]).await?;
+        let pods: Value = serde_json::from_str(&pods)?;
+        let pod = &pods["items"][0];
+        let sidecar = &pod["spec"]["initContainers"][0];
+        ensure!(sidecar["name"] == "qsl-eventing" && sidecar["restartPolicy"] == "Always", "{name} has no native sidecar");
+        ensure!(pod["metadata"]["labels"]["eventing.qsl.dev/injected"] == "true", "{name} is not labelled");
+        let mounts = |container: &Value| container["volumeMounts"].to_string();
+        ensure!(mounts(sidecar).contains("/var/run/secrets/eventing.qsl.dev"), "the sidecar of {name} has no tokens");
+        for container in pod["spec"]["containers"].as_array().context("containers")? {
+            ensure!(!mounts(container).contains("eventing.qsl.dev"), "{name} can read the sidecar's tokens");
+            ensure!(!container["env"].to_string().contains("AWS_"), "{name} has AWS settings in its environment");
+        }
+        ensure!(!sidecar["env"].to_string().contains("AWS_SECRET"), "the sidecar of {name} has a static key");
+    }
+    Ok(())
+}
+
+async fn events_reach_everybody_once_and_forged_ones_nobody(system: &System) -> anyhow::Result<()> {
+    let stage = &system.stage;
+    let mut report = stage.play(&|line| println!("  {line}")).await?;
+    report.forged = stage.forge(&|line| println!("  {line}")).await?;
+    scenario::check(&report)?;
+    let timeline = stage.viewer.timeline(&stage.trace.correlation_id).await?;
+    for forged in &report.forged {
+        ensure!(!timeline.iter().any(|entry| scenario::is(entry, &forged.event_bridge_id)), "{} is in the timeline", forged.forgery);
+    }
+    ensure!(!timeline.iter().any(|entry| entry.detail_core["amount"] == 999_999), "a forged body is in the timeline");
+    Ok(())
+}
+
+async fn what_was_sent_while_parts_were_away_arrives(system: &mut System) -> anyhow::Result<()> {
+    let (stage, kubectl) = (&system.stage, &system.kubectl);
+    let release = &system.endpoints.release_namespace;
+    let before = stage.viewer.timeline(&stage.trace.correlation_id).await?;
+    let trace = Trace { correlation_id: "c-away".into(), ..stage.trace.clone() };
+    kubectl.run(["-n", "treasury", "scale", "deployment/treasury", "--replicas=0"]).await?;
+    kubectl.run(["-n", release, "delete", "pod", "qsl-journal-0", "--grace-period=0", "--force"]).await?;
+    stage.services.payment("p-away", "initiated", &trace).await?;
+    stage.services.payment("p-away", "settled", &trace).await?;
+    kubectl.run(["-n", "treasury", "scale", "deployment/treasury", "--replicas=1"]).await?;
+    kubectl.run(["-n", "treasury", "rollout", "status", "deployment/treasury", "--timeout=120s"]).await?;
+    let away = stage.viewer.wait_timeline("c-away", 2, PATIENCE).await?;
+    ensure!(away[0].detail_type == "Payment.Initiated.v1" && away[1].detail_type == "Payment.Settled.v1", "order: {away:?}");
+    let handled = stage.services.wait_handled("treasury", "c-away", 2, PATIENCE).await?;
+    ensure!(handled.iter().all(|one| one.deliveries == 1), "treasury got copies: {handled:?}");
+    let keys = |entries: &[stream::Entry]| entries.iter().map(|entry| entry.event_key.clone()).collect::<Vec<_>>();
+    let after = stage.viewer.timeline(&stage.trace.correlation_id).await?;
+    ensure!(keys(&before) == keys(&after), "the timeline changed with the journal's restart");
+    Ok(())
+}
+
+async fn bad_input_is_refused_with_a_sentence(system: &System) -> anyhow::Result<()> {
+    let inbox = "{apiVersion: eventing.qsl.dev/v1alpha1, kind: InboxQueue, metadata: {name: bad, namespace: treasury}, \
+                 spec: {queueName: 'not a queue'}}";
+    let refusal = system.kubectl.run_with_input(&["apply", "-f", "-"], inbox).await.err().context("a bad queue name was taken")?;
+    ensure!(refusal.to_string().contains("queueName"), "the field is not named: {refusal}");
+
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: bad, namespace: treasury, annotations: \
+               {eventing.qsl.dev/inject: 'true', eventing.qsl.dev/inbox: treasury, eventing.qsl.dev/app-port: http}}, \
+               spec: {containers: [{name: app, image: qsl-example-treasury}]}}";
+    let refusal = system.kubectl.run_with_input(&["apply", "-f", "-"], pod).await.err().context("a bad annotation was taken")?;
+    ensure!(refusal.to_string().contains("eventing.qsl.dev/app-port"), "the annotation is not named: {refusal}");
+
+    let url = system.stage.cloud.queue_url("qsl-treasury-inbox").await?;
+    system.stage.cloud.sqs.send_message().queue_url(&url).message_body("not an event").send().await?;
+    let letters = system.stage.cloud.queue_url("qsl-treasury-inbox-dlq").await?;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let found = system.stage.cloud.peek(&letters).await?.into_iter().find(|one| one.body == "not an event");
+        if let Some(letter) = found {
+            ensure!(letter.attributes.get("qsl.code").map(String::as_str) == Some("BODY_MALFORMED"), "{letter:?}");
+            break;
+        }
+        ensure!(tokio::time::Instant::now() < deadline, "a message that is no event did not become a dead letter");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let trace = Trace { correlation_id: "c-after-poison".into(), ..system.stage.trace.clone() };
+    system.stage.services.payment("p-after", "initiated", &trace).await?;
+    system.stage.services.wait_handled("treasury", "c-after-poison", 1, PATIENCE).await?;
+    Ok(())
+}
+
+async fn an_inbox_with_dead_letters_stays_and_then_aws_is_empty(system: &System) -> anyhow::Result<()> {
+    let (kubectl, cloud) = (&system.kubectl, &system.stage.cloud);
+    kubectl.run(["-n", "treasury", "delete", "inbox", "treasury", "--wait=false"]).await?;
+    kubectl
+        .run(["-n", "treasury", "wait", "inbox/treasury", "--for=condition=DeletionBlocked", "--timeout=60s"])
+        .await
+        .context("the inbox with dead letters is not DeletionBlocked")?;
+    ensure!(cloud.queue_url("qsl-treasury-inbox-dlq").await.is_ok(), "the dead letters are gone");
+    // Emptied, it goes.
+    cloud.purge("qsl-treasury-inbox-dlq").await?;
+    kubectl.run(["-n", "treasury", "wait", "inbox/treasury", "--for=delete", "--timeout=120s"]).await?;
+    // The others are forced.
+    let inboxes = [("compliance", "compliance"), ("notification", "notification"), ("qsl-system", "journal"), ("qsl-system", "clientupdates")];
+    for (namespace, name) in inboxes {
+        kubectl.run(["-n", namespace, "annotate", "inbox", name, "eventing.qsl.dev/force-delete=true"]).await?;
+    }
+    for deployment in ["orchestration", "paymentgateway", "treasury", "compliance", "notification"] {
+        kubectl.run(["-n", deployment, "delete", "deployment", deployment]).await?;
+    }
+    kubectl.run(["delete", "ebus,erule,inbox,skey", "--all", "-A", "--timeout=180s"]).await?;
+    let left = cloud.inventory().await?;
+    ensure!(left.is_empty(), "left in AWS: {left:?}");
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Cargo and other programs, called alike everywhere: one target folder, one package set, one profile.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use test_cluster::cache;
+
+/// The workspace's folder.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// Where cargo builds: `CARGO_TARGET_DIR`, else in the cache, so that a fresh clone finds what was built before.
+pub fn target() -> Result<PathBuf> {
+    match std::env::var_os("CARGO_TARGET_DIR").filter(|value| !value.is_empty()) {
+        Some(folder) => Ok(workspace().join(folder)),
+        None => Ok(cache::root()?.join("target")),
+    }
+}
+
+/// Cargo in the workspace.
+pub fn command<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(workspace());
+    if let Ok(target) = target() {
+        command.env("CARGO_TARGET_DIR", target);
+    }
+    command
+}
+
+/// Runs a program to its end, with its output on the terminal.
+pub fn succeed(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    if !status.success() {
+        bail!("{} {:?} failed: {status}", command.get_program().display(), command.get_args().collect::<Vec<_>>());
+    }
+    Ok(())
+}

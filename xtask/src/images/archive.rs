@@ -1,0 +1,125 @@
+//! The bytes of an image.
+
+use anyhow::Result;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tar::{Builder, EntryType, Header};
+
+/// Changes with the layout below, so that images of an older one are made anew.
+pub(super) const VERSION: &str = "1";
+
+/// The user that every container runs as.
+const USER: u32 = 65532;
+
+/// An image of one layer: the program at the root, the user's name, and a folder for temporary files.
+pub(super) fn image(name: &str, program: &[u8], tags: &[String]) -> Result<Vec<u8>> {
+    let user = format!("root:x:0:0:root:/:/none\nnonroot:x:{USER}:{USER}:nonroot:/:/none\n");
+    let group = format!("root:x:0:\nnonroot:x:{USER}:\n");
+    let layer = archive(&[
+        Entry::File { path: name, content: program, mode: 0o755 },
+        Entry::Folder { path: "etc/", mode: 0o755 },
+        Entry::File { path: "etc/group", content: group.as_bytes(), mode: 0o644 },
+        Entry::File { path: "etc/passwd", content: user.as_bytes(), mode: 0o644 },
+        Entry::Folder { path: "tmp/", mode: 0o1777 },
+    ])?;
+    let config = serde_json::to_vec(&json!({
+        "created": "1970-01-01T00:00:00Z",
+        "architecture": architecture(),
+        "os": "linux",
+        "config": {"User": format!("{USER}:{USER}"), "Entrypoint": [format!("/{name}")], "WorkingDir": "/"},
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", digest(&layer))]},
+        "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "cargo xtask images"}],
+    }))?;
+    let config_name = format!("{}.json", digest(&config));
+    let layer_name = format!("{}.tar", digest(&layer));
+    let manifest = serde_json::to_vec(&json!([{"Config": config_name, "RepoTags": tags, "Layers": [layer_name]}]))?;
+    archive(&[
+        Entry::File { path: &layer_name, content: &layer, mode: 0o644 },
+        Entry::File { path: &config_name, content: &config, mode: 0o644 },
+        Entry::File { path: "manifest.json", content: &manifest, mode: 0o644 },
+    ])
+}
+
+/// The architecture by the name that images use.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+fn digest(content: &[u8]) -> String {
+    hex::encode(Sha256::digest(content))
+}
+
+enum Entry<'a> {
+    File { path: &'a str, content: &'a [u8], mode: u32 },
+    Folder { path: &'a str, mode: u32 },
+}
+
+/// A tar in which nothing depends on when and by whom it was made.
+fn archive(entries: &[Entry<'_>]) -> Result<Vec<u8>> {
+    let mut builder = Builder::new(Vec::new());
+    for entry in entries {
+        let (path, content, mode, kind) = match *entry {
+            Entry::File { path, content, mode } => (path, content, mode, EntryType::Regular),
+            Entry::Folder { path, mode } => (path, &[][..], mode, EntryType::Directory),
+        };
+        let mut header = Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_size(content.len() as u64);
+        header.set_mtime(0);
+        builder.append_data(&mut header, path, content)?;
+    }
+    Ok(builder.into_inner()?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+    use std::collections::BTreeMap;
+    use std::io::Read as _;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn files(tar: &[u8]) -> BTreeMap<String, (u32, Vec<u8>)> {
+        let mut archive = tar::Archive::new(tar);
+        let entries = archive.entries().unwrap().map(|entry| {
+            let mut entry = entry.unwrap();
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).unwrap();
+            let path = entry.path().unwrap().display().to_string();
+            (path, (entry.header().mode().unwrap(), content))
+        });
+        entries.collect()
+    }
+
+    #[test]
+    fn an_image_holds_the_program_and_names_it_as_what_runs() {
+        let tags = ["docker.io/library/thing:dev".to_owned()];
+        let image = files(&image("thing", b"the program", &tags).unwrap());
+        let manifest: Value = serde_json::from_slice(&image["manifest.json"].1).unwrap();
+        assert_eq!(manifest[0]["RepoTags"][0], "docker.io/library/thing:dev");
+        let config: Value = serde_json::from_slice(&image[manifest[0]["Config"].as_str().unwrap()].1).unwrap();
+        assert_eq!(config["config"]["Entrypoint"], json!(["/thing"]));
+        assert_eq!(config["config"]["User"], "65532:65532");
+        let layer = &image[manifest[0]["Layers"][0].as_str().unwrap()].1;
+        assert_eq!(config["rootfs"]["diff_ids"][0], format!("sha256:{}", digest(layer)));
+        let layer = files(layer);
+        assert_eq!(layer["thing"], (0o755, b"the program".to_vec()));
+        assert_eq!(layer["tmp/"].0, 0o1777);
+        assert!(String::from_utf8_lossy(&layer["etc/passwd"].1).contains(":65532:"));
+    }
+
+    #[test]
+    fn the_same_program_gives_the_same_bytes() {
+        let once = image("thing", b"the program", &[]).unwrap();
+        assert_eq!(once, image("thing", b"the program", &[]).unwrap());
+        assert_ne!(once, image("thing", b"another", &[]).unwrap());
+    }
+}

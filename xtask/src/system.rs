@@ -1,0 +1,178 @@
+//! The whole system on a cluster: node, images, chart, examples. Demo and tests stand on it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use test_cluster::{Kubectl, Node, NodeOptions};
+
+use crate::cargo::{self, succeed, workspace};
+use crate::progress::Progress;
+use crate::{cluster, images, tools};
+
+/// Namespace of the release.
+const RELEASE: &str = "qsl-system";
+/// The user and group that our images run as.
+const IMAGE_USER: u32 = 65532;
+
+/// Which cluster the system comes up on.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Choice {
+    /// Use this context of your kubeconfig instead of a node of our own; the images of `cargo xtask images` must be
+    /// loaded there.
+    #[arg(long, requires = "aws_endpoint")]
+    context: Option<String>,
+    /// AWS (an emulator) as the host reaches it; with --context.
+    #[arg(long, requires = "context")]
+    aws_endpoint: Option<String>,
+    /// The same as pods reach it, where that is another address; with --context.
+    #[arg(long, requires = "context")]
+    aws_endpoint_in_cluster: Option<String>,
+    /// A folder on the cluster's node for the journal, writable for user 65532; with --context.
+    #[arg(long, requires = "context", default_value = "/var/lib/qsl-demo-journal")]
+    journal_directory: PathBuf,
+}
+
+/// A running system. Dropping it ends the node, where the node is ours.
+#[derive(Debug)]
+pub struct System {
+    _node: Option<Node>,
+    kubectl: Kubectl,
+    endpoints: PathBuf,
+}
+
+/// Where a system is to go, and how AWS is reached from there.
+struct Ground {
+    node: Option<Node>,
+    kubectl: Kubectl,
+    aws: String,
+    aws_in_cluster: String,
+    journal_directory: PathBuf,
+}
+
+impl System {
+    /// Brings everything up and waits until all of it is Ready. `folder` gets `kubeconfig` and `endpoints.json`.
+    pub fn up(choice: &Choice, folder: &Path, progress: &Progress) -> Result<Self> {
+        fs::create_dir_all(folder)?;
+        let helm = progress.step("helm", tools::helm)?;
+        let ground = if choice.context.is_some() { Ground::given(choice)? } else { Ground::node(progress)? };
+        let kubectl = &ground.kubectl;
+        progress.step("helm install", || install(&helm, &ground))?;
+        progress.step("kubectl apply the examples", || {
+            kubectl.run(["apply", "-f", "tests/demo/identity-provider.yaml"])?;
+            kubectl.run(["apply", "-f", "examples/manifests"])
+        })?;
+        for kind in ["eventbus", "signingkey", "inboxqueue", "eventrule"] {
+            progress.step(&format!("every {kind} Ready"), || {
+                kubectl.run(["wait", kind, "--all", "-A", "--for=condition=Ready", "--timeout=180s"])
+            })?;
+        }
+        for (namespace, name) in WORKLOADS {
+            progress.step(&format!("{name} Ready"), || {
+                kubectl.run(["-n", namespace, "rollout", "status", name, "--timeout=180s"])
+            })?;
+        }
+        let kubeconfig = folder.join("kubeconfig");
+        let flat = kubectl.run(["config", "view", "--raw", "--minify", "--flatten"])?;
+        write_private(&kubeconfig, &flat)?;
+        let endpoints = folder.join("endpoints.json");
+        let facts = json!({
+            "kubeconfig": kubeconfig, "aws": ground.aws, "region": "eu-central-1",
+            "releaseNamespace": RELEASE, "identityNamespace": "identity",
+        });
+        write_private(&endpoints, &serde_json::to_string_pretty(&facts)?)?;
+        Ok(Self { kubectl: ground.kubectl, _node: ground.node, endpoints })
+    }
+
+    /// The file that says where everything is.
+    pub fn endpoints(&self) -> &Path {
+        &self.endpoints
+    }
+
+    /// A cargo command that knows this system.
+    pub fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = cargo::command(arguments);
+        command.env("QSL_ENDPOINTS", &self.endpoints).env("QSL_KUBECTL", self.kubectl.program());
+        command
+    }
+}
+
+/// What has to be up before an event can flow, with its namespace.
+const WORKLOADS: [(&str, &str); 8] = [
+    (RELEASE, "statefulset/qsl-journal"),
+    (RELEASE, "deployment/qsl-gateway"),
+    ("identity", "deployment/identity-provider"),
+    ("orchestration", "deployment/orchestration"),
+    ("paymentgateway", "deployment/paymentgateway"),
+    ("treasury", "deployment/treasury"),
+    ("compliance", "deployment/compliance"),
+    ("notification", "deployment/notification"),
+];
+
+impl Ground {
+    /// A node of our own, with the emulator in its network namespace and our images in its store.
+    fn node(progress: &Progress) -> Result<Self> {
+        progress.step("Kubernetes and the AWS emulator (minutes, the first time)", || {
+            cluster::require_node()?;
+            cluster::build()?;
+            tools::emulator()
+        })?;
+        let images = progress.step("images (minutes, the first time)", images::build)?;
+        let node = progress.step("node", || Node::start(&NodeOptions::default().with_emulator()?))?;
+        let facts = node.facts();
+        progress
+            .step("import the images", || images.iter().try_for_each(|image| facts.import_image(&image.archive)))?;
+        let aws_in_cluster = format!("http://{}:4566", facts.node_address);
+        let aws = facts.forward(&format!("{}:4566", facts.node_address), 0)?;
+        let journal_directory = facts.state.join("journal");
+        fs::create_dir_all(&journal_directory)?;
+        std::os::unix::fs::chown(&journal_directory, Some(IMAGE_USER), Some(IMAGE_USER))?;
+        let kubectl = facts.kubectl()?;
+        Ok(Self { kubectl, aws: format!("http://{aws}"), aws_in_cluster, journal_directory, node: Some(node) })
+    }
+
+    /// Somebody's cluster.
+    fn given(choice: &Choice) -> Result<Self> {
+        let context = choice.context.clone().context("--context")?;
+        let aws = choice.aws_endpoint.clone().context("--aws-endpoint")?;
+        let kubeconfig = std::env::var_os("KUBECONFIG").map(PathBuf::from);
+        let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".kube/config"));
+        let kubeconfig = kubeconfig.or(home).context("neither KUBECONFIG nor HOME is set")?;
+        Ok(Self {
+            node: None,
+            kubectl: Kubectl::new(tools::kubectl()?, kubeconfig).with_context(context),
+            aws_in_cluster: choice.aws_endpoint_in_cluster.clone().unwrap_or_else(|| aws.clone()),
+            aws,
+            journal_directory: choice.journal_directory.clone(),
+        })
+    }
+}
+
+/// The journal's volume, and the chart with the demo's values.
+fn install(helm: &Path, ground: &Ground) -> Result<()> {
+    let volume = fs::read_to_string(workspace().join("tests/demo/journal-volume.yaml"))?;
+    let directory = ground.journal_directory.display().to_string();
+    ground.kubectl.apply(&volume.replace("${JOURNAL_DIRECTORY}", &directory))?;
+    let mut command = ground.kubectl.helm(helm);
+    command
+        .current_dir(workspace())
+        .args(["upgrade", "--install", "qsl-eventing", "charts/qsl-eventing", "--namespace", RELEASE])
+        .args(["--create-namespace", "--values", "tests/demo/values.yaml", "--wait", "--timeout", "4m"])
+        .arg("--set")
+        .arg(format!("aws.endpointUrl={}", ground.aws_in_cluster))
+        .stdout(std::process::Stdio::null());
+    succeed(&mut command)
+}
+
+/// A file with credentials in it: for its owner alone.
+fn write_private(path: &Path, text: &str) -> Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let partial = path.with_extension("partial");
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+    file.write_all(text.as_bytes())?;
+    fs::rename(&partial, path)?;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! `cargo xtask tools`: the programs of others that the rest needs, each installed on first use.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use test_cluster::{Assets, cache};
+
+use crate::cargo::{succeed, workspace};
+use crate::{cluster, once};
+
+const HELM: &str = "v3.19.0";
+const CARGO_DENY: &str = "0.20.2";
+
+/// Installs every tool that is missing, into the cache.
+#[derive(clap::Args, Debug)]
+pub struct Args {}
+
+/// Installs them and says where they are.
+#[allow(clippy::print_stdout, reason = "the answer of the command")]
+pub fn run(_: &Args) -> Result<()> {
+    emulator()?;
+    for (name, path) in [
+        ("helm", helm()?),
+        ("kubectl", kubectl()?),
+        ("cargo-deny", cargo_deny()?),
+        ("python with dilithium-py", independent()?),
+    ] {
+        println!("{name}: {}", path.display());
+    }
+    Ok(())
+}
+
+/// helm: the one on `PATH`, else built from its Go module.
+pub fn helm() -> Result<PathBuf> {
+    if on_path("helm") {
+        return Ok("helm".into());
+    }
+    let folder = cache::tools()?.join(format!("helm-{HELM}"));
+    once::folder(&folder, "helm from its Go module (4 minutes on two cores)", |partial| {
+        let linked = format!("-s -w -X helm.sh/helm/v3/internal/version.version={HELM}");
+        let mut install = go()?;
+        install
+            .args(["install", "-trimpath", "-ldflags", &linked, &format!("helm.sh/helm/v3/cmd/helm@{HELM}")])
+            .current_dir(partial)
+            .env("GOBIN", partial);
+        succeed(&mut install)
+    })?;
+    Ok(folder.join("helm"))
+}
+
+/// kubectl: the one on `PATH`, else that of our own build of Kubernetes.
+pub fn kubectl() -> Result<PathBuf> {
+    if on_path("kubectl") {
+        return Ok("kubectl".into());
+    }
+    cluster::build()?;
+    Ok(Assets::locate_built()?.kubectl())
+}
+
+/// cargo-deny, of the version that `deny.toml` is written for.
+pub fn cargo_deny() -> Result<PathBuf> {
+    let folder = cache::tools()?.join(format!("cargo-deny-{CARGO_DENY}"));
+    once::folder(&folder, "cargo-deny from its crate (5 to 10 minutes on two cores)", |partial| {
+        // Not optimised: it runs for seconds, and optimising it takes minutes. Not in the workspace: its settings
+        // are for our own crates.
+        let mut install = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        install
+            .args(["install", "--quiet", "--locked", "--debug", "--root"])
+            .arg(partial)
+            .arg(format!("cargo-deny@{CARGO_DENY}"))
+            .current_dir(partial)
+            .env("CARGO_TARGET_DIR", partial.join("target"));
+        succeed(&mut install)?;
+        Ok(fs::remove_dir_all(partial.join("target"))?)
+    })?;
+    Ok(folder.join("bin/cargo-deny"))
+}
+
+/// The AWS emulator, in a Python environment of its own.
+pub fn emulator() -> Result<()> {
+    python("the AWS emulator from PyPI (a minute)", &cache::emulator_requirements())?;
+    Ok(())
+}
+
+/// A Python that has the independent implementation of the signatures.
+pub fn independent() -> Result<PathBuf> {
+    python("dilithium-py from PyPI (a minute)", &workspace().join("tests/independent/requirements.txt"))
+}
+
+/// The interpreter of the environment with these requirements.
+fn python(what: &str, requirements: &Path) -> Result<PathBuf> {
+    let folder = cache::python(requirements)?;
+    once::folder(&folder, what, |partial| {
+        succeed(Command::new("python3").args(["-m", "venv"]).arg(partial))?;
+        let mut install = Command::new(partial.join("bin/python3"));
+        install.args(["-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--requirement"]);
+        succeed(install.arg(requirements))
+    })?;
+    Ok(folder.join("bin/python3"))
+}
+
+/// The Go command, for programs that need no C library.
+pub fn go() -> Result<Command> {
+    ensure!(on_path("go"), "Go is not on PATH: install Go 1.24 or later (https://go.dev/dl)");
+    let mut command = Command::new("go");
+    command.env("CGO_ENABLED", "0");
+    Ok(command)
+}
+
+/// Whether a program can be started by its name.
+pub fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
