@@ -10,7 +10,7 @@ use eventing::types::BusId;
 
 /// The sidecar of QSL Eventing.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -21,7 +21,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Runs beside the application until SIGTERM.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Asks the running sidecar of this pod to stop receiving, and waits until it has.
     Drain(DrainArgs),
 }

@@ -1,5 +1,6 @@
 //! The consumer's handler: a POST to the application's port on loopback.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,7 +133,8 @@ fn header_text(text: &str) -> String {
         if (0x20..0x7f).contains(&byte) && byte != b'%' {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a String does not fail.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

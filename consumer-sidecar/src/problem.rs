@@ -27,8 +27,11 @@ pub struct EventOutcome {
 }
 
 /// A problem document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(Box<Document>);
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Problem {
+struct Document {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
@@ -50,7 +53,7 @@ pub struct Problem {
 impl Problem {
     /// A problem with its code and one sentence.
     pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Document {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
@@ -61,44 +64,44 @@ impl Problem {
             size: None,
             limit: None,
             retry_after_seconds: None,
-        }
+        }))
     }
 
     /// With the fields at fault.
     #[must_use]
-    pub fn errors(self, errors: Vec<FieldError>) -> Self {
-        Self { errors, ..self }
+    pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.0.errors = errors;
+        self
     }
 
     /// With what became of each event.
     #[must_use]
-    pub fn events(self, events: Vec<EventOutcome>) -> Self {
-        Self { events, ..self }
+    pub fn events(mut self, events: Vec<EventOutcome>) -> Self {
+        self.0.events = events;
+        self
     }
 
     /// With a size and its limit.
     #[must_use]
-    pub fn size(self, size: Option<usize>, limit: usize) -> Self {
-        Self { size, limit: Some(limit), ..self }
+    pub fn size(mut self, size: Option<usize>, limit: usize) -> Self {
+        self.0.size = size;
+        self.0.limit = Some(limit);
+        self
     }
 
     /// With the time after which to try again.
     #[must_use]
-    pub fn retry_after(self, seconds: u64) -> Self {
-        Self { retry_after_seconds: Some(seconds), ..self }
-    }
-
-    /// Its code.
-    pub fn code(&self) -> &str {
-        &self.code
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after_seconds = Some(seconds);
+        self
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after = self.retry_after_seconds;
-        let mut response = (status, Json(self)).into_response();
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.0.retry_after_seconds;
+        let mut response = (status, Json(self.0)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after {

@@ -38,9 +38,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let server = Server::plain(settings.listen).await?.limits(limits).drain(drain);
     let admin = Server::plain(settings.admin_listen).await?;
 
-    let mut registry = Registry::with_prefix("qsl_gateway");
+    let mut registry = Registry::default();
     let (metrics, consumer_metrics) = (Metrics::default(), eventing::consumer::Metrics::default());
-    metrics.register(&mut registry);
+    metrics.register(registry.sub_registry_with_prefix("qsl_gateway"));
     consumer_metrics.register(&mut registry);
     let readiness = Readiness::new();
     let (journal_check, issuer_check, inbox_check) = (
@@ -54,7 +54,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let hub = Hub::default();
 
     tasks.spawn("issuer", keep_keys(Arc::clone(&tokens), issuer_check, tasks.shutdown()));
-    tasks.spawn("tail", never_fails(tail::follow(Arc::clone(&journal), hub.clone(), journal_check, tasks.shutdown())));
+    tasks.spawn(
+        "tail",
+        never_fails(tail::follow(Arc::clone(&journal), hub.clone(), metrics.clone(), journal_check, tasks.shutdown())),
+    );
     let inbox = Inbox::new(hub.clone(), metrics.clone());
     consume_inbox(&settings, inbox, consumer_metrics, inbox_check, &mut tasks);
     let gateway = Gateway { tokens, hub, journal, metrics, shutdown: tasks.shutdown() };
@@ -101,15 +104,8 @@ fn consume_inbox(
     let drain = Drain::new(Duration::from_secs(settings.drain_seconds));
     tasks.spawn("inbox-check", never_fails(tell_of_inbox(configuration.clone(), check, tasks.shutdown())));
     let identity = eventing_aws::Identity::new(settings.token_dir.join("aws/token"), &settings.pod_name);
-    let consumer = consume(
-        identity,
-        eventing_http::KeySetClient,
-        mount,
-        configuration,
-        Arc::new(inbox),
-        metrics,
-        drain.clone(),
-    );
+    let consumer =
+        consume(identity, eventing_http::KeySetClient, mount, configuration, Arc::new(inbox), metrics, drain.clone());
     tasks.spawn("consumer", never_fails(consumer));
     let shutdown = tasks.shutdown();
     let stop = async move {

@@ -18,8 +18,9 @@ pub struct ShortKey([u8; 16]);
 impl ShortKey {
     /// Of a whole key.
     pub fn of(key: EventKey) -> Self {
-        let EventKey([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..]) = key;
-        Self([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
+        let mut half = [0; 16];
+        half.copy_from_slice(key.0.split_at(16).0);
+        Self(half)
     }
 
     /// 22 characters of base64url.
@@ -93,8 +94,24 @@ impl Event {
     /// When its key has not the form of one.
     pub fn from_entry(entry: &Entry) -> Result<Self, NotShown> {
         let Entry {
-            position, event_key, event_bridge_ids, source, detail_type, resource, correlation_id, user_id, tenant_id,
-            trace, ts, time, sent_at, kid, algorithm, envelope_verified, detail_core, status,
+            position,
+            event_key,
+            event_bridge_ids,
+            source,
+            detail_type,
+            resource,
+            correlation_id,
+            user_id,
+            tenant_id,
+            trace,
+            ts,
+            time,
+            sent_at,
+            kid,
+            algorithm,
+            envelope_verified,
+            detail_core,
+            status,
         } = entry;
         let key: EventKey = event_key.parse().map_err(|_| NotShown)?;
         Shown {

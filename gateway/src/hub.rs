@@ -121,7 +121,7 @@ impl Hub {
             if let Some(tail) = &mut inner.tail {
                 tail.recent.add(event.key, now);
             }
-            inner.send(Arc::new(event));
+            inner.send(&Arc::new(event));
         }
         if let Some(tail) = &mut inner.tail {
             tail.position = position;
@@ -134,7 +134,7 @@ impl Hub {
         let mut inner = self.inner();
         match &inner.tail {
             Some(tail) if tail.recent.is_news(event.key, born) => {
-                inner.send(Arc::new(event));
+                inner.send(&Arc::new(event));
                 Ahead::Sent
             }
             _ => Ahead::Left,
@@ -174,10 +174,10 @@ impl Hub {
 }
 
 impl Inner {
-    fn send(&mut self, event: Arc<Event>) {
+    fn send(&mut self, event: &Arc<Event>) {
         let user = event.user_id.clone().map(Topic::User);
         for topic in std::iter::once(Topic::Correlation(Arc::clone(&event.correlation_id))).chain(user) {
-            self.send_to(&topic, &Item::Event(Arc::clone(&event)), |viewer| viewer.may_see(&event));
+            self.send_to(&topic, &Item::Event(Arc::clone(event)), |viewer| viewer.may_see(event));
         }
     }
 

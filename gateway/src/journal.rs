@@ -10,9 +10,6 @@ use eventing_http::{ClientError, JournalClient, Timeline};
 
 use crate::event::Event;
 
-/// A position past every other: the journal answers at once with the true end.
-const BEYOND: u64 = i64::MAX as u64;
-
 /// The journal did not answer as agreed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the journal does not answer: {0}")]
@@ -94,7 +91,7 @@ impl HttpJournal {
 #[async_trait]
 impl Journal for HttpJournal {
     async fn end(&self) -> Result<u64, JournalError> {
-        let answer = self.client().await?.changes(BEYOND, Duration::ZERO, 1).await;
+        let answer = self.client().await?.changes(None, Duration::ZERO, 1).await;
         Ok(self.judge(answer)?.position)
     }
 

@@ -108,7 +108,8 @@ mod tests {
     use super::*;
 
     fn parse(algorithms: &str) -> Result<Settings, clap::Error> {
-        let arguments = ["gateway", "--namespace", "ops", "--oidc-issuer", "https://id.example", "--oidc-audience", "events"];
+        let arguments =
+            ["gateway", "--namespace", "ops", "--oidc-issuer", "https://id.example", "--oidc-audience", "events"];
         Settings::try_parse_from(arguments.into_iter().chain(["--oidc-algorithms", algorithms]))
     }
 

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::hub::Hub;
 use crate::journal::{Journal, JournalError};
+use crate::metrics::Metrics;
 
 /// How long the journal may hold a request open.
 const WAIT: Duration = Duration::from_secs(20);
@@ -19,7 +20,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from
 
 /// Follows until `shutdown`. Not ready until the journal was reached once; after that a journal that is away makes the
 /// gateway silent, not useless: open streams stay, and go on.
-pub async fn follow(journal: Arc<dyn Journal>, hub: Hub, check: Check, shutdown: CancellationToken) {
+pub async fn follow(journal: Arc<dyn Journal>, hub: Hub, metrics: Metrics, check: Check, shutdown: CancellationToken) {
     let mut pause = PAUSES.0;
     loop {
         let step = tokio::select! {
@@ -30,6 +31,7 @@ pub async fn follow(journal: Arc<dyn Journal>, hub: Hub, check: Check, shutdown:
             Ok(()) => {
                 pause = PAUSES.0;
                 check.ready();
+                metrics.observe(&hub);
             }
             Err(error) => {
                 tracing::warn!(error = %error, "the tail waits for the journal");

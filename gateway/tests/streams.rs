@@ -62,7 +62,7 @@ impl World {
         let journal: Arc<dyn Journal> = Arc::new(HttpJournal::new(address, path("ca.crt"), path("token")));
         let (hub, shutdown) = (Hub::default(), CancellationToken::new());
         let check = Readiness::new().check("journal", "first answer");
-        tokio::spawn(tail::follow(Arc::clone(&journal), hub.clone(), check, shutdown.clone()));
+        tokio::spawn(tail::follow(Arc::clone(&journal), hub.clone(), Metrics::default(), check, shutdown.clone()));
         let server = Server::plain(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let url = format!("http://{}", server.address());
         let tokens = Arc::new(Tokens::new(settings.oidc, keys));
@@ -76,7 +76,13 @@ impl World {
     }
 
     fn token(&self, user: &str, scope: &str) -> String {
-        let ask = Ask { sub: user.into(), tenant_id: Some("north".into()), scope: scope.into(), aud: "events".into(), expires_in: None };
+        let ask = Ask {
+            sub: user.into(),
+            tenant_id: Some("north".into()),
+            scope: scope.into(),
+            aud: "events".into(),
+            expires_in: None,
+        };
         self.issuer.token(&ask).unwrap()
     }
 }
@@ -111,7 +117,9 @@ impl Client {
                 let (block, rest) = (block.to_owned(), rest.to_owned());
                 self.buffer = rest;
                 let line = |name: &str| block.lines().find_map(|line| line.strip_prefix(name).map(str::trim));
-                self.last_id = line("id:").unwrap_or(&self.last_id).to_owned();
+                if let Some(id) = line("id:") {
+                    id.clone_into(&mut self.last_id);
+                }
                 if let Some(data) = line("data:") {
                     assert_eq!(line("event:"), Some("event"));
                     return Some(serde_json::from_str(data).unwrap());
@@ -201,9 +209,12 @@ async fn the_user_stream_follows_a_user_through_all_correlations() {
     let replica = world.replica().await;
     let token = world.token("ada", "");
     let mut client = Client::open(&replica, "/events/stream/user", &token, None).await;
-    for (name, line, user, signed) in
-        [(1, "line-1", "ada", true), (2, "line-2", "ben", true), (3, "line-3", "ada", false), (4, "line-4", "ada", true)]
-    {
+    for (name, line, user, signed) in [
+        (1, "line-1", "ada", true),
+        (2, "line-2", "ben", true),
+        (3, "line-3", "ada", false),
+        (4, "line-4", "ada", true),
+    ] {
         world.journal.append(entry(name, line, user, signed));
     }
     client.expect(1).await;

@@ -3,7 +3,7 @@
 //! A kind's controller implements [`Reconciler`]: two functions, apply and clean up, that answer with a [`Report`] or a
 //! [`Failure`]. Around them the [`Runner`] keeps the finalizer, writes conditions on every way out, and decides when
 //! to look again. The rooms:
-//! - [`watch`]: one watch and one store a kind, shared; every change reaches whoever may have waited for it;
+//! - [`hub`], [`watch`]: one watch and one store a kind, shared; every change reaches whoever may have waited for it;
 //! - [`failure`]: `Wait`, `Retry`, `Terminal`, which are different types;
 //! - [`outcome`] (what a pass came to), [`verdict`] (the conditions and the pause that follow; pure);
 //! - [`backoff`]: how long to wait after a failure; pure;
@@ -13,6 +13,7 @@ pub mod backoff;
 pub mod drive;
 pub mod failure;
 pub mod finalizer;
+pub mod hub;
 pub mod metrics;
 pub mod outcome;
 pub mod record;
@@ -22,8 +23,9 @@ pub mod watch;
 
 pub use drive::{Runner, RunnerSettings, run};
 pub use failure::{Failure, Pace, Retry, Terminal, Wait};
+pub use hub::Hub;
 pub use outcome::{Blocked, Cleanup, Progress, Reconciler, Report};
-pub use watch::{Change, Hub, Watched};
+pub use watch::{Change, Watched};
 
 /// The name under which the operator owns what it writes in Kubernetes.
 pub const FIELD_MANAGER: &str = "qsl-operator";

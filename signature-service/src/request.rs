@@ -73,7 +73,11 @@ fn event(json: &Json, at: usize, errors: &mut Vec<FieldError>) -> Option<(NewEve
     };
     let rest = match json.as_object() {
         Some(event) => &Json::Object(
-            event.iter().filter(|(name, _)| *name != "jti").map(|(name, value)| (name, value.clone())).collect::<Object>(),
+            event
+                .iter()
+                .filter(|(name, _)| *name != "jti")
+                .map(|(name, value)| (name, value.clone()))
+                .collect::<Object>(),
         ),
         None => json,
     };

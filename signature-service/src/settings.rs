@@ -20,11 +20,7 @@ pub struct Settings {
     #[arg(long, env = "QSL_KEY_NAMESPACE", default_value = "qsl-keys")]
     pub key_namespace: String,
     /// The audience that callers' tokens must be made for.
-    #[arg(
-        long,
-        env = "QSL_AUDIENCE",
-        default_value = "signature-service.eventing.qsl.dev"
-    )]
+    #[arg(long, env = "QSL_AUDIENCE", default_value = "signature-service.eventing.qsl.dev")]
     pub audience: String,
     /// What is logged: a level, or directives such as signature_service=debug,info.
     #[arg(long, env = "QSL_LOG", default_value = "info")]

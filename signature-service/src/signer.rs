@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use eventing::signing::{EventFacts, MonotonicStamp, PrivateKey, SignError, SignedEvent, sign_event};
 use eventing::publish::NewEvent;
+use eventing::signing::{EventFacts, MonotonicStamp, PrivateKey, SignError, SignedEvent, sign_event};
 use eventing::time::Micros;
 use eventing::types::{Jti, Kid};
 

@@ -107,11 +107,7 @@ pub async fn run(
 type Followed<T> = BoxStream<'static, Result<Change<T>, watcher::Error>>;
 
 /// A watch as changes of what was read of each object. An object that cannot be read counts as absent.
-fn follow<K, T>(
-    api: Api<K>,
-    config: watcher::Config,
-    read: impl Fn(K) -> Option<T> + Send + 'static,
-) -> Followed<T>
+fn follow<K, T>(api: Api<K>, config: watcher::Config, read: impl Fn(K) -> Option<T> + Send + 'static) -> Followed<T>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
     T: Send + 'static,

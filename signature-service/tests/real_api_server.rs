@@ -177,8 +177,8 @@ async fn only_a_publishers_token_for_this_service_signs_and_changes_take_effect_
     let kubectl = plane.kubectl();
     kubectl.apply(OBJECTS).unwrap();
     let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/generated");
-    kubectl.run(&["apply", "--server-side", "-f", crds]).unwrap();
-    kubectl.run(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
+    kubectl.run(["apply", "--server-side", "-f", crds]).unwrap();
+    kubectl.run(["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
     kubectl.apply(EVENTING).unwrap();
     let (kid, secret, set) = key_and_set();
     kubectl.apply(&serde_json::to_string(&secret).unwrap()).unwrap();
@@ -188,8 +188,7 @@ async fn only_a_publishers_token_for_this_service_signs_and_changes_take_effect_
     let (publish, directory) = watch::channel(Arc::new(Directory::default()));
     let (readiness, shutdown) = (Readiness::new(), CancellationToken::new());
     let check = readiness.check("watches", "first lists");
-    let watching =
-        tokio::spawn(watches::run(client.clone(), "vault".to_owned(), publish, check, shutdown.clone()));
+    let watching = tokio::spawn(watches::run(client.clone(), "vault".to_owned(), publish, check, shutdown.clone()));
     let metrics = Metrics::register(&mut Registry::default());
     let reviewer = Arc::new(TokenReviewer::new(client, AUDIENCE));
     let router = router(Service::new(directory, reviewer, Signer::default(), metrics));
@@ -203,7 +202,7 @@ async fn only_a_publishers_token_for_this_service_signs_and_changes_take_effect_
     for (what, bad) in [
         ("another audience", token(&kubectl, "driver", Some("journal.eventing.qsl.dev"))),
         ("the API server's audience", token(&kubectl, "driver", None)),
-        ("a changed token", format!("{}x", driver)),
+        ("a changed token", format!("{driver}x")),
     ] {
         assert_eq!(sign(&router, &bad).await.0, 401, "{what}");
     }
@@ -211,7 +210,7 @@ async fn only_a_publishers_token_for_this_service_signs_and_changes_take_effect_
     assert_eq!(sign(&router, &passenger).await.1["code"], "SOURCE_NOT_GRANTED");
 
     let patch = |kind: &str, patch: &str| {
-        kubectl.run(&["patch", kind, "trams", "-n", "city", "--type=merge", "-p", patch]).unwrap();
+        kubectl.run(["patch", kind, "trams", "-n", "city", "--type=merge", "-p", patch]).unwrap();
     };
     patch("eventbus", r#"{"spec":{"publishing":"Disabled"}}"#);
     becomes(&router, &driver, "PUBLISHING_DISABLED").await;

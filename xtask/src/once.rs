@@ -16,7 +16,7 @@ pub fn folder(folder: &Path, what: &str, make: impl FnOnce(&Path) -> Result<()>)
     let parent = folder.parent().context("a folder of the cache has a parent")?;
     fs::create_dir_all(parent)?;
     let partial = tempfile::Builder::new().prefix("partial-").tempdir_in(parent)?;
-    Progress::new().step(&format!("{what}; once, it is kept in {}", folder.display()), || make(partial.path()))?;
+    Progress::new().step(&format!("{what}; done once and kept"), || make(partial.path()))?;
     fs::set_permissions(partial.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     match fs::rename(partial.path(), folder) {
         Err(_) if folder.exists() => Ok(()),

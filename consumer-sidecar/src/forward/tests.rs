@@ -28,7 +28,7 @@ fn config(format: Format, routes: Vec<Route>, unrouted: Unrouted) -> InboxConfig
     serde_json::from_value(json!({
         "queueUrl": "http://q", "queueArn": ARN, "deadLetterQueueUrl": "http://d", "deadLetterQueueArn": ARN,
         "roleArn": "arn:aws:iam::111122223333:role/r", "region": "eu-west-1", "buses": ["platform/lanes"],
-        "services": ServicesConfig { signature_service: "https://s".into(), journal: "https://j".into(), ca: "".into() },
+        "services": ServicesConfig { signature_service: "https://s".into(), journal: "https://j".into(), ca: String::new() },
     }))
     .map(|config: InboxConfig| InboxConfig {
         forward: ForwardConfig { routes, unrouted, format, timeout_seconds: 1, ..ForwardConfig::default() },

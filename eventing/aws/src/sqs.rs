@@ -56,7 +56,7 @@ impl Queue for Sqs {
             .send()
             .await
             .map_err(failure)?;
-        Ok(output.messages.unwrap_or_default().into_iter().filter_map(received).collect())
+        Ok(output.messages.unwrap_or_default().iter().filter_map(received).collect())
     }
 
     async fn delete(&self, receipts: &[Receipt]) -> Result<Vec<Result<(), QueueError>>, QueueError> {
@@ -119,7 +119,7 @@ impl Queue for Sqs {
 }
 
 /// A message without a body or receipt is none; one without a time entered the queue now.
-fn received(message: Message) -> Option<Received> {
+fn received(message: &Message) -> Option<Received> {
     let system = |name: MessageSystemAttributeName| {
         message.attributes.as_ref().and_then(|attributes| attributes.get(&name)).map(String::as_str)
     };
@@ -149,7 +149,6 @@ fn whole_seconds(time: Duration) -> i32 {
     i32::try_from(seconds.min(43_200)).unwrap_or(43_200)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape map_err asks for")]
 fn slow(_: tokio::time::error::Elapsed) -> QueueError {
     QueueError::Retry("SQS gave no answer in time".to_owned())
 }
@@ -199,7 +198,7 @@ mod tests {
     fn seconds_are_rounded_up_and_capped() {
         assert_eq!(whole_seconds(Duration::ZERO), 0);
         assert_eq!(whole_seconds(Duration::from_millis(200)), 1);
-        assert_eq!(whole_seconds(Duration::from_secs(90_000)), 43_200);
+        assert_eq!(whole_seconds(Duration::from_hours(25)), 43_200);
     }
 
     #[test]
@@ -221,9 +220,9 @@ mod tests {
             .attributes(MessageSystemAttributeName::SentTimestamp, "1795420800000")
             .attributes(MessageSystemAttributeName::ApproximateReceiveCount, "3")
             .build();
-        let received = received(message);
+        let received = received(&message);
         assert_eq!(received.as_ref().map(|m| m.sent_at), Some(Millis(1_795_420_800_000)));
         assert_eq!(received.map(|m| m.receive_count), Some(3));
-        assert!(super::received(Message::builder().body("{}").build()).is_none());
+        assert!(super::received(&Message::builder().body("{}").build()).is_none());
     }
 }

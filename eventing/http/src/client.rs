@@ -1,5 +1,6 @@
 //! What the clients share: a connection pool that trusts one CA, a token from a file, problems as errors.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -80,7 +81,7 @@ impl Service {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(3))
-            .pool_idle_timeout(Duration::from_secs(60))
+            .pool_idle_timeout(Duration::from_mins(1))
             .build()
             .map_err(|error| setup(&error))?;
         Ok(Self { http, base: base.trim_end_matches('/').to_owned(), token_file })
@@ -137,15 +138,11 @@ pub(crate) fn escape(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
             out.push(char::from(byte));
         } else {
-            out.push('%');
-            out.push_str(&hex(byte));
+            // Writing to a String does not fail.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out
-}
-
-fn hex(byte: u8) -> String {
-    format!("{byte:02X}")
 }
 
 /// The body of an answer, bounded.

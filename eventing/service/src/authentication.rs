@@ -65,12 +65,8 @@ pub enum AuthenticationError {
 impl From<AuthenticationError> for Problem {
     fn from(error: AuthenticationError) -> Self {
         match error {
-            AuthenticationError::Unavailable => {
-                Self::unavailable("AUTHENTICATION_UNAVAILABLE", error.to_string(), 2)
-            }
-            AuthenticationError::Missing | AuthenticationError::Refused(_) => {
-                Self::unauthenticated(error.to_string())
-            }
+            AuthenticationError::Unavailable => Self::unavailable("AUTHENTICATION_UNAVAILABLE", error.to_string(), 2),
+            AuthenticationError::Missing | AuthenticationError::Refused(_) => Self::unauthenticated(error.to_string()),
         }
     }
 }
@@ -131,7 +127,13 @@ mod tests {
     fn only_service_accounts_have_a_name_here() {
         let account = ServiceAccount::from_username("system:serviceaccount:treasury:teller").unwrap();
         assert_eq!(account, ServiceAccount::new("treasury", "teller"));
-        for other in ["kubernetes-admin", "system:serviceaccount:a", "system:serviceaccount::b", "system:serviceaccount:a:b:c", ""] {
+        for other in [
+            "kubernetes-admin",
+            "system:serviceaccount:a",
+            "system:serviceaccount::b",
+            "system:serviceaccount:a:b:c",
+            "",
+        ] {
             assert_eq!(ServiceAccount::from_username(other), None, "{other}");
         }
     }

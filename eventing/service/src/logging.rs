@@ -26,13 +26,10 @@ pub fn init(filter: &str) -> Result<(), LoggingError> {
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
 
-    let directives = EnvFilter::try_new(filter)
-        .map_err(|source| LoggingError::Filter { filter: filter.to_owned(), source })?;
-    let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false);
+    let directives =
+        EnvFilter::try_new(filter).map_err(|source| LoggingError::Filter { filter: filter.to_owned(), source })?;
+    let lines =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
     tracing_subscriber::registry().with(directives).with(lines).try_init()?;
     Ok(())
 }

@@ -39,18 +39,8 @@ struct Body<'a> {
 
 impl Problem {
     /// A problem with its code and a sentence for people. Nothing secret and no payload belongs in the sentence.
-    pub fn new(
-        status: StatusCode,
-        code: impl Into<Cow<'static, str>>,
-        detail: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self {
-            status,
-            code: code.into(),
-            detail: detail.into(),
-            errors: Vec::new(),
-            retry_after_seconds: None,
-        }
+    pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code: code.into(), detail: detail.into(), errors: Vec::new(), retry_after_seconds: None }
     }
 
     /// 400.
@@ -86,11 +76,7 @@ impl Problem {
 
     /// 500, which says nothing of the cause: that belongs in the log.
     pub fn internal() -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "INTERNAL",
-            "Something went wrong here; the log says what.",
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "Something went wrong here; the log says what.")
     }
 
     /// The same with one more wrong field.

@@ -124,8 +124,7 @@ impl Server {
             Some(certificate) => {
                 let config = certificate.config();
                 let reload = tokio::spawn(certificate.keep_fresh(shutdown));
-                let served =
-                    server.map(|capped| RustlsAcceptor::new(config).acceptor(capped)).serve(service).await;
+                let served = server.map(|capped| RustlsAcceptor::new(config).acceptor(capped)).serve(service).await;
                 reload.abort();
                 served
             }

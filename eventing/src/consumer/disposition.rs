@@ -118,7 +118,7 @@ pub enum Disposition {
 }
 
 /// The longest a retry may be put off, by back-off or by `Retry-After`.
-pub const RETRY_CAP: Duration = Duration::from_secs(900);
+pub const RETRY_CAP: Duration = Duration::from_mins(15);
 
 /// Exponential with jitter: half of the step is fixed, half is drawn. `jitter` is in `[0, 1)`.
 pub fn backoff(attempt: u32, jitter: f64) -> Duration {

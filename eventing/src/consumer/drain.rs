@@ -38,6 +38,7 @@ impl Drain {
     }
 
     /// A request of its own that this one implies.
+    #[must_use]
     pub fn child(&self) -> Self {
         Self { requested: self.requested.child_token(), grace: self.grace }
     }

@@ -34,7 +34,7 @@ pub(crate) struct FakeQueue {
     state: Arc<Mutex<State>>,
 }
 
-const VISIBILITY: Duration = Duration::from_secs(60);
+const VISIBILITY: Duration = Duration::from_mins(1);
 
 impl FakeQueue {
     pub(crate) fn send(&self, body: &[u8]) -> &Self {

@@ -38,7 +38,7 @@ pub fn dead_letter(message: &Received, verdict: &Verdict, known: &Known, failed_
         (attributes::KID, known.kid.clone()),
         (attributes::PURPOSE, known.purpose.map(str::to_owned)),
         (attributes::HANDLER_STATUS, verdict.status.map(|status| status.to_string())),
-        (attributes::REDRIVES, redrives.map(|count| count.to_string())),
+        (attributes::REDRIVES, redrives.map(str::to_owned)),
     ];
     written.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
     written.retain(|_, value| !value.is_empty());

@@ -18,7 +18,7 @@ use crate::time::Millis;
 use crate::verify::{Code, RawMessage, Rejection, Verified, verify};
 
 /// How long an event key is remembered.
-const EVENT_KEY_TTL: Duration = Duration::from_secs(3600);
+const EVENT_KEY_TTL: Duration = Duration::from_hours(1);
 /// How often writing one dead letter is tried before its message goes back to the queue.
 const LETTER_TRIES: u32 = 5;
 
@@ -167,16 +167,15 @@ async fn verified<Q: Queue, H: Handler>(
     let mut place = None;
     loop {
         let view = shared.consumer.keys.view();
-        match &view.ring {
-            Some(ring) => match verify(&raw, ring, &settings.policy, arrival.wall) {
+        if let Some(ring) = &view.ring {
+            match verify(&raw, ring, &settings.policy, arrival.wall) {
                 Ok(event) => return Ok(Arc::new(event)),
                 Err(rejection) if rejection.code != Code::KidUnknown => return Err(NotNow::Rejected(rejection)),
                 Err(rejection) if view.confirmed.is_some_and(|at| at >= arrival.at) => {
                     return Err(NotNow::Rejected(rejection));
                 }
                 Err(_) => {}
-            },
-            None => {}
+            }
         }
         if place.is_none() {
             place = match shared.waiting.try_acquire() {

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     fn key(n: u8) -> SeenKey {
-        SeenKey { digest: [n; 32], ttl: Duration::from_secs(3600) }
+        SeenKey { digest: [n; 32], ttl: Duration::from_hours(1) }
     }
 
     fn fresh(seen: &Seen, keys: Vec<SeenKey>) -> Claimed<'_> {

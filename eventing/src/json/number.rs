@@ -10,11 +10,11 @@ pub(super) fn exact(literal: &str) -> Result<f64, Fault> {
     }
     let size = number.abs();
     let is_integer_literal = !literal.contains(['.', 'e', 'E']);
-    let mantissa = literal.split(['e', 'E']).next().unwrap_or_default();
     let is_inexact = if is_integer_literal {
         size >= TWO_POW_53
     } else if number == 0.0 {
-        mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
+        let mut mantissa = literal.bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
+        mantissa.any(|byte| matches!(byte, b'1'..=b'9'))
     } else {
         // Every double from 2^53 is an integer; from 10^21 on ECMAScript writes it with an exponent.
         (TWO_POW_53..1e21).contains(&size)

@@ -144,10 +144,10 @@ impl Reader<'_> {
         self.needs(b'"')?;
         let mut out = String::new();
         loop {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let run = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F));
             let start = self.at;
-            while self.peek().is_some_and(|byte| byte != b'"' && byte != b'\\' && byte >= 0x20) {
-                self.at += 1;
-            }
+            self.at += run.unwrap_or(rest.len());
             // Both ends stand at an ASCII byte or at the end, so they are boundaries of characters.
             out.push_str(self.text.get(start..self.at).ok_or(Fault::Malformed)?);
             if self.takes(b'"') {
@@ -225,7 +225,7 @@ impl Reader<'_> {
 #[derive(Default)]
 struct Members {
     list: Vec<(String, Json)>,
-    names: HashSet<String>,
+    names: Option<HashSet<String>>,
 }
 
 impl Members {
@@ -235,9 +235,8 @@ impl Members {
         if self.list.len() < Self::FEW {
             return self.list.iter().all(|(other, _)| other != name);
         }
-        if self.names.is_empty() {
-            self.names.extend(self.list.iter().map(|(other, _)| other.clone()));
-        }
-        self.names.insert(name.to_owned())
+        let list = &self.list;
+        let names = self.names.get_or_insert_with(|| list.iter().map(|(other, _)| other.clone()).collect());
+        names.insert(name.to_owned())
     }
 }

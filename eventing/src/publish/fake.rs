@@ -62,7 +62,7 @@ impl Bus for FakeBus {
             None => Vec::new(),
             Some(Next::Fails(error)) => return Err(error),
             Some(Next::Hangs) => {
-                tokio::time::sleep(Duration::from_secs(3_600)).await;
+                tokio::time::sleep(Duration::from_hours(1)).await;
                 Vec::new()
             }
             Some(Next::Spares(spared)) => spared,

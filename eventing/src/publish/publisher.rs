@@ -13,7 +13,7 @@ use super::ports::{Bus, Entry, EntryFault, PutError, SignFailure, Signed, Signer
 use crate::types::{BusId, Jti, Kid};
 
 /// How long a signature is used.
-const SIGNATURE_LIFE: Duration = Duration::from_secs(60);
+const SIGNATURE_LIFE: Duration = Duration::from_mins(1);
 /// How long one put may take.
 const PUT: Duration = Duration::from_secs(15);
 /// How often an entry is put.

@@ -51,13 +51,16 @@ pub(super) async fn of_correlation(
     let topic = Topic::Correlation(correlation.as_str().into());
     let following = follow(&gateway, topic, &viewer)?;
     // Read after following began: what is not in it yet comes out of the queue.
-    let missed = correlation_so_far(&gateway, correlation.as_str()).await.map_err(|error| journal_problem(&error))?;
-    let missed: Vec<Event> = missed.into_iter().filter(|event| viewer.may_see(event)).collect();
+    let past = correlation_so_far(&gateway, correlation.as_str()).await.map_err(|error| journal_problem(&error))?;
+    if last.is_some() && !past.complete {
+        return Err(resume_too_old());
+    }
+    let missed: Vec<Event> = past.events.into_iter().filter(|event| viewer.may_see(event)).collect();
     if missed.is_empty() && viewer.reach != Reach::All {
         return Err(no_such_correlation());
     }
     let cursor = begin(&gateway, last, &following).await?;
-    Ok(answer(gateway, viewer, following, cursor, missed))
+    Ok(answer(gateway, viewer.expires, following, cursor, missed))
 }
 
 pub(super) async fn of_user(
@@ -69,15 +72,15 @@ pub(super) async fn of_user(
     let following = follow(&gateway, Topic::User(viewer.user.as_str().into()), &viewer)?;
     let cursor = begin(&gateway, last, &following).await?;
     let missed = user_since(&gateway, &viewer, &cursor, following.position).await?;
-    Ok(answer(gateway, viewer, following, cursor, missed))
+    Ok(answer(gateway, viewer.expires, following, cursor, missed))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<Cursor>, Problem> {
     let Some(value) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
     let cursor = value.to_str().ok().and_then(|text| text.parse().ok());
-    cursor.map(Some).ok_or_else(|| {
-        Problem::bad_request("LAST_EVENT_ID_INVALID", "Last-Event-ID is not an id of this stream.")
-    })
+    cursor
+        .map(Some)
+        .ok_or_else(|| Problem::bad_request("LAST_EVENT_ID_INVALID", "Last-Event-ID is not an id of this stream."))
 }
 
 fn follow(gateway: &Gateway, topic: Topic, viewer: &Arc<Viewer>) -> Result<Following, Problem> {
@@ -102,25 +105,36 @@ async fn begin(gateway: &Gateway, last: Option<Cursor>, following: &Following) -
     Ok(cursor)
 }
 
-async fn correlation_so_far(gateway: &Gateway, correlation_id: &str) -> Result<Vec<Event>, JournalError> {
+fn resume_too_old() -> Problem {
+    Problem::new(
+        StatusCode::GONE,
+        "RESUME_TOO_OLD",
+        "Too much has happened since; open the stream without Last-Event-ID and read the timeline anew.",
+    )
+}
+
+/// What a correlation has in the journal.
+struct Past {
+    events: Vec<Event>,
+    /// Whether these are all.
+    complete: bool,
+}
+
+async fn correlation_so_far(gateway: &Gateway, correlation_id: &str) -> Result<Past, JournalError> {
     let (mut events, mut next) = (Vec::new(), None::<String>);
     loop {
         let part = gateway.journal.timeline(correlation_id, LIMIT, next.as_deref()).await?;
         events.extend(part.events);
         next = part.next;
         if next.is_none() || events.len() >= MAX_CORRELATION {
-            return Ok(events);
+            return Ok(Past { events, complete: next.is_none() });
         }
     }
 }
 
 async fn user_since(gateway: &Gateway, viewer: &Viewer, cursor: &Cursor, until: u64) -> Result<Vec<Event>, Problem> {
     if until.saturating_sub(cursor.position()) > MAX_BEHIND {
-        return Err(Problem::new(
-            StatusCode::GONE,
-            "RESUME_TOO_OLD",
-            "Too much has happened since; open the stream without Last-Event-ID and read the timelines anew.",
-        ));
+        return Err(resume_too_old());
     }
     let (mut events, mut position) = (Vec::new(), cursor.position());
     while position < until {
@@ -136,9 +150,9 @@ async fn user_since(gateway: &Gateway, viewer: &Viewer, cursor: &Cursor, until: 
     Ok(events)
 }
 
-fn answer(gateway: Gateway, viewer: Arc<Viewer>, following: Following, cursor: Cursor, missed: Vec<Event>) -> Response {
+fn answer(gateway: Gateway, expires: i64, following: Following, cursor: Cursor, missed: Vec<Event>) -> Response {
     gateway.metrics.observe(&gateway.hub);
-    let mut response = Sse::new(stream(gateway, viewer, following, cursor, missed)).into_response();
+    let mut response = Sse::new(stream(gateway, expires, following, cursor, missed)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Proxies that buffer would make the stream useless.
@@ -149,12 +163,12 @@ fn answer(gateway: Gateway, viewer: Arc<Viewer>, following: Following, cursor: C
 /// What goes to the client, until its token ends, it is too slow, or the process stops.
 fn stream(
     gateway: Gateway,
-    viewer: Arc<Viewer>,
+    expires: i64,
     mut following: Following,
     mut cursor: Cursor,
     mut missed: Vec<Event>,
 ) -> impl Stream<Item = Result<sse::Event, Infallible>> {
-    let left = viewer.expires.saturating_mul(1_000).saturating_sub(Millis::now().0);
+    let left = expires.saturating_mul(1_000).saturating_sub(Millis::now().0);
     let end = Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or_default().min(MAX_STREAM_MILLIS));
     // By position: the journal gives a correlation by time, and a cursor counts positions.
     missed.sort_by_key(|event| event.position);

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The keys are read again after so long.
-const REFRESH_EVERY: Duration = Duration::from_secs(300);
+const REFRESH_EVERY: Duration = Duration::from_mins(5);
 /// While there are none, they are asked for more often.
 const RETRY_EVERY: Duration = Duration::from_secs(5);
 /// Unknown kids cause at most one fetch in so long: anybody can make them up.

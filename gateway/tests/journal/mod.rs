@@ -17,14 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 /// The journal's content, and a bell that rings when something comes in.
 #[derive(Clone)]
-pub struct FakeJournal {
+pub(crate) struct FakeJournal {
     entries: Arc<Mutex<Vec<Entry>>>,
     bell: watch::Sender<u64>,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 /// One entry, `name` being its key.
-pub fn entry(name: u8, correlation: &str, user: &str, signed_envelope: bool) -> Entry {
+pub(crate) fn entry(name: u8, correlation: &str, user: &str, signed_envelope: bool) -> Entry {
     serde_json::from_value(serde_json::json!({
         "position": 0, "eventKey": hex(name), "eventBridgeIds": ["id"], "source": "qsl.tram",
         "detailType": "Tram.Departed.v1", "resource": "urn:qsl:depot:tram:7", "correlationId": correlation,
@@ -36,7 +36,7 @@ pub fn entry(name: u8, correlation: &str, user: &str, signed_envelope: bool) -> 
 }
 
 /// A key of 32 times the same byte.
-pub fn hex(name: u8) -> String {
+pub(crate) fn hex(name: u8) -> String {
     format!("{name:02x}").repeat(32)
 }
 
@@ -50,14 +50,13 @@ struct Ask {
 
 impl FakeJournal {
     /// Starts one; its CA is written to `folder/ca.crt`, the token it wants is "good".
-    pub async fn start(folder: &Path) -> Self {
+    pub(crate) async fn start(folder: &Path) -> Self {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         std::fs::write(folder.join("tls.crt"), made.cert.pem()).unwrap();
         std::fs::write(folder.join("ca.crt"), made.cert.pem()).unwrap();
         std::fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
         let server = Server::tls(SocketAddr::from(([127, 0, 0, 1], 0)), folder).await.unwrap();
-        let journal =
-            Self { entries: Arc::default(), bell: watch::Sender::new(0), address: server.address() };
+        let journal = Self { entries: Arc::default(), bell: watch::Sender::new(0), address: server.address() };
         let router = Router::new()
             .route("/v1/timeline/{correlation}", get(timeline))
             .route("/v1/changes", get(changes))
@@ -67,7 +66,7 @@ impl FakeJournal {
     }
 
     /// Appends an entry; its position is the next.
-    pub fn append(&self, mut entry: Entry) {
+    pub(crate) fn append(&self, mut entry: Entry) {
         let mut entries = self.entries.lock().unwrap();
         entry.position = entries.len() as u64 + 1;
         let position = entry.position;

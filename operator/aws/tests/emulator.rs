@@ -2,7 +2,7 @@
 //!
 //! A test runs itself again as a child whose environment is a pod's: a web identity token, a role, a Region and
 //! the endpoint, and no key. So the credentials take the way they take in a cluster.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use operator_core::arn::{OidcProviderArn, QueueArn, Region};
 use operator_core::bus::Publishing;
@@ -38,8 +38,9 @@ fn in_a_pod<F: Future<Output = ()>>(test: &str, body: impl FnOnce(Emulated) -> F
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         return runtime.block_on(async { body(emulated().await).await });
     }
-    let endpoint = std::env::var("QSL_TEST_AWS_ENDPOINT")
-        .expect("QSL_TEST_AWS_ENDPOINT is not set: this test needs an emulated AWS, which `cargo xtask test` starts");
+    let Ok(endpoint) = std::env::var("QSL_TEST_AWS_ENDPOINT") else {
+        panic!("QSL_TEST_AWS_ENDPOINT is not set: this test needs an emulated AWS, which `cargo xtask test` starts")
+    };
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     std::fs::write(&token, "header.claims.signature").unwrap();

@@ -1,4 +1,4 @@
-//! One watch and one store a kind, shared by all controllers.
+//! One watch and one store of a kind, shared by all controllers.
 //!
 //! A change is told only after the store has it, so whoever is woken sees what woke it. A watch that starts anew tells
 //! everything it then finds, and what has gone meanwhile.
@@ -11,12 +11,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crds::{EventBus, EventRule, InboxQueue, SigningKey};
-use eventing_service::admin::{Check, Readiness};
+use eventing_service::admin::Check;
 use futures::{Stream, StreamExt, stream::BoxStream};
-use k8s_openapi::api::core::v1::Namespace;
 use kube::{
-    Api, Client, Resource,
+    Api, Resource,
     runtime::{
         WatchStreamExt,
         reflector::{Lookup, ObjectRef, Store, store::Writer},
@@ -72,7 +70,7 @@ impl<K: Watchable> Clone for Watched<K> {
 }
 
 impl<K: Watchable> Watched<K> {
-    fn new() -> (Self, Writer<K>) {
+    pub(super) fn new() -> (Self, Writer<K>) {
         let writer = Writer::new(());
         (Self { store: writer.as_reader(), subscribers: Arc::default() }, writer)
     }
@@ -127,94 +125,8 @@ impl<K: Watchable> Watched<K> {
     }
 }
 
-/// All kinds that controllers look at.
-#[derive(Clone)]
-pub struct Hub {
-    /// EventBuses.
-    pub buses: Watched<EventBus>,
-    /// EventRules.
-    pub rules: Watched<EventRule>,
-    /// InboxQueues.
-    pub inboxes: Watched<InboxQueue>,
-    /// SigningKeys.
-    pub signing_keys: Watched<SigningKey>,
-    /// Namespaces: their labels for consent, their end for what must not be made any more.
-    pub namespaces: Watched<Namespace>,
-}
-
-/// The watches behind a [`Hub`], not running yet.
-pub struct Watches {
-    hub: Hub,
-    buses: Writer<EventBus>,
-    rules: Writer<EventRule>,
-    inboxes: Writer<InboxQueue>,
-    signing_keys: Writer<SigningKey>,
-    namespaces: Writer<Namespace>,
-}
-
-impl Hub {
-    /// A hub, and the watches that will fill it.
-    pub fn new() -> (Self, Watches) {
-        let (buses, buses_writer) = Watched::new();
-        let (rules, rules_writer) = Watched::new();
-        let (inboxes, inboxes_writer) = Watched::new();
-        let (signing_keys, signing_keys_writer) = Watched::new();
-        let (namespaces, namespaces_writer) = Watched::new();
-        let hub = Self { buses, rules, inboxes, signing_keys, namespaces };
-        let watches = Watches {
-            hub: hub.clone(),
-            buses: buses_writer,
-            rules: rules_writer,
-            inboxes: inboxes_writer,
-            signing_keys: signing_keys_writer,
-            namespaces: namespaces_writer,
-        };
-        (hub, watches)
-    }
-
-    /// Waits until every store has been filled once.
-    pub async fn filled(&self) {
-        // An error means that the watch ended, which is the end of the process too.
-        let _ = futures::join!(
-            self.buses.store.wait_until_ready(),
-            self.rules.store.wait_until_ready(),
-            self.inboxes.store.wait_until_ready(),
-            self.signing_keys.store.wait_until_ready(),
-            self.namespaces.store.wait_until_ready(),
-        );
-    }
-
-    /// Whether the namespace is going away.
-    pub fn is_terminating(&self, namespace: &str) -> bool {
-        self.namespaces.store.get(&ObjectRef::new(namespace)).is_some_and(|found| {
-            let phase = found.status.as_ref().and_then(|status| status.phase.as_deref());
-            found.metadata.deletion_timestamp.is_some() || phase == Some("Terminating")
-        })
-    }
-}
-
-impl Watches {
-    /// Watches until `shutdown`; each kind is a check of `readiness`.
-    pub async fn run(self, client: Client, readiness: &Readiness, shutdown: CancellationToken) {
-        let all = |name| readiness.check(name, "the first list");
-        tokio::join!(
-            pump(Api::all(client.clone()), self.buses, self.hub.buses, all("watch of EventBuses"), &shutdown),
-            pump(Api::all(client.clone()), self.rules, self.hub.rules, all("watch of EventRules"), &shutdown),
-            pump(Api::all(client.clone()), self.inboxes, self.hub.inboxes, all("watch of InboxQueues"), &shutdown),
-            pump(
-                Api::all(client.clone()),
-                self.signing_keys,
-                self.hub.signing_keys,
-                all("watch of SigningKeys"),
-                &shutdown
-            ),
-            pump(Api::all(client), self.namespaces, self.hub.namespaces, all("watch of Namespaces"), &shutdown),
-        );
-    }
-}
-
 /// Keeps the store, and tells each change once the store has it.
-async fn pump<K: Watchable>(
+pub(super) async fn pump<K: Watchable>(
     api: Api<K>,
     writer: Writer<K>,
     watched: Watched<K>,
@@ -223,34 +135,43 @@ async fn pump<K: Watchable>(
 ) {
     let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff().reflect(writer));
     let mut before: Vec<Arc<K>> = Vec::new();
-    loop {
-        let event = tokio::select! {
-            () = shutdown.cancelled() => return,
-            event = events.next() => event,
-        };
-        match event {
-            Some(Ok(watcher::Event::Init)) => before = watched.store.state(),
-            Some(Ok(watcher::Event::InitApply(_))) => {}
-            Some(Ok(watcher::Event::InitDone)) => {
-                for gone in before.drain(..).filter(|old| gone(&watched.store, old)) {
-                    watched.tell(Change::Gone(gone)).await;
+    let telling = async {
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => tell(&watched, &check, &mut before, event).await,
+                Err(error) => {
+                    let kind = <K as Resource>::kind(&());
+                    tracing::warn!(%kind, %error, "watch broken, starting anew");
+                    check.not_ready(error.to_string());
                 }
-                for object in watched.store.state() {
-                    watched.tell(Change::Seen(object)).await;
-                }
-                check.ready();
             }
-            Some(Ok(watcher::Event::Apply(object))) => {
-                watched.tell(Change::Seen(Arc::new(object))).await;
-                check.ready();
-            }
-            Some(Ok(watcher::Event::Delete(object))) => watched.tell(Change::Gone(Arc::new(object))).await,
-            Some(Err(error)) => {
-                tracing::warn!(kind = %<K as Resource>::kind(&()), error = %error, "watch broken, starting anew");
-                check.not_ready(error.to_string());
-            }
-            None => return,
         }
+    };
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = telling => {}
+    }
+}
+
+/// Tells one event. `before` is what there was when the watch started anew.
+async fn tell<K: Watchable>(watched: &Watched<K>, check: &Check, before: &mut Vec<Arc<K>>, event: watcher::Event<K>) {
+    match event {
+        watcher::Event::Init => *before = watched.store.state(),
+        watcher::Event::InitApply(_) => {}
+        watcher::Event::InitDone => {
+            for gone in before.drain(..).filter(|old| gone(&watched.store, old)) {
+                watched.tell(Change::Gone(gone)).await;
+            }
+            for object in watched.store.state() {
+                watched.tell(Change::Seen(object)).await;
+            }
+            check.ready();
+        }
+        watcher::Event::Apply(object) => {
+            watched.tell(Change::Seen(Arc::new(object))).await;
+            check.ready();
+        }
+        watcher::Event::Delete(object) => watched.tell(Change::Gone(Arc::new(object))).await,
     }
 }
 

@@ -137,3 +137,47 @@ fn judge<K: Eventing>(
 fn typed<T: DeserializeOwned>(object: &DynamicObject) -> Result<T, serde_json::Error> {
     serde_json::from_value(serde_json::to_value(object)?)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(annotations: &serde_json::Value) -> AdmissionRequest<DynamicObject> {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "stock-", "annotations": annotations},
+            "spec": {"containers": [{"name": "stock", "image": "stock.test/image"}]},
+        });
+        let request = json!({
+            "uid": "1", "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "resource": {"group": "", "version": "v1", "resource": "pods"}, "namespace": "warehouse",
+            "operation": "CREATE", "userInfo": {}, "object": pod,
+        });
+        serde_json::from_value(request).unwrap()
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            image: "sidecar.test/image".to_owned(),
+            image_pull_policy: "Always".to_owned(),
+            root_sha256: Vec::new(),
+            region: "eu-central-1".to_owned(),
+            aws_endpoint: None,
+            aws_audience: "sts.amazonaws.com".to_owned(),
+            log_level: "info".to_owned(),
+        }
+    }
+
+    #[test]
+    fn until_the_root_key_is_there_annotated_pods_are_refused_with_a_sentence() {
+        let (_sender, installed) = watch::channel(None);
+        let answers = Answers { template: Arc::new(settings()), installed, hub: Hub::new().0 };
+        let request = request(&json!({"eventing.qsl.dev/inject": "true", "eventing.qsl.dev/publish-to": "bus"}));
+        let response = injected(&answers, &request, AdmissionResponse::from(&request));
+        assert!(!response.allowed);
+        assert!(response.result.message.contains("first start"), "{}", response.result.message);
+    }
+}

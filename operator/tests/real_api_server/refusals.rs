@@ -123,3 +123,91 @@ async fn what_cannot_be_changed_is_refused_with_the_way_out() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Objects with all that a user may write.
+const COMPLETE: &str = r"
+kind: EventBus
+metadata: {name: core, namespace: $platform}
+spec:
+  busName: $bus
+  description: Coins and notes
+  publishing: Disabled
+  publishers:
+  - {serviceAccountRef: {name: mint}, sources: [qsl.coin, qsl.note]}
+  - {serviceAccountRef: {name: cashier, namespace: $shop}, sources: [qsl.coin]}
+  allowedNamespaces: {from: All}
+  tags: {team: money}
+  deletionPolicy: Retain
+---
+kind: SigningKey
+metadata: {name: coins, namespace: $platform}
+spec:
+  busRef: {name: core}
+  algorithm: Dilithium2
+  sources: ['*']
+  rotation: {period: 720h, publishBefore: 1h30m, overlap: 90s}
+  revokedKids: [coins-0123456789abcdef]
+  deletionPolicy: Retain
+---
+kind: EventRule
+metadata: {name: coins-all, namespace: $platform}
+spec:
+  busRef: {name: core, namespace: $platform}
+  ruleName: Coins.all_1
+  eventPattern: {source: [{prefix: qsl.}], detail-type: [{anything-but: X}], detail: {detailCore: {amount: [{numeric: ['>', 0]}]}}, $or: [{region: [a]}]}
+  state: Disabled
+  targets: [{inboxRef: {name: ledger, namespace: $books}, retryPolicy: {maximumEventAgeSeconds: 60}}]
+  deletionPolicy: Retain
+---
+kind: InboxQueue
+metadata: {name: ledger, namespace: $books}
+spec:
+  queueName: $ledger
+  visibilityTimeoutSeconds: 10
+  messageRetentionSeconds: 60
+  maxAttempts: 333
+  sealed: false
+  allowedNamespaces: {from: Selector, selector: {matchExpressions: [{key: team, operator: In, values: [money]}]}}
+  deadLetter: {retentionSeconds: 61}
+  serviceAccounts: [ledger]
+  forward:
+    routes: [{source: qsl.coin, detailType: Coin.Found.v1, path: /found}, {path: /rest}]
+    unrouted: Acknowledge
+    format: DetailCore
+    timeoutSeconds: 1
+    maxInFlight: 1
+    waitTimeSeconds: 1
+  verification: {allowedAlgorithms: [ML-DSA-44], skewSeconds: 120, clock: Receive, requireEnvelopeHash: true}
+  deduplication: {keys: [/detail-type, /detail/detailCore/a~1b], ttlSeconds: 1, store: Memory}
+  consuming: Paused
+  tags: {team: money}
+  deletionPolicy: Retain
+";
+
+#[tokio::test]
+async fn all_that_a_user_may_write_is_accepted_and_defaults_are_shown() {
+    let case = Case::new().await;
+    // `$or` is EventBridge's, not a name of this case.
+    let documents = case.documents(&COMPLETE.replace("$or", "OR"));
+    for document in documents {
+        let text = document.to_string().replace("\"OR\"", "\"$or\"");
+        case.try_apply(&serde_json::from_str(&text).unwrap()).await.unwrap();
+    }
+    let minimal = Case::new().await;
+    minimal.apply("kind: InboxQueue\nmetadata: {name: ledger, namespace: $books}\nspec: {queueName: $ledger}").await;
+    let shown: kube::Api<kube::api::DynamicObject> = kube::Api::namespaced_with(
+        minimal.client.clone(),
+        &minimal.namespace("books"),
+        &kube::api::ApiResource::erase::<crds::InboxQueue>(&()),
+    );
+    let shown = shown.get("ledger").await.unwrap().data["spec"].clone();
+    let expected = serde_json::json!({
+        "queueName": minimal.named("ledger"), "visibilityTimeoutSeconds": 60, "messageRetentionSeconds": 604_800,
+        "maxAttempts": 5, "sealed": true, "allowedNamespaces": {"from": "Same"}, "deadLetter": {"retentionSeconds": 1_209_600},
+        "forward": {"unrouted": "DeadLetter", "format": "Envelope", "timeoutSeconds": 10, "maxInFlight": 32, "waitTimeSeconds": 20},
+        "verification": {"allowedAlgorithms": ["Dilithium2", "ML-DSA-44"], "skewSeconds": 300, "clock": "SentTimestamp",
+            "requireEnvelopeHash": false},
+        "deduplication": {"ttlSeconds": 86_400, "store": "Memory"}, "consuming": "Enabled", "deletionPolicy": "Delete",
+    });
+    assert_eq!(shown, expected);
+}

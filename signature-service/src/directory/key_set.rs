@@ -50,8 +50,7 @@ impl PublishedSet {
         let unreadable = KeySetFault::Unreadable;
         let signed = signed.trim();
         let mut parts = signed.split('.');
-        let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
             return Err(unreadable("it has not three parts"));
         };
         let json = b64url_decode(payload).ok_or(unreadable("its payload is not base64url"))?;

@@ -18,10 +18,7 @@ fn planned(directory: &Directory, sources: &[&str]) -> Result<Vec<Kid>, Refusal>
 fn only_a_publisher_of_the_bus_and_only_its_sources_are_signed_for() {
     let directory = directory(vec![key("all", &["*"], NOON - 1, NOON + 10)]);
     assert!(planned(&directory, &["qsl.tram", "qsl.bell"]).is_ok());
-    assert_eq!(
-        planned(&directory, &["qsl.tram", "qsl.toll"]),
-        Err(Refusal::NotGranted(vec![(1, source("qsl.toll"))]))
-    );
+    assert_eq!(planned(&directory, &["qsl.tram", "qsl.toll"]), Err(Refusal::NotGranted(vec![(1, source("qsl.toll"))])));
     let tram = source("qsl.tram");
     let stranger = ServiceAccount::new("depot", "passenger");
     let namesake = ServiceAccount::new("elsewhere", "driver");

@@ -58,8 +58,9 @@ pub(super) async fn get_key_set(
 
 fn find(directory: &Directory, bus: Option<&BusId>, signed: bool) -> Result<Option<Found>, Problem> {
     match (bus, signed) {
-        (None, true) => Err(Problem::bad_request("QUERY_INVALID", "A signed key set is one bus's.")
-            .with_field("bus", "is missing")),
+        (None, true) => {
+            Err(Problem::bad_request("QUERY_INVALID", "A signed key set is one bus's.").with_field("bus", "is missing"))
+        }
         (Some(bus), true) => Ok(directory.key_sets.get(bus).map(|set| Found {
             body: set.signed.clone(),
             tag: set.tag.clone(),
@@ -81,9 +82,9 @@ fn plain(keys: &[serde_json::Value]) -> Found {
 
 fn wants_signed(headers: &HeaderMap) -> bool {
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accept.flat_map(|value| value.split(',')).any(|kind| {
-        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/jose"))
-    })
+    accept
+        .flat_map(|value| value.split(','))
+        .any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/jose")))
 }
 
 fn is_known(headers: &HeaderMap, tag: &str) -> bool {

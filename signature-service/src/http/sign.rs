@@ -109,7 +109,9 @@ fn refusal_problem(bus: &BusId, caller: &ServiceAccount, refusal: Refusal) -> Pr
     match refusal {
         Refusal::NotGranted(list) => Problem::forbidden(
             "SOURCE_NOT_GRANTED",
-            format!("EventBus {bus} does not name {caller} as a publisher of every source here; add it to spec.publishers."),
+            format!(
+                "EventBus {bus} does not name {caller} as a publisher of every source here; add it to spec.publishers."
+            ),
         )
         .with_fields(named(list, "is not granted to you")),
         Refusal::PublishingDisabled => Problem::unavailable(
@@ -134,9 +136,8 @@ fn request_problem(fault: RequestFault) -> Problem {
             format!("The body may have {MAX_BODY_BYTES} bytes."),
         ),
         RequestFault::Fields(fields) => {
-            Problem::bad_request("INVALID_EVENT", "The batch is not valid; nothing was signed.").with_fields(
-                fields.into_iter().map(|error| FieldError { field: error.field, reason: error.reason }),
-            )
+            Problem::bad_request("INVALID_EVENT", "The batch is not valid; nothing was signed.")
+                .with_fields(fields.into_iter().map(|error| FieldError { field: error.field, reason: error.reason }))
         }
     }
 }

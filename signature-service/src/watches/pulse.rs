@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// Longer than the longest pause between two attempts of a watch.
 const QUIET: Duration = Duration::from_secs(75);
 /// Failures for so long make the service not ready.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Pulse {

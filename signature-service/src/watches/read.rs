@@ -31,8 +31,7 @@ pub(super) fn bus(object: &EventBus) -> Option<(BusId, BusFacts)> {
     let mut publishers: BTreeMap<ServiceAccount, BTreeSet<Source>> = BTreeMap::new();
     for publisher in &object.spec.publishers {
         let account = &publisher.service_account_ref;
-        let account =
-            ServiceAccount::new(account.namespace.as_deref().unwrap_or(namespace), account.name.as_str());
+        let account = ServiceAccount::new(account.namespace.as_deref().unwrap_or(namespace), account.name.as_str());
         let sources = publisher.sources.iter().filter_map(|source| Source::parse(source).ok());
         publishers.entry(account).or_default().extend(sources);
     }

@@ -24,27 +24,36 @@ impl TokenHash {
     }
 }
 
+/// What the API server said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Whose the token is.
+    Account(ServiceAccount),
+    /// It is nobody's, or not for us.
+    Refused,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    entries: HashMap<TokenHash, (Option<ServiceAccount>, Timestamp)>,
+    entries: HashMap<TokenHash, (Answer, Timestamp)>,
 }
 
 impl Cache {
-    /// The answer remembered: `Some(None)` is a refusal.
-    pub(super) fn get(&self, token: TokenHash, now: Timestamp) -> Option<Option<ServiceAccount>> {
+    /// The answer remembered.
+    pub(super) fn get(&self, token: TokenHash, now: Timestamp) -> Option<Answer> {
         let (answer, until) = self.entries.get(&token)?;
         (now < *until).then(|| answer.clone())
     }
 
     /// Remembers an answer, never past the token's own end.
-    pub(super) fn put(&mut self, token: TokenHash, answer: Option<ServiceAccount>, exp: Timestamp, now: Timestamp) {
+    pub(super) fn put(&mut self, token: TokenHash, answer: Answer, exp: Timestamp, now: Timestamp) {
         if self.entries.len() >= CAPACITY {
             self.entries.retain(|_, (_, until)| now < *until);
         }
         if self.entries.len() >= CAPACITY {
             self.entries.clear();
         }
-        let keep = if answer.is_some() { KEEP_GOOD } else { KEEP_REFUSED };
+        let keep = if answer == Answer::Refused { KEEP_REFUSED } else { KEEP_GOOD };
         let until = now.checked_add(keep).map_or(exp, |until| until.min(exp));
         self.entries.insert(token, (answer, until));
     }
@@ -61,17 +70,17 @@ mod tests {
 
     #[test]
     fn an_answer_lasts_a_minute_and_never_past_the_tokens_end() {
-        let teller = ServiceAccount::new("treasury", "teller");
+        let teller = Answer::Account(ServiceAccount::new("treasury", "teller"));
         let (long, short, bad) = (TokenHash::of("long"), TokenHash::of("short"), TokenHash::of("bad"));
         let mut cache = Cache::default();
-        cache.put(long, Some(teller.clone()), at(3_600), at(0));
-        cache.put(short, Some(teller.clone()), at(10), at(0));
-        cache.put(bad, None, at(3_600), at(0));
-        assert_eq!(cache.get(long, at(59)), Some(Some(teller.clone())));
+        cache.put(long, teller.clone(), at(3_600), at(0));
+        cache.put(short, teller.clone(), at(10), at(0));
+        cache.put(bad, Answer::Refused, at(3_600), at(0));
+        assert_eq!(cache.get(long, at(59)), Some(teller.clone()));
         assert_eq!(cache.get(long, at(60)), None);
-        assert_eq!(cache.get(short, at(9)), Some(Some(teller)));
+        assert_eq!(cache.get(short, at(9)), Some(teller));
         assert_eq!(cache.get(short, at(10)), None);
-        assert_eq!(cache.get(bad, at(4)), Some(None));
+        assert_eq!(cache.get(bad, at(4)), Some(Answer::Refused));
         assert_eq!(cache.get(bad, at(5)), None);
         assert_eq!(cache.get(TokenHash::of("other"), at(0)), None);
     }

@@ -9,7 +9,7 @@ use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenRe
 use kube::api::{Api, PostParams};
 use tokio::sync::Semaphore;
 
-use super::cache::{Cache, TokenHash};
+use super::cache::{Answer, Cache, TokenHash};
 use super::{AuthenticationError, Authenticator, ServiceAccount, claims};
 
 /// Reviews under way at once; the rest wait their turn, and mostly find the answer remembered.
@@ -42,20 +42,17 @@ impl TokenReviewer {
         }
     }
 
-    fn remembered(&self, token: TokenHash) -> Option<Option<ServiceAccount>> {
+    fn remembered(&self, token: TokenHash) -> Option<Answer> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(token, Timestamp::now())
     }
 
-    fn remember(&self, token: TokenHash, answer: Option<ServiceAccount>, exp: Timestamp) {
+    fn remember(&self, token: TokenHash, answer: Answer, exp: Timestamp) {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).put(token, answer, exp, Timestamp::now());
     }
 
     async fn review(&self, token: &str) -> Result<TokenReviewStatus, AuthenticationError> {
         let review = TokenReview {
-            spec: TokenReviewSpec {
-                audiences: Some(vec![self.audience.clone()]),
-                token: Some(token.to_owned()),
-            },
+            spec: TokenReviewSpec { audiences: Some(vec![self.audience.clone()]), token: Some(token.to_owned()) },
             ..TokenReview::default()
         };
         let unavailable = |error: &dyn std::fmt::Display| {
@@ -75,19 +72,25 @@ impl TokenReviewer {
 #[async_trait]
 impl Authenticator for TokenReviewer {
     async fn authenticate(&self, token: &str) -> Result<ServiceAccount, AuthenticationError> {
-        const REFUSED: AuthenticationError = AuthenticationError::Refused("the cluster does not know it");
         let exp = claims::expiry(token, &self.audience, Timestamp::now())?;
         let hash = TokenHash::of(token);
         if let Some(answer) = self.remembered(hash) {
-            return answer.ok_or(REFUSED);
+            return told(answer);
         }
         let _place = self.places.acquire().await.map_err(|_| AuthenticationError::Unavailable)?;
         if let Some(answer) = self.remembered(hash) {
-            return answer.ok_or(REFUSED);
+            return told(answer);
         }
-        let account = account_of(&self.review(token).await?, &self.audience);
-        self.remember(hash, account.clone(), exp);
-        account.ok_or(REFUSED)
+        let answer = account_of(&self.review(token).await?, &self.audience).map_or(Answer::Refused, Answer::Account);
+        self.remember(hash, answer.clone(), exp);
+        told(answer)
+    }
+}
+
+fn told(answer: Answer) -> Result<ServiceAccount, AuthenticationError> {
+    match answer {
+        Answer::Account(account) => Ok(account),
+        Answer::Refused => Err(AuthenticationError::Refused("the cluster does not know it")),
     }
 }
 

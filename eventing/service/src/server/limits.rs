@@ -51,9 +51,9 @@ impl Limits {
     pub(super) fn requests(&self, router: Router) -> Router {
         let places = Arc::new(Semaphore::new(self.requests));
         let timeout = self.answer_timeout;
-        router.layer(DefaultBodyLimit::max(self.body_bytes)).layer(from_fn(move |request, next| {
-            answer_within(Arc::clone(&places), timeout, request, next)
-        }))
+        router
+            .layer(DefaultBodyLimit::max(self.body_bytes))
+            .layer(from_fn(move |request, next| answer_within(Arc::clone(&places), timeout, request, next)))
     }
 
     /// Sets what concerns connections.
@@ -77,7 +77,7 @@ async fn answer_within(places: Arc<Semaphore>, timeout: Duration, request: Reque
     let Ok(_place) = places.try_acquire() else {
         return Problem::unavailable("OVERLOADED", "Too many requests are being answered.", 1).into_response();
     };
-    tokio::time::timeout(timeout, next.run(request)).await.unwrap_or_else(|_| {
-        Problem::unavailable("TIMEOUT", "The request was not answered in time.", 1).into_response()
-    })
+    tokio::time::timeout(timeout, next.run(request))
+        .await
+        .unwrap_or_else(|_| Problem::unavailable("TIMEOUT", "The request was not answered in time.", 1).into_response())
 }

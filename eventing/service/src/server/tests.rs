@@ -28,7 +28,7 @@ fn router() -> Router {
         .route("/echo", post(async |Json(body): Json<serde_json::Value>| Json(body)))
 }
 
-async fn start(server: Server) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<Result<(), ServeError>>) {
+fn start(server: Server) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<Result<(), ServeError>>) {
     crate::install_crypto();
     let (address, shutdown) = (server.address(), CancellationToken::new());
     let task = tokio::spawn(server.serve(router(), shutdown.clone()));
@@ -46,7 +46,7 @@ async fn a_renewed_certificate_is_served_and_a_broken_one_is_not() {
     let first = write_certificate(folder.path());
     let server = Server::tls(loopback(), folder.path()).await.unwrap();
     let mut certificate = server.certificate.clone().unwrap();
-    let (address, shutdown, task) = start(server).await;
+    let (address, shutdown, task) = start(server);
     let url = format!("https://localhost:{}/ping", address.port());
     let answer = client(first.clone()).get(&url).send().await.unwrap();
     assert_eq!(answer.version(), reqwest::Version::HTTP_2);
@@ -68,10 +68,9 @@ async fn a_renewed_certificate_is_served_and_a_broken_one_is_not() {
 
 #[tokio::test]
 async fn bodies_heads_and_slowness_have_limits() {
-    let limits =
-        Limits { body_bytes: 64, answer_timeout: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits { body_bytes: 64, answer_timeout: Duration::from_millis(200), ..Limits::default() };
     let server = Server::plain(loopback()).await.unwrap().limits(limits);
-    let (address, shutdown, task) = start(server).await;
+    let (address, shutdown, task) = start(server);
     let client = reqwest::Client::new();
     let at = |path: &str| format!("http://{address}{path}");
 
@@ -90,7 +89,7 @@ async fn bodies_heads_and_slowness_have_limits() {
 async fn a_head_that_does_not_arrive_and_a_connection_too_many_are_closed() {
     let limits = Limits { header_timeout: Duration::from_millis(200), connections: 1, ..Limits::default() };
     let server = Server::plain(loopback()).await.unwrap().limits(limits);
-    let (address, shutdown, task) = start(server).await;
+    let (address, shutdown, task) = start(server);
     let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
     slow.write_all(b"GET /ping HTTP/1.1\r\n").await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -112,7 +111,7 @@ async fn a_head_that_does_not_arrive_and_a_connection_too_many_are_closed() {
 async fn a_client_that_does_not_read_loses_its_connection() {
     let limits = Limits { write_timeout: Duration::from_millis(300), connections: 1, ..Limits::default() };
     let server = Server::plain(loopback()).await.unwrap().limits(limits);
-    let (address, shutdown, task) = start(server).await;
+    let (address, shutdown, task) = start(server);
     let mut deaf = tokio::net::TcpStream::connect(address).await.unwrap();
     deaf.write_all(b"GET /flood HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let mut freed = false;

@@ -1,0 +1,70 @@
+//! Draining, and restarts.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn draining_finishes_what_is_in_flight() {
+    let world = world(Script::takes(Duration::from_secs(10)));
+    for n in 0..5 {
+        world.queue.send(&world.event(n));
+    }
+    world.until(|world| world.handler.got.lock().unwrap().len() == 5).await;
+    world.queue.send(&world.event(9));
+    let (queue, handler) = world.drained().await;
+    assert_eq!(handler.got.lock().unwrap().len(), 5);
+    assert_eq!(queue.left(), 1);
+    assert!(queue.letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_outlasts_the_grace_period_goes_back_at_once() {
+    let world = world(Script::takes(Duration::from_mins(50)));
+    world.queue.send(&world.event(1)).send(&world.event(2));
+    world.until(|world| world.handler.got.lock().unwrap().len() == 2).await;
+    let began = Instant::now();
+    let (queue, _) = world.drained().await;
+    assert!(began.elapsed() < Duration::from_secs(25));
+    assert_eq!((queue.left(), queue.visible()), (2, 2));
+    assert!(queue.letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_restarts_lose_nothing_and_move_nothing() {
+    let key = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
+    let queue = FakeQueue::default();
+    let handled = Arc::new(Mutex::new(Vec::new()));
+    let sent: u64 = 200;
+    for restart in 0..50 {
+        let seen = handled.clone();
+        let script = Script::new(move |delivery| {
+            seen.lock().unwrap().push(delivery.event.event_key);
+            (Duration::from_millis(300), HandlerAnswer::Done)
+        });
+        let (sender, keys) = keys::channel();
+        sender.publish(view(&key));
+        let drain = Drain::new(Duration::from_millis(100));
+        let consumer = Consumer {
+            queue: Arc::new(queue.clone()),
+            handler: Arc::new(script),
+            keys,
+            settings: watch::channel(Arc::new(Settings { max_receive_count: 100, ..settings() })).1,
+            memory: Arc::default(),
+            metrics: Metrics::default(),
+        };
+        let running = tokio::spawn(consumer.run(drain.clone()));
+        if restart < 20 {
+            for n in 0..10 {
+                queue.send(&event_of(&key, restart * 10 + n));
+            }
+        }
+        sleep(Duration::from_millis(if restart == 49 { 60_000 } else { 700 })).await;
+        drain.request();
+        running.await.unwrap();
+    }
+    let mut distinct = handled.lock().unwrap().clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len() as u64, sent);
+    assert_eq!(queue.left(), 0);
+    assert!(queue.letters().is_empty());
+}

@@ -1,0 +1,110 @@
+//! When messages are received, and how many are held.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_message_holds_no_other() {
+    let slow = Script::new(|delivery| {
+        let slow = delivery.event.detail_core.as_str().contains(r#""n":0"#);
+        (Duration::from_secs(if slow { 600 } else { 0 }), HandlerAnswer::Done)
+    });
+    let world = world(slow);
+    for n in 0..30 {
+        world.queue.send(&world.event(n));
+    }
+    let began = Instant::now();
+    world.until(|world| world.queue.left() == 1).await;
+    assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_are_held_than_there_are_places() {
+    let settings = Settings { max_in_flight: 4, ..settings() };
+    let world = world_with(Script::takes(Duration::from_secs(3)), settings, true);
+    for n in 0..20 {
+        world.queue.send(&world.event(n));
+    }
+    world.until(|world| world.queue.left() == 0).await;
+    assert_eq!(world.handler.most.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receive_that_fails_is_repeated_with_a_pause() {
+    let world = world(Script::takes(Duration::ZERO));
+    for _ in 0..3 {
+        world.queue.fail_next("receive", QueueError::Retry("no such queue".to_owned()));
+    }
+    world.queue.send(&world.event(1));
+    world.until(|world| world.queue.left() == 0).await;
+    assert!(world.queue.receives() <= 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_keys_nothing_is_received() {
+    let world = world_with(Script::takes(Duration::ZERO), settings(), false);
+    world.queue.send(&world.event(1));
+    sleep(Duration::from_hours(1)).await;
+    assert_eq!(world.queue.receives(), 0);
+    world.keys.publish(view(&world.key));
+    world.until(|world| world.queue.left() == 0).await;
+    assert!(world.queue.letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_paused_or_unready_nothing_is_received() {
+    let (ready, receiver) = watch::channel(false);
+    let script = Script { ready: receiver, ..Script::takes(Duration::ZERO) };
+    let world = world_with(script, Settings { paused: true, ..settings() }, true);
+    world.queue.send(&world.event(1));
+    sleep(Duration::from_mins(10)).await;
+    world.settings.send_replace(Arc::new(settings()));
+    sleep(Duration::from_mins(10)).await;
+    assert_eq!(world.queue.receives(), 0);
+    ready.send_replace(true);
+    world.until(|world| world.queue.left() == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_kid_waits_for_a_confirmation_and_is_then_a_verdict() {
+    let stranger = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
+    let world = world(Script::takes(Duration::ZERO));
+    world.queue.send(&stranger.body());
+    world.keys.asked().await;
+    assert!(world.queue.letters().is_empty());
+    let confirmed = Some(Instant::now());
+    world.keys.publish(KeyView { confirmed, ..view(&world.key) });
+    world.until(|world| world.queue.left() == 0).await;
+    assert_eq!(world.queue.codes(), ["KID_UNKNOWN"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_of_a_new_key_waits_until_its_key_arrives() {
+    let newer = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
+    let world = world(Script::takes(Duration::ZERO));
+    world.queue.send(&newer.body());
+    world.keys.asked().await;
+    sleep(Duration::from_mins(5)).await;
+    let both = ring(&[(&bus("lamps"), &[&world.key, &newer])]);
+    world.keys.publish(KeyView { ring: Some(Arc::new(both)), confirmed: None });
+    world.until(|world| world.queue.left() == 0).await;
+    assert!(world.queue.letters().is_empty());
+    assert_eq!(world.handler.attempts(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_unknown_kids_holds_a_quarter_of_the_places() {
+    let stranger = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
+    let settings = Settings { max_in_flight: 8, ..settings() };
+    let world = world_with(Script::takes(Duration::ZERO), settings, true);
+    let forged = stranger.body();
+    for _ in 0..12 {
+        world.queue.send(&forged);
+    }
+    for n in 0..20 {
+        world.queue.send(&world.event(n));
+    }
+    let began = Instant::now();
+    world.until(|world| world.handler.got.lock().unwrap().len() == 20).await;
+    assert!(began.elapsed() < Duration::from_mins(1));
+    assert!(world.queue.letters().is_empty());
+}
