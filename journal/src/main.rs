@@ -17,7 +17,8 @@ async fn main() -> ExitCode {
         }
     };
     install_crypto();
-    if let Err(error) = logging::init(&settings.log) {
+    // The engine narrates its files at `info`; what is asked for comes last, and so wins.
+    if let Err(error) = logging::init(&format!("surrealdb=warn,surrealkv=warn,{}", settings.log)) {
         eprintln!("{error}");
         return ExitCode::from(EXIT_CONFIGURATION);
     }

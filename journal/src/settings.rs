@@ -60,7 +60,7 @@ pub struct Settings {
     pub drain_seconds: u64,
 
     /// What is logged.
-    #[arg(long, env = "QSL_LOG", default_value = "info,surrealdb=warn")]
+    #[arg(long, env = "QSL_LOG", default_value = "info")]
     pub log: String,
 }
 

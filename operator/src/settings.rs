@@ -167,7 +167,7 @@ mod tests {
         let arguments = ["qsl-operator", "--oidc-provider-arn", "arn:aws:iam::000000000000:oidc-provider/issuer"];
         let settings = Settings::try_parse_from(arguments).unwrap();
         assert_eq!(settings.journal(), "https://qsl-journal.qsl-system.svc");
-        assert_eq!(settings.aws.settle(), Duration::from_secs(60));
+        assert_eq!(settings.aws.settle(), Duration::from_mins(1));
     }
 
     #[test]

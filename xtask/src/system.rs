@@ -86,11 +86,6 @@ impl System {
         Ok(Self { kubectl: ground.kubectl, _node: ground.node, endpoints })
     }
 
-    /// The file that says where everything is.
-    pub fn endpoints(&self) -> &Path {
-        &self.endpoints
-    }
-
     /// A cargo command that knows this system.
     pub fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = cargo::command(arguments);

@@ -62,7 +62,7 @@ pub fn kubectl() -> Result<PathBuf> {
 /// cargo-deny, of the version that `deny.toml` is written for.
 pub fn cargo_deny() -> Result<PathBuf> {
     let folder = cache::tools()?.join(format!("cargo-deny-{CARGO_DENY}"));
-    once::folder(&folder, "cargo-deny from its crate (5 to 10 minutes on two cores)", |partial| {
+    once::folder(&folder, "cargo-deny from its crate (40 minutes on two busy cores)", |partial| {
         // Not optimised: it runs for seconds, and optimising it takes minutes. Not in the workspace: its settings
         // are for our own crates.
         let mut install = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -148,7 +148,8 @@ async fn changes_go_on_where_they_ended_and_nothing_is_missed() {
         }
         seen
     };
-    let (_, seen) = tokio::join!(recording, reading);
+    let both = async { tokio::join!(recording, reading) };
+    let (_, seen) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
     assert_eq!(seen, (1..=50).collect::<Vec<_>>());
 }
 

@@ -1,4 +1,6 @@
 //! Records of the database, and their way from and to the journal's types.
+//!
+//! In `#[surreal(…)]` the derive reads nothing behind `crate`, so `rename_all` comes first.
 
 use eventing::time::Micros;
 use eventing::types::{EventId, EventKey};
@@ -12,7 +14,7 @@ use crate::entry::{Entry, Projection};
 
 /// A recorded event, without its body.
 #[derive(Debug, SurrealValue)]
-#[surreal(crate = "surrealdb::types", rename_all = "camelCase")]
+#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
 pub(super) struct Row {
     id: RecordId,
     pub(super) position: i64,
@@ -36,7 +38,7 @@ pub(super) struct Row {
 
 /// A recorded event as it is written.
 #[derive(Debug, SurrealValue)]
-#[surreal(crate = "surrealdb::types", rename_all = "camelCase")]
+#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
 pub(super) struct NewRow {
     #[surreal(flatten)]
     row: Row,
@@ -45,7 +47,7 @@ pub(super) struct NewRow {
 
 /// The ids of a recorded event.
 #[derive(Debug, SurrealValue)]
-#[surreal(crate = "surrealdb::types", rename_all = "camelCase")]
+#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
 pub(super) struct Ids {
     pub(super) id: RecordId,
     pub(super) event_bridge_ids: Vec<String>,
@@ -53,7 +55,7 @@ pub(super) struct Ids {
 
 /// How a resource stands.
 #[derive(Debug, SurrealValue)]
-#[surreal(crate = "surrealdb::types", rename_all = "camelCase")]
+#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
 pub(super) struct Standing {
     pub(super) id: RecordId,
     pub(super) status: String,

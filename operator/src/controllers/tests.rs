@@ -12,7 +12,7 @@ use operator_core::{
 use serde_json::{Value, json};
 
 /// An object as the API server would give it.
-pub(crate) fn object<K: Eventing>(kind: &str, namespace: &str, name: &str, spec: Value) -> K {
+pub(crate) fn object<K: Eventing>(kind: &str, namespace: &str, name: &str, spec: &Value) -> K {
     let metadata = json!({"namespace": namespace, "name": name, "uid": format!("uid-of-{name}")});
     let document = json!({"apiVersion": "eventing.qsl.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec});
     serde_json::from_value(document).unwrap()
@@ -33,7 +33,7 @@ pub(crate) fn place() -> Installation {
         oidc_provider: OidcProviderArn::parse("arn:aws:iam::000000000000:oidc-provider/issuer.test").unwrap(),
         token_audience: "sts.amazonaws.com".into(),
         permissions_boundary: None,
-        settle: Duration::from_secs(60),
+        settle: Duration::from_mins(1),
         tags: Tags::new(),
     }
 }

@@ -7,7 +7,7 @@ use crds::{
 
 use crate::{
     lifecycle::{BUS, INBOX, RULE, all_ready},
-    rig::{Case, eventually},
+    rig::{Case, eventually, thing},
 };
 
 /// A rule in a third namespace.
@@ -31,8 +31,8 @@ async fn an_inbox_that_does_not_consent_gets_nothing() {
         case.until::<EventRule>("platform", "coins-all", REFERENCES_RESOLVED, "False", reason::REF_NOT_PERMITTED).await;
     assert!(found.message.contains("InboxQueue"), "{}", found.message);
     let arn = format!("rule/{}/coins-all", case.named("bus"));
-    assert!(!case.thing(&format!("queue {}", case.named("ledger"))).contains(&arn));
-    assert!(!case.thing(&format!("rule {}/coins-all", case.named("bus"))).contains(&case.named("ledger")));
+    assert!(!thing(&format!("queue {}", case.named("ledger"))).contains(&arn));
+    assert!(!thing(&format!("rule {}/coins-all", case.named("bus"))).contains(&case.named("ledger")));
 
     case.apply(INBOX).await;
     all_ready(&case).await;
@@ -52,8 +52,8 @@ async fn consent_that_is_withdrawn_cuts_the_target_off() {
     .await;
     case.until::<EventRule>("platform", "coins-all", REFERENCES_RESOLVED, "False", reason::REF_NOT_PERMITTED).await;
     eventually("target and policy are gone", || async {
-        let rule = case.thing(&format!("rule {}/coins-all", case.named("bus")));
-        let queue = case.thing(&format!("queue {}", case.named("ledger")));
+        let rule = thing(&format!("rule {}/coins-all", case.named("bus")));
+        let queue = thing(&format!("queue {}", case.named("ledger")));
         let arn = format!("rule/{}/coins-all", case.named("bus"));
         if rule.contains(&case.named("ledger")) || queue.contains(&arn) {
             Err(format!("{rule} {queue}"))

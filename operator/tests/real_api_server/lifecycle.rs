@@ -6,7 +6,7 @@ use crds::{
 };
 use kube::ResourceExt;
 
-use crate::rig::{Case, eventually};
+use crate::rig::{Case, eventually, thing};
 
 /// A bus and a rule in one namespace, an inbox in another that lets them in.
 pub const BUS: &str = r"
@@ -62,9 +62,9 @@ async fn the_four_kinds_become_ready_and_aws_is_as_they_say() {
     }
     assert_eq!(things.iter().filter(|name| name.starts_with("role ")).count(), 2, "{things:?}");
     let rule_arn = format!("arn:aws:events:eu-central-1:000000000000:rule/{bus}/coins-all");
-    assert!(case.thing(&format!("queue {queue}")).contains(&rule_arn));
-    assert!(case.thing(&format!("queue {queue}-dlq")).contains(&rule_arn));
-    let rule = case.thing(&format!("rule {bus}/coins-all"));
+    assert!(thing(&format!("queue {queue}")).contains(&rule_arn));
+    assert!(thing(&format!("queue {queue}-dlq")).contains(&rule_arn));
+    let rule = thing(&format!("rule {bus}/coins-all"));
     assert!(rule.contains(&format!("arn:aws:sqs:eu-central-1:000000000000:{queue}")), "{rule}");
 
     let inbox = case.api::<InboxQueue>("books").get("ledger").await.unwrap().status.unwrap();
@@ -102,7 +102,7 @@ async fn an_edit_reaches_aws_and_a_steady_object_is_not_written() {
     all_ready(&case).await;
     case.apply(&RULE.replace("[qsl.coin]", "[qsl.coin, qsl.note]")).await;
     case.until_ready::<EventRule>("platform", "coins-all").await;
-    let rule = case.thing(&format!("rule {}/coins-all", case.named("bus")));
+    let rule = thing(&format!("rule {}/coins-all", case.named("bus")));
     assert!(rule.contains("qsl.note"), "{rule}");
 
     let before = case.api::<InboxQueue>("books").get("ledger").await.unwrap();
@@ -153,14 +153,14 @@ async fn what_stands_in_aws_and_is_not_ours_is_not_touched() {
     let (case, other) = (Case::new().await, Case::new().await);
     other.apply(BUS).await;
     other.until_ready::<EventBus>("platform", "core").await;
-    let before = other.thing(&format!("bus {}", other.named("bus")));
+    let before = thing(&format!("bus {}", other.named("bus")));
     case.apply(&BUS.replace("busName: $bus", &format!("busName: {}", other.named("bus")))).await;
     let found = case.until::<EventBus>("platform", "core", TERMINAL, "True", reason::NOT_OURS).await;
     assert!(found.message.contains(&other.namespace("platform")), "{}", found.message);
-    assert_eq!(other.thing(&format!("bus {}", other.named("bus"))), before);
+    assert_eq!(thing(&format!("bus {}", other.named("bus"))), before);
     case.delete::<EventBus>("platform", "core").await;
     case.until_gone::<EventBus>("platform", "core").await;
-    assert_eq!(other.thing(&format!("bus {}", other.named("bus"))), before);
+    assert_eq!(thing(&format!("bus {}", other.named("bus"))), before);
 }
 
 #[tokio::test]

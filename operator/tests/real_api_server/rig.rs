@@ -35,7 +35,7 @@ use test_cluster::ControlPlane;
 use tokio_util::sync::CancellationToken;
 
 /// How long something may take to become true on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The control plane and the operator that runs on it.
 pub struct Rig {
@@ -59,7 +59,7 @@ pub fn rig() -> &'static Rig {
                 let client = client_of(&kubeconfig).await;
                 install(&client).await;
                 ready.send(()).expect("the rig waits");
-                operate(client, aws, place, CancellationToken::new()).await;
+                Box::pin(operate(client, aws, place, CancellationToken::new())).await;
             });
         });
         started.recv().expect("the operator starts");
@@ -260,11 +260,11 @@ impl Case {
         let things = rig().fake.things();
         things.into_iter().filter(|(_, (tags, _))| of_case(tags)).map(|(name, _)| name).collect()
     }
+}
 
-    /// What the fake says of a thing.
-    pub fn thing(&self, name: &str) -> String {
-        rig().fake.things().get(name).map(|(_, text)| text.clone()).unwrap_or_default()
-    }
+/// What the fake says of a thing.
+pub fn thing(name: &str) -> String {
+    rig().fake.things().get(name).map(|(_, text)| text.clone()).unwrap_or_default()
 }
 
 /// Asks until the answer is good.

@@ -153,17 +153,17 @@ mod tests {
     fn inbox(name: &str, allowed: &[(&str, i64)]) -> Arc<InboxQueue> {
         let allowed: Vec<_> =
             allowed.iter().map(|(arn, second)| json!({"ruleArn": arn, "policySettledAt": at(*second)})).collect();
-        let mut inbox: InboxQueue = object("InboxQueue", "books", name, json!({"queueName": name}));
+        let mut inbox: InboxQueue = object("InboxQueue", "books", name, &json!({"queueName": name}));
         inbox.status = Some(serde_json::from_value(json!({"allowedRules": allowed})).unwrap());
         Arc::new(inbox)
     }
 
-    fn judge(pattern: Value, inboxes: &[Arc<InboxQueue>]) -> Result<Validated, Terminal> {
+    fn judge(pattern: &Value, inboxes: &[Arc<InboxQueue>]) -> Result<Validated, Terminal> {
         let targets: Vec<Value> =
             inboxes.iter().map(|i| json!({"inboxRef": {"name": i.name_any(), "namespace": "books"}})).collect();
         let spec = json!({"busRef": {"name": "core"}, "eventPattern": pattern, "targets": targets});
-        let rule: EventRule = object("EventRule", "desk", "coins", spec);
-        let bus = object("EventBus", "desk", "core", json!({"busName": "ferry"}));
+        let rule: EventRule = object("EventRule", "desk", "coins", &spec);
+        let bus = object("EventBus", "desk", "core", &json!({"busName": "ferry"}));
         let targets = rule.spec.targets.iter().cloned().zip(inboxes.iter().cloned()).collect();
         let referenced = Referenced { bus: Arc::new(bus), targets, missing: None };
         validate(&Arc::new(place()), &rule, &referenced, at(100).0)
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_target_is_ready_once_its_inbox_says_that_the_rule_is_let_in_and_since_long_enough() {
         let inboxes = [inbox("in", &[(ARN, 100)]), inbox("soon", &[(ARN, 107)]), inbox("not-yet", &[("other", 1)])];
-        let judged = judge(json!({"source": ["qsl.coin"]}), &inboxes).unwrap();
+        let judged = judge(&json!({"source": ["qsl.coin"]}), &inboxes).unwrap();
         let ready: Vec<bool> = judged.desired.targets.iter().map(|target| target.ready).collect();
         assert_eq!(ready, [true, false, false]);
         let soonest = Unsettled { inbox: "books/soon".into(), remaining: Some(Duration::from_secs(7)) };
@@ -183,13 +183,13 @@ mod tests {
 
     #[test]
     fn events_grow_no_older_than_the_skew_lets_them() {
-        let judged = judge(json!({"source": ["qsl.coin"]}), &[inbox("in", &[(ARN, 1)])]).unwrap();
+        let judged = judge(&json!({"source": ["qsl.coin"]}), &[inbox("in", &[(ARN, 1)])]).unwrap();
         assert_eq!(judged.desired.targets.first().unwrap().max_event_age_seconds, Some(240));
     }
 
     #[test]
     fn a_pattern_speaks_of_members_of_events() {
-        let refused = judge(json!({"detailType": ["Coin.Found.v1"]}), &[]).unwrap_err();
+        let refused = judge(&json!({"detailType": ["Coin.Found.v1"]}), &[]).unwrap_err();
         assert!(refused.message.starts_with("spec.eventPattern: 'detailType' is no member"), "{refused}");
     }
 }

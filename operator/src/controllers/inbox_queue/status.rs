@@ -82,14 +82,14 @@ mod tests {
     #[test]
     fn a_change_settles_never_too_early_and_at_once_where_nothing_takes_time() {
         let now = Timestamp::from_millisecond(100_900).unwrap();
-        assert_eq!(settled_at(now, Duration::from_secs(60)), at(161));
+        assert_eq!(settled_at(now, Duration::from_mins(1)), at(161));
         assert_eq!(settled_at(now, Duration::ZERO), at(100));
     }
 
     #[test]
     fn what_the_status_remembers_counts_only_while_the_policies_have_it() {
         let arn = RuleArn::parse("arn:aws:events:eu-central-1:000000000000:rule/ferry/coins").unwrap();
-        let mut inbox: InboxQueue = object("InboxQueue", "books", "ledger", json!({"queueName": "ledger"}));
+        let mut inbox: InboxQueue = object("InboxQueue", "books", "ledger", &json!({"queueName": "ledger"}));
         let remembered = json!({"allowedRules": [{"ruleArn": arn.to_string(), "policySettledAt": at(50)}]});
         inbox.status = Some(serde_json::from_value(remembered).unwrap());
         assert_eq!(known(&inbox, &Observed::default(), &arn), None);
