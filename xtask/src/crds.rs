@@ -1,8 +1,11 @@
-//! `cargo xtask crds`: the YAML of the four kinds, from their Rust types.
+//! `cargo xtask crds`: the YAML of the four kinds, from their Rust types, for `kubectl apply` and for the chart.
 
-use anyhow::Result;
+use std::fs;
+use std::path::Path;
 
-use crate::cargo;
+use anyhow::{Context as _, Result, ensure};
+
+use crate::cargo::{self, workspace};
 
 /// Writes `crds/generated/` and the chart's copy.
 #[derive(clap::Args, Debug)]
@@ -12,11 +15,27 @@ pub struct Args {
     pub check: bool,
 }
 
-/// Runs the generator of the `crds` crate.
+/// Runs the generator of the `crds` crate, and copies what it wrote into the chart: Helm reads only its own folder.
 pub fn run(args: &Args) -> Result<()> {
-    let mut command = cargo::command(["run", "--quiet", "--workspace", "--bin", "crdgen", "--"]);
+    let mut command = cargo::command(["run", "--quiet", "--bin", "crdgen", "--"]);
     if args.check {
         command.arg("--check");
     }
-    cargo::succeed(&mut command)
+    cargo::succeed(&mut command)?;
+    let chart = workspace().join("charts/qsl-eventing/files/crds");
+    fs::create_dir_all(&chart)?;
+    for entry in fs::read_dir(workspace().join("crds/generated"))? {
+        let generated = entry?.path();
+        let copy = chart.join(generated.file_name().context("a file has a name")?);
+        if args.check {
+            ensure!(same(&generated, &copy), "{} is stale: `cargo xtask crds` writes it", copy.display());
+        } else {
+            fs::copy(&generated, &copy)?;
+        }
+    }
+    Ok(())
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    matches!((fs::read(one), fs::read(other)), (Ok(one), Ok(other)) if one == other)
 }

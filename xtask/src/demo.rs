@@ -22,7 +22,7 @@ pub fn run(args: &Args) -> Result<()> {
     let folder = workspace().join("target/demo");
     let system = System::up(&args.choice, &folder, &progress)?;
     progress.line("the system is up");
-    let mut follow = system.cargo(&["run", "--quiet", "--workspace", "--bin", "follow", "--"]);
+    let mut follow = system.cargo(&["run", "--quiet", "--bin", "follow", "--"]);
     if !args.once {
         follow.arg("--stay");
     }

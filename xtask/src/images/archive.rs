@@ -6,20 +6,24 @@ use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
 /// Changes with the layout below, so that images of an older one are made anew.
-pub(super) const VERSION: &str = "1";
+pub(super) const VERSION: &str = "2";
 
 /// The user that every container runs as.
 const USER: u32 = 65532;
 
-/// An image of one layer: the program at the root, the user's name, and a folder for temporary files.
+/// An image of one layer: the program at the root, the user's name, the roots of TLS, and a folder for temporary files.
 pub(super) fn image(name: &str, program: &[u8], tags: &[String]) -> Result<Vec<u8>> {
     let user = format!("root:x:0:0:root:/:/none\nnonroot:x:{USER}:{USER}:nonroot:/:/none\n");
     let group = format!("root:x:0:\nnonroot:x:{USER}:\n");
+    let roots = roots();
     let layer = archive(&[
         Entry::File { path: name, content: program, mode: 0o755 },
         Entry::Folder { path: "etc/", mode: 0o755 },
         Entry::File { path: "etc/group", content: group.as_bytes(), mode: 0o644 },
         Entry::File { path: "etc/passwd", content: user.as_bytes(), mode: 0o644 },
+        Entry::Folder { path: "etc/ssl/", mode: 0o755 },
+        Entry::Folder { path: "etc/ssl/certs/", mode: 0o755 },
+        Entry::File { path: "etc/ssl/certs/ca-certificates.crt", content: roots.as_bytes(), mode: 0o644 },
         Entry::Folder { path: "tmp/", mode: 0o1777 },
     ])?;
     let config = serde_json::to_vec(&json!({
@@ -38,6 +42,24 @@ pub(super) fn image(name: &str, program: &[u8], tags: &[String]) -> Result<Vec<u
         Entry::File { path: &config_name, content: &config, mode: 0o644 },
         Entry::File { path: "manifest.json", content: &manifest, mode: 0o644 },
     ])
+}
+
+/// Mozilla's roots in PEM, where Debian has them and TLS libraries look: AWS's own endpoints need them.
+fn roots() -> String {
+    use base64::Engine as _;
+    let mut pem = String::new();
+    for certificate in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
+        pem.push_str("-----BEGIN CERTIFICATE-----\n");
+        let text = base64::engine::general_purpose::STANDARD.encode(certificate);
+        for (at, character) in text.chars().enumerate() {
+            if at > 0 && at % 64 == 0 {
+                pem.push('\n');
+            }
+            pem.push(character);
+        }
+        pem.push_str("\n-----END CERTIFICATE-----\n");
+    }
+    pem
 }
 
 /// The architecture by the name that images use.
@@ -113,6 +135,8 @@ mod tests {
         let layer = files(layer);
         assert_eq!(layer["thing"], (0o755, b"the program".to_vec()));
         assert_eq!(layer["tmp/"].0, 0o1777);
+        let roots = String::from_utf8_lossy(&layer["etc/ssl/certs/ca-certificates.crt"].1).into_owned();
+        assert_eq!(roots.matches("BEGIN CERTIFICATE").count(), webpki_root_certs::TLS_SERVER_ROOT_CERTS.len());
         assert!(String::from_utf8_lossy(&layer["etc/passwd"].1).contains(":65532:"));
     }
 
