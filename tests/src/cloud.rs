@@ -59,8 +59,13 @@ impl Cloud {
         let name = "outsider-wiretap";
         let created = self.sqs.create_queue().queue_name(name).send().await?;
         let url = created.queue_url.context("CreateQueue without a URL")?;
-        let attributes =
-            self.sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn).send().await?;
+        let attributes = self
+            .sqs
+            .get_queue_attributes()
+            .queue_url(&url)
+            .attribute_names(QueueAttributeName::QueueArn)
+            .send()
+            .await?;
         let arn = attributes
             .attributes()
             .and_then(|map| map.get(&QueueAttributeName::QueueArn))

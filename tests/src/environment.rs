@@ -36,8 +36,9 @@ impl Endpoints {
 
     /// The file that `QSL_ENDPOINTS` names; `cargo xtask test` sets it.
     pub fn from_env() -> anyhow::Result<Self> {
-        let path = std::env::var_os("QSL_ENDPOINTS")
-            .context("QSL_ENDPOINTS is not set: this test runs through `cargo xtask test`, which brings the system up")?;
+        let path = std::env::var_os("QSL_ENDPOINTS").context(
+            "QSL_ENDPOINTS is not set: this test runs through `cargo xtask test`, which brings the system up",
+        )?;
         Self::read(Path::new(&path))
     }
 

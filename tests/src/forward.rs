@@ -91,7 +91,8 @@ impl Forward {
             .spawn()?;
         let mut lines = BufReader::new(child.stdout.take().context("standard output is piped")?).lines();
         let first = tokio::time::timeout(Duration::from_secs(10), lines.next_line()).await??;
-        let Some(local) = first.as_deref().and_then(|line| line.split(" -> ").next()?.rsplit_once(':')?.1.parse::<u16>().ok())
+        let Some(local) =
+            first.as_deref().and_then(|line| line.split(" -> ").next()?.rsplit_once(':')?.1.parse::<u16>().ok())
         else {
             bail!("kubectl port-forward did not start: {first:?}");
         };

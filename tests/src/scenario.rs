@@ -83,7 +83,10 @@ impl Stage {
                 event_bridge_id: event.event_id.clone(),
                 detail_type: (*detail_type).to_owned(),
                 kid: event.kid.clone(),
-                handled_by: handled.iter().map(|(service, list)| ((*service).to_owned(), deliveries(list, key.as_deref()))).collect(),
+                handled_by: handled
+                    .iter()
+                    .map(|(service, list)| ((*service).to_owned(), deliveries(list, key.as_deref())))
+                    .collect(),
                 timeline_place: place(&timeline),
                 stream_place: arrived,
                 milliseconds_to_stream: arrived
@@ -156,11 +159,25 @@ pub fn check(report: &Report) -> anyhow::Result<()> {
             let times = event.handled_by.get(service).copied().unwrap_or_default();
             ensure!(times == 1, "{service} handled {} {times} times", event.detail_type);
         }
-        ensure!(event.timeline_place == Some(index), "{} stands at {:?} of the timeline, not at {index}", event.detail_type, event.timeline_place);
-        ensure!(event.stream_place == Some(index), "{} came as number {:?} of the stream, not as {index}", event.detail_type, event.stream_place);
+        ensure!(
+            event.timeline_place == Some(index),
+            "{} stands at {:?} of the timeline, not at {index}",
+            event.detail_type,
+            event.timeline_place
+        );
+        ensure!(
+            event.stream_place == Some(index),
+            "{} came as number {:?} of the stream, not as {index}",
+            event.detail_type,
+            event.stream_place
+        );
     }
     for (forgery, code) in FORGERY_CODES {
-        let forged = report.forged.iter().find(|one| one.forgery == forgery).with_context(|| format!("no event with {forgery}"))?;
+        let forged = report
+            .forged
+            .iter()
+            .find(|one| one.forgery == forgery)
+            .with_context(|| format!("no event with {forgery}"))?;
         for queue in DEAD_LETTER_QUEUES {
             let found = forged.codes.get(queue).map(String::as_str);
             ensure!(found == Some(code), "{queue} holds the event with {forgery} with code {found:?}, not {code}");
@@ -180,7 +197,13 @@ fn deliveries(handled: &[Handled], key: Option<&str>) -> u64 {
 
 fn line(entry: &Entry, took: Duration) -> String {
     let envelope = if entry.envelope_verified { "body and envelope" } else { "body only" };
-    format!("{:<26} {:>5} ms  verified ({envelope})  {:<10} {}", entry.detail_type, took.as_millis(), entry.algorithm, entry.kid)
+    format!(
+        "{:<26} {:>5} ms  verified ({envelope})  {:<10} {}",
+        entry.detail_type,
+        took.as_millis(),
+        entry.algorithm,
+        entry.kid
+    )
 }
 
 fn summary(codes: &BTreeMap<String, String>) -> String {

@@ -73,8 +73,13 @@ impl Services {
 
     /// A step of a payment: `initiated`, `authorized`, `settled` or `failed`.
     pub async fn payment(&self, payment: &str, step: &str, trace: &Trace) -> anyhow::Result<Published> {
-        self.publish("paymentgateway", &format!("payments/{payment}/{step}"), trace, json!({"amount": 125.50, "currency": "EUR"}))
-            .await
+        self.publish(
+            "paymentgateway",
+            &format!("payments/{payment}/{step}"),
+            trace,
+            json!({"amount": 125.50, "currency": "EUR"}),
+        )
+        .await
     }
 
     /// A workflow event by its legacy name, `workflow_started` and its like.
@@ -107,12 +112,19 @@ impl Services {
         struct Answer {
             handled: Vec<Handled>,
         }
-        let answer: Answer = self.http.get(format!("{}/handled", forward.url)).send().await?.error_for_status()?.json().await?;
+        let answer: Answer =
+            self.http.get(format!("{}/handled", forward.url)).send().await?.error_for_status()?.json().await?;
         Ok(answer.handled.into_iter().filter(|one| one.correlation_id == correlation_id).collect())
     }
 
     /// Waits until a consumer handled `count` events of this correlation.
-    pub async fn wait_handled(&self, service: &str, correlation_id: &str, count: usize, limit: Duration) -> anyhow::Result<Vec<Handled>> {
+    pub async fn wait_handled(
+        &self,
+        service: &str,
+        correlation_id: &str,
+        count: usize,
+        limit: Duration,
+    ) -> anyhow::Result<Vec<Handled>> {
         let deadline = tokio::time::Instant::now() + limit;
         loop {
             let handled = self.handled(service, correlation_id).await?;

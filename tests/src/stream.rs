@@ -62,7 +62,13 @@ pub struct Viewer {
 }
 
 /// A token of the test identity provider.
-pub async fn token(kubectl: &Kubectl, namespace: &str, user: &str, tenant: &str, scope: &str) -> anyhow::Result<String> {
+pub async fn token(
+    kubectl: &Kubectl,
+    namespace: &str,
+    user: &str,
+    tenant: &str,
+    scope: &str,
+) -> anyhow::Result<String> {
     let forward = Forward::open(kubectl, namespace, "svc/identity-provider", 80).await?;
     #[derive(Deserialize)]
     struct Answer {
@@ -100,7 +106,12 @@ impl Viewer {
     }
 
     /// Waits until the timeline holds `count` events.
-    pub async fn wait_timeline(&self, correlation_id: &str, count: usize, limit: Duration) -> anyhow::Result<Vec<Entry>> {
+    pub async fn wait_timeline(
+        &self,
+        correlation_id: &str,
+        count: usize,
+        limit: Duration,
+    ) -> anyhow::Result<Vec<Entry>> {
         let deadline = Instant::now() + limit;
         loop {
             let last = match self.timeline(correlation_id).await {
@@ -158,5 +169,8 @@ fn parse(block: &str) -> Option<Arrival> {
 
 /// The next arrival, or an error after `limit`.
 pub async fn next(stream: &mut mpsc::Receiver<Arrival>, limit: Duration) -> anyhow::Result<Arrival> {
-    tokio::time::timeout(limit, stream.recv()).await.with_context(|| format!("nothing came through the stream within {limit:?}"))?.context("the stream ended")
+    tokio::time::timeout(limit, stream.recv())
+        .await
+        .with_context(|| format!("nothing came through the stream within {limit:?}"))?
+        .context("the stream ended")
 }

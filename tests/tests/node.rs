@@ -24,7 +24,10 @@ struct System {
 
 #[tokio::test]
 async fn the_whole_system() -> anyhow::Result<()> {
-    rustls::crypto::aws_lc_rs::default_provider().install_default().ok().context("a TLS provider is installed already")?;
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .ok()
+        .context("a TLS provider is installed already")?;
     let mut system = connect().await?;
     every_object_is_ready(&system).await.context("every object is ready")?;
     sidecars_are_injected_and_alone_hold_credentials(&system).await.context("sidecars")?;
@@ -69,7 +72,10 @@ async fn sidecars_are_injected_and_alone_hold_credentials(system: &System) -> an
     for name in ["orchestration", "paymentgateway", "treasury", "compliance", "notification"] {
         let level = system.kubectl.run(["get", "namespace", name, "-o", "json"]).await?;
         let level: Value = serde_json::from_str(&level)?;
-        ensure!(level["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted", "{name} is not restricted");
+        ensure!(
+            level["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted",
+            "{name} is not restricted"
+        );
         let template = system.kubectl.run(["-n", name, "get", "deployment", name, "-o", "json"]).await?;
         let template: Value = serde_json::from_str(&template)?;
         ensure!(template["spec"]["template"]["spec"]["initContainers"].is_null(), "{name} brings a sidecar of its own");
@@ -77,7 +83,10 @@ async fn sidecars_are_injected_and_alone_hold_credentials(system: &System) -> an
         let pods: Value = serde_json::from_str(&pods)?;
         let pod = &pods["items"][0];
         let sidecar = &pod["spec"]["initContainers"][0];
-        ensure!(sidecar["name"] == "qsl-eventing" && sidecar["restartPolicy"] == "Always", "{name} has no native sidecar");
+        ensure!(
+            sidecar["name"] == "qsl-eventing" && sidecar["restartPolicy"] == "Always",
+            "{name} has no native sidecar"
+        );
         ensure!(pod["metadata"]["labels"]["eventing.qsl.dev/injected"] == "true", "{name} is not labelled");
         let mounts = |container: &Value| container["volumeMounts"].to_string();
         ensure!(mounts(sidecar).contains("/var/run/secrets/eventing.qsl.dev"), "the sidecar of {name} has no tokens");
@@ -97,7 +106,11 @@ async fn events_reach_everybody_once_and_forged_ones_nobody(system: &System) -> 
     scenario::check(&report)?;
     let timeline = stage.viewer.timeline(&stage.trace.correlation_id).await?;
     for forged in &report.forged {
-        ensure!(!timeline.iter().any(|entry| scenario::is(entry, &forged.event_bridge_id)), "{} is in the timeline", forged.forgery);
+        ensure!(
+            !timeline.iter().any(|entry| scenario::is(entry, &forged.event_bridge_id)),
+            "{} is in the timeline",
+            forged.forgery
+        );
     }
     ensure!(!timeline.iter().any(|entry| entry.detail_core["amount"] == 999_999), "a forged body is in the timeline");
     Ok(())
@@ -115,7 +128,10 @@ async fn what_was_sent_while_parts_were_away_arrives(system: &mut System) -> any
     kubectl.run(["-n", "treasury", "scale", "deployment/treasury", "--replicas=1"]).await?;
     kubectl.run(["-n", "treasury", "rollout", "status", "deployment/treasury", "--timeout=120s"]).await?;
     let away = stage.viewer.wait_timeline("c-away", 2, PATIENCE).await?;
-    ensure!(away[0].detail_type == "Payment.Initiated.v1" && away[1].detail_type == "Payment.Settled.v1", "order: {away:?}");
+    ensure!(
+        away[0].detail_type == "Payment.Initiated.v1" && away[1].detail_type == "Payment.Settled.v1",
+        "order: {away:?}"
+    );
     let handled = stage.services.wait_handled("treasury", "c-away", 2, PATIENCE).await?;
     ensure!(handled.iter().all(|one| one.deliveries == 1), "treasury got copies: {handled:?}");
     let keys = |entries: &[stream::Entry]| entries.iter().map(|entry| entry.event_key.clone()).collect::<Vec<_>>();
@@ -127,13 +143,19 @@ async fn what_was_sent_while_parts_were_away_arrives(system: &mut System) -> any
 async fn bad_input_is_refused_with_a_sentence(system: &System) -> anyhow::Result<()> {
     let inbox = "{apiVersion: eventing.qsl.dev/v1alpha1, kind: InboxQueue, metadata: {name: bad, namespace: treasury}, \
                  spec: {queueName: 'not a queue'}}";
-    let refusal = system.kubectl.run_with_input(&["apply", "-f", "-"], inbox).await.err().context("a bad queue name was taken")?;
+    let refusal = system
+        .kubectl
+        .run_with_input(&["apply", "-f", "-"], inbox)
+        .await
+        .err()
+        .context("a bad queue name was taken")?;
     ensure!(refusal.to_string().contains("queueName"), "the field is not named: {refusal}");
 
     let pod = "{apiVersion: v1, kind: Pod, metadata: {name: bad, namespace: treasury, annotations: \
                {eventing.qsl.dev/inject: 'true', eventing.qsl.dev/inbox: treasury, eventing.qsl.dev/app-port: http}}, \
                spec: {containers: [{name: app, image: qsl-example-treasury}]}}";
-    let refusal = system.kubectl.run_with_input(&["apply", "-f", "-"], pod).await.err().context("a bad annotation was taken")?;
+    let refusal =
+        system.kubectl.run_with_input(&["apply", "-f", "-"], pod).await.err().context("a bad annotation was taken")?;
     ensure!(refusal.to_string().contains("eventing.qsl.dev/app-port"), "the annotation is not named: {refusal}");
 
     let url = system.stage.cloud.queue_url("qsl-treasury-inbox").await?;
@@ -167,7 +189,12 @@ async fn an_inbox_with_dead_letters_stays_and_then_aws_is_empty(system: &System)
     cloud.purge("qsl-treasury-inbox-dlq").await?;
     kubectl.run(["-n", "treasury", "wait", "inbox/treasury", "--for=delete", "--timeout=120s"]).await?;
     // The others are forced.
-    let inboxes = [("compliance", "compliance"), ("notification", "notification"), ("qsl-system", "journal"), ("qsl-system", "clientupdates")];
+    let inboxes = [
+        ("compliance", "compliance"),
+        ("notification", "notification"),
+        ("qsl-system", "journal"),
+        ("qsl-system", "clientupdates"),
+    ];
     for (namespace, name) in inboxes {
         kubectl.run(["-n", namespace, "annotate", "inbox", name, "eventing.qsl.dev/force-delete=true"]).await?;
     }

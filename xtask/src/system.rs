@@ -59,11 +59,12 @@ impl System {
         let helm = progress.step("helm", tools::helm)?;
         let ground = if choice.context.is_some() { Ground::given(choice)? } else { Ground::node(progress)? };
         let kubectl = &ground.kubectl;
-        progress.step("helm install", || install(&helm, &ground))?;
-        progress.step("kubectl apply the examples", || {
-            kubectl.run(["apply", "-f", "tests/demo/identity-provider.yaml"])?;
-            kubectl.run(["apply", "-f", "examples/manifests"])
+        let at = |path: &str| workspace().join(path).display().to_string();
+        progress.step("an identity provider for the demo's users", || {
+            kubectl.run(["apply", "-f", &at("tests/demo/identity-provider.yaml")])
         })?;
+        progress.step("helm install", || install(&helm, &ground))?;
+        progress.step("kubectl apply the examples", || kubectl.run(["apply", "-f", &at("examples/manifests")]))?;
         for kind in ["eventbus", "signingkey", "inboxqueue", "eventrule"] {
             progress.step(&format!("every {kind} Ready"), || {
                 kubectl.run(["wait", kind, "--all", "-A", "--for=condition=Ready", "--timeout=180s"])

@@ -13,7 +13,10 @@ use system_tests::stream::{self, Viewer};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    rustls::crypto::aws_lc_rs::default_provider().install_default().ok().context("a TLS provider is installed already")?;
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .ok()
+        .context("a TLS provider is installed already")?;
     let file = PathBuf::from(std::env::var_os("QSL_ENDPOINTS").context("QSL_ENDPOINTS names the endpoints file")?);
     let endpoints = Endpoints::read(&file)?;
     let kubectl = Kubectl::new(&endpoints.kubeconfig);
@@ -38,11 +41,18 @@ async fn main() -> anyhow::Result<()> {
     let path = file.with_file_name("report.json");
     std::fs::write(&path, serde_json::to_string_pretty(&report)?)?;
     check(&report)?;
-    println!("\nEvery event was handled once by each service, in order; every forged one is a dead letter. {}", path.display());
+    println!(
+        "\nEvery event was handled once by each service, in order; every forged one is a dead letter. {}",
+        path.display()
+    );
     if stay {
         println!("\nLook further:");
         println!("  kubectl --kubeconfig {} get ebus,erule,inbox,skey -A", endpoints.kubeconfig.display());
-        println!("  curl -H \"Authorization: Bearer $(jq -r .token {})\" {}/events/{correlation_id}", file.display(), gateway.url);
+        println!(
+            "  curl -H \"Authorization: Bearer $(jq -r .token {})\" {}/events/{correlation_id}",
+            file.display(),
+            gateway.url
+        );
         println!("Ctrl-C ends the demo and everything it started.");
         tokio::signal::ctrl_c().await?;
     }
