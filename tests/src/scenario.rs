@@ -33,7 +33,7 @@ pub const LEGACY: [(&str, &str); 5] = [
 ];
 
 /// How long one step may take before the run is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running system and somebody who follows it.
 #[derive(Debug)]
@@ -52,6 +52,11 @@ pub struct Stage {
 pub type Narrate<'a> = &'a (dyn Fn(&str) + Sync);
 
 impl Stage {
+    /// An id of this run alone: a step of the same payment is the same event, in every run.
+    fn own(&self, id: &str) -> String {
+        format!("{id}-{}", self.trace.correlation_id)
+    }
+
     /// Publishes every event of the story, and follows each to the stream, the timeline and the services.
     pub async fn play(&self, narrate: Narrate<'_>) -> anyhow::Result<Report> {
         let correlation = &self.trace.correlation_id;
@@ -61,8 +66,8 @@ impl Stage {
         for (kind, name, detail_type) in story() {
             let begin = Instant::now();
             let event = match kind {
-                Kind::Payment(id) => self.services.payment(id, name, &self.trace).await?,
-                Kind::Workflow => self.services.workflow("w-1", name, &self.trace).await?,
+                Kind::Payment(id) => self.services.payment(&self.own(id), name, &self.trace).await?,
+                Kind::Workflow => self.services.workflow(&self.own("w-1"), name, &self.trace).await?,
             };
             let arrival = stream::next(&mut stream, PATIENCE).await.with_context(|| detail_type.to_owned())?;
             narrate(&line(&arrival.entry, arrival.at.duration_since(begin)));
@@ -99,7 +104,7 @@ impl Stage {
     /// Captures a genuine event as an outsider, changes it, and finds it refused at every inbox.
     pub async fn forge(&self, narrate: Narrate<'_>) -> anyhow::Result<Vec<ForgedReport>> {
         let wiretap = self.cloud.wiretap(BUS, "qsl.payment").await?;
-        self.services.payment("p-captured", "initiated", &self.trace).await?;
+        self.services.payment(&self.own("p-captured"), "initiated", &self.trace).await?;
         let captured = wiretap.capture("Payment.Initiated.v1", PATIENCE).await;
         wiretap.remove().await?;
         let captured = captured?;
@@ -125,7 +130,10 @@ impl Stage {
 pub const FORGERY_CODES: [(&str, &str); 2] =
     [("changed body", "PAYLOAD_MISMATCH"), ("changed detail-type", "ENVELOPE_MISMATCH")];
 
-fn forgeries() -> [(&'static str, fn(&mut Value)); 2] {
+/// What an outsider does to a captured envelope.
+type Change = fn(&mut Value);
+
+fn forgeries() -> [(&'static str, Change); 2] {
     [
         (FORGERY_CODES[0].0, |envelope| envelope["detail"]["detailCore"]["amount"] = json!(999_999)),
         (FORGERY_CODES[1].0, |envelope| envelope["detail-type"] = json!("Payment.Settled.v1")),

@@ -52,6 +52,16 @@ pub struct Handled {
     pub deliveries: u64,
 }
 
+#[derive(Deserialize)]
+struct Events {
+    events: Vec<Published>,
+}
+
+#[derive(Deserialize)]
+struct HandledList {
+    handled: Vec<Handled>,
+}
+
 /// The five services.
 #[derive(Debug)]
 pub struct Services {
@@ -97,10 +107,6 @@ impl Services {
         if !status.is_success() {
             bail!("{service} answered {status} to {path}: {text}");
         }
-        #[derive(Deserialize)]
-        struct Events {
-            events: Vec<Published>,
-        }
         let events: Events = serde_json::from_str(&text).with_context(|| format!("{service} answered {text}"))?;
         events.events.into_iter().next().context("no event in the answer")
     }
@@ -108,11 +114,7 @@ impl Services {
     /// What a consumer handled of this correlation. Forwarded anew each time: its pod may have been replaced.
     pub async fn handled(&self, service: &str, correlation_id: &str) -> anyhow::Result<Vec<Handled>> {
         let forward = Forward::open(&self.kubectl, service, &format!("svc/{service}"), 8080).await?;
-        #[derive(Deserialize)]
-        struct Answer {
-            handled: Vec<Handled>,
-        }
-        let answer: Answer =
+        let answer: HandledList =
             self.http.get(format!("{}/handled", forward.url)).send().await?.error_for_status()?.json().await?;
         Ok(answer.handled.into_iter().filter(|one| one.correlation_id == correlation_id).collect())
     }

@@ -61,6 +61,16 @@ pub struct Viewer {
     pub token: String,
 }
 
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: String,
+}
+
+#[derive(Deserialize)]
+struct TimelineAnswer {
+    events: Vec<Entry>,
+}
+
 /// A token of the test identity provider.
 pub async fn token(
     kubectl: &Kubectl,
@@ -70,10 +80,6 @@ pub async fn token(
     scope: &str,
 ) -> anyhow::Result<String> {
     let forward = Forward::open(kubectl, namespace, "svc/identity-provider", 80).await?;
-    #[derive(Deserialize)]
-    struct Answer {
-        access_token: String,
-    }
     let body = format!("sub={user}&tenant_id={tenant}&scope={scope}&aud=qsl-eventing");
     let answer = Client::new()
         .post(format!("{}/token", forward.url))
@@ -82,7 +88,7 @@ pub async fn token(
         .send()
         .await?
         .error_for_status()?;
-    Ok(answer.json::<Answer>().await?.access_token)
+    Ok(answer.json::<TokenAnswer>().await?.access_token)
 }
 
 impl Viewer {
@@ -93,16 +99,12 @@ impl Viewer {
 
     /// `GET /events/{correlationId}`; empty while the gateway knows nothing of it.
     pub async fn timeline(&self, correlation_id: &str) -> anyhow::Result<Vec<Entry>> {
-        #[derive(Deserialize)]
-        struct Answer {
-            events: Vec<Entry>,
-        }
         let url = format!("{}/events/{correlation_id}", self.gateway);
         let answer = self.http.get(url).bearer_auth(&self.token).send().await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(Vec::new());
         }
-        Ok(answer.error_for_status()?.json::<Answer>().await?.events)
+        Ok(answer.error_for_status()?.json::<TimelineAnswer>().await?.events)
     }
 
     /// Waits until the timeline holds `count` events.

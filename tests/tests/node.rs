@@ -13,7 +13,7 @@ use system_tests::scenario::{self, Stage};
 use system_tests::services::{Services, Trace};
 use system_tests::stream::{self, Viewer};
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 struct System {
     kubectl: Kubectl,

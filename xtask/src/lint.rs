@@ -25,7 +25,7 @@ pub fn run(_: &Args) -> Result<()> {
         succeed(deny.current_dir(workspace()).args(["--log-level", "error", "check", "bans", "licenses", "sources"]))
     })?;
     progress.step("generated files are current", || crds::run(&crds::Args { check: true }))?;
-    progress.step("gofmt and go vet", go)?;
+    progress.step("gofmt, go vet and go test", go)?;
     progress.step("helm lint", || {
         let mut lint = Command::new(tools::helm()?);
         succeed(lint.current_dir(workspace()).args(["lint", "--quiet", "--strict", CHART, "--values", VALUES]))
@@ -40,7 +40,8 @@ fn go() -> Result<()> {
     let folder = cache::sources().join("node");
     let output = Command::new("gofmt").current_dir(&folder).args(["-l", "."]).output()?;
     ensure!(output.stdout.is_empty(), "not formatted: {}", String::from_utf8_lossy(&output.stdout));
-    succeed(Command::new("go").current_dir(&folder).args(["vet", "./cluster"]).env("CGO_ENABLED", "0"))
+    succeed(tools::go()?.current_dir(&folder).args(["vet", "./cluster"]))?;
+    succeed(tools::go()?.current_dir(&folder).args(["test", "./cluster"]))
 }
 
 /// The API server is the judge: unknown fields, missing ones and CEL rules are all its own.

@@ -24,6 +24,9 @@ pub struct Choice {
     /// loaded there.
     #[arg(long, requires = "aws_endpoint")]
     context: Option<String>,
+    /// The kubeconfig with that context; KUBECONFIG or ~/.kube/config when absent.
+    #[arg(long, requires = "context")]
+    kubeconfig: Option<PathBuf>,
     /// AWS (an emulator) as the host reaches it; with --context.
     #[arg(long, requires = "context")]
     aws_endpoint: Option<String>,
@@ -38,14 +41,14 @@ pub struct Choice {
 /// A running system. Dropping it ends the node, where the node is ours.
 #[derive(Debug)]
 pub struct System {
-    _node: Option<Node>,
-    kubectl: Kubectl,
+    ground: Ground,
     endpoints: PathBuf,
 }
 
 /// Where a system is to go, and how AWS is reached from there.
+#[derive(Debug)]
 struct Ground {
-    node: Option<Node>,
+    _node: Option<Node>,
     kubectl: Kubectl,
     aws: String,
     aws_in_cluster: String,
@@ -84,14 +87,25 @@ impl System {
             "releaseNamespace": RELEASE, "identityNamespace": "identity",
         });
         write_private(&endpoints, &serde_json::to_string_pretty(&facts)?)?;
-        Ok(Self { kubectl: ground.kubectl, _node: ground.node, endpoints })
+        Ok(Self { ground, endpoints })
     }
 
     /// A cargo command that knows this system.
     pub fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = cargo::command(arguments);
-        command.env("QSL_ENDPOINTS", &self.endpoints).env("QSL_KUBECTL", self.kubectl.program());
+        command.env("QSL_ENDPOINTS", &self.endpoints).env("QSL_KUBECTL", self.ground.kubectl.program());
         command
+    }
+
+    /// This cluster as one that somebody brings along with `--context`.
+    pub fn as_given(&self) -> Result<Choice> {
+        Ok(Choice {
+            context: Some(self.ground.kubectl.run(["config", "current-context"])?.trim().to_owned()),
+            kubeconfig: Some(self.ground.kubectl.kubeconfig().to_owned()),
+            aws_endpoint: Some(self.ground.aws.clone()),
+            aws_endpoint_in_cluster: Some(self.ground.aws_in_cluster.clone()),
+            journal_directory: self.ground.journal_directory.clone(),
+        })
     }
 }
 
@@ -126,18 +140,18 @@ impl Ground {
         fs::create_dir_all(&journal_directory)?;
         std::os::unix::fs::chown(&journal_directory, Some(IMAGE_USER), Some(IMAGE_USER))?;
         let kubectl = facts.kubectl()?;
-        Ok(Self { kubectl, aws: format!("http://{aws}"), aws_in_cluster, journal_directory, node: Some(node) })
+        Ok(Self { kubectl, aws: format!("http://{aws}"), aws_in_cluster, journal_directory, _node: Some(node) })
     }
 
     /// Somebody's cluster.
     fn given(choice: &Choice) -> Result<Self> {
         let context = choice.context.clone().context("--context")?;
         let aws = choice.aws_endpoint.clone().context("--aws-endpoint")?;
-        let kubeconfig = std::env::var_os("KUBECONFIG").map(PathBuf::from);
+        let named = choice.kubeconfig.clone().or_else(|| std::env::var_os("KUBECONFIG").map(PathBuf::from));
         let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".kube/config"));
-        let kubeconfig = kubeconfig.or(home).context("neither KUBECONFIG nor HOME is set")?;
+        let kubeconfig = named.or(home).context("neither --kubeconfig nor KUBECONFIG nor HOME is set")?;
         Ok(Self {
-            node: None,
+            _node: None,
             kubectl: Kubectl::new(tools::kubectl()?, kubeconfig).with_context(context),
             aws_in_cluster: choice.aws_endpoint_in_cluster.clone().unwrap_or_else(|| aws.clone()),
             aws,

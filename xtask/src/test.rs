@@ -14,6 +14,9 @@ pub struct Args {
     /// Leave the node out: unit tests, vectors, operator and webhook against a real API server.
     #[arg(long)]
     quick: bool,
+    /// Only what `--quick` leaves out.
+    #[arg(long, conflicts_with = "quick")]
+    node: bool,
     #[command(flatten)]
     choice: Choice,
 }
@@ -21,6 +24,17 @@ pub struct Args {
 /// Runs the tests.
 pub fn run(args: &Args) -> Result<()> {
     let progress = Progress::new();
+    if !args.node {
+        without_node(&progress)?;
+    }
+    if !args.quick {
+        with_node(&args.choice, &progress)?;
+    }
+    Ok(())
+}
+
+/// Unit tests, vectors, operator and webhook against a real API server.
+fn without_node(progress: &Progress) -> Result<()> {
     progress.step("Kubernetes and the AWS emulator (minutes, the first time)", || {
         cluster::build()?;
         tools::emulator()
@@ -33,11 +47,24 @@ pub fn run(args: &Args) -> Result<()> {
         succeed(&mut tests)
     })?;
     emulator.stop()?;
-    if args.quick {
-        return Ok(());
-    }
-    let system = System::up(&args.choice, &workspace().join("target/demo"), &progress)?;
+    // A feature of the runtime that the product is built without, so these tests have a build of their own.
+    progress.step("the consumer and the publisher on a paused clock", || {
+        succeed(&mut cargo::command(["test", "--package", "eventing", "--features", "paused-clock", "--lib"]))
+    })
+}
+
+/// The node by itself, then the whole system on it.
+fn with_node(choice: &Choice, progress: &Progress) -> Result<()> {
+    progress.step("the node itself", || {
+        cluster::require_node()?;
+        succeed(&mut cargo::command(["test", "--workspace", "--test", "pods", "--", "--ignored"]))
+    })?;
+    let folder = workspace().join("target/demo");
+    let system = System::up(choice, &folder, progress)?;
     progress.step("the whole system", || {
         succeed(&mut system.cargo(&["test", "--workspace", "--test", "node", "--", "--nocapture"]))
-    })
+    })?;
+    // The test above has taken everything down; now the same cluster is one that somebody brings along.
+    let again = System::up(&system.as_given()?, &folder, progress)?;
+    progress.step("the demo through --context", || succeed(&mut again.cargo(&["run", "--quiet", "--bin", "follow"])))
 }

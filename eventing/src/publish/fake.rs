@@ -18,6 +18,7 @@ use crate::time::Micros;
 use crate::types::{BusId, Jti};
 
 /// What the next put does.
+#[cfg_attr(not(feature = "paused-clock"), allow(dead_code, reason = "failures are waited out on a paused clock"))]
 pub(crate) enum Next {
     /// It fails whole.
     Fails(PutError),
