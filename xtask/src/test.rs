@@ -61,10 +61,11 @@ fn with_node(choice: &Choice, progress: &Progress) -> Result<()> {
     })?;
     let folder = workspace().join("target/demo");
     let system = System::up(choice, &folder, progress)?;
+    // The same cluster as one that somebody brings along, before the test below takes everything down.
+    let given = System::up(&system.as_given()?, &folder, progress)?;
+    progress
+        .step("the demo through --context", || succeed(&mut given.cargo(&["run", "--quiet", "--bin", "follow"])))?;
     progress.step("the whole system", || {
         succeed(&mut system.cargo(&["test", "--workspace", "--test", "node", "--", "--nocapture"]))
-    })?;
-    // The test above has taken everything down; now the same cluster is one that somebody brings along.
-    let again = System::up(&system.as_given()?, &folder, progress)?;
-    progress.step("the demo through --context", || succeed(&mut again.cargo(&["run", "--quiet", "--bin", "follow"])))
+    })
 }
