@@ -18,9 +18,8 @@ pub struct Args {}
 pub fn run(_: &Args) -> Result<()> {
     let progress = Progress::new();
     progress.step("clippy", || {
-        let mut clippy = cargo::command(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]);
-        // A folder of its own: a check and a build do not wait for each other.
-        succeed(clippy.env("CARGO_TARGET_DIR", cargo::target()?.join("clippy")))
+        // In the folder of the builds: procedural macros, build scripts and the C libraries are made once for both.
+        succeed(&mut cargo::command(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
     })?;
     progress.step("cargo deny", || {
         let mut deny = Command::new(tools::cargo_deny()?);

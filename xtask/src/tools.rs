@@ -63,7 +63,7 @@ pub fn kubectl() -> Result<PathBuf> {
 pub fn cargo_deny() -> Result<PathBuf> {
     let folder = cache::tools()?.join(format!("cargo-deny-{CARGO_DENY}"));
     once::folder(&folder, "cargo-deny from its crate (40 minutes on two busy cores)", |partial| {
-        // Not optimised: it runs for seconds, and optimising it takes minutes. Not in the workspace: its settings
+        // Neither optimised nor debuggable: it runs for seconds, and either takes minutes. Not in the workspace: its settings
         // are for our own crates.
         let mut install = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         install
@@ -71,6 +71,7 @@ pub fn cargo_deny() -> Result<PathBuf> {
             .arg(partial)
             .arg(format!("cargo-deny@{CARGO_DENY}"))
             .current_dir(partial)
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env("CARGO_TARGET_DIR", partial.join("target"));
         succeed(&mut install)?;
         Ok(fs::remove_dir_all(partial.join("target"))?)
