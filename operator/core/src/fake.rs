@@ -1,58 +1,52 @@
 //! An AWS in memory, for tests: stateful, and it refuses what AWS refuses and emulators do not.
 //!
-//! - a queue's name for 60 seconds after its delete; a redrive policy whose queue is not there or of the other
-//!   kind; a policy that is too long
-//! - `CreateQueue` returns an existing queue of the same attributes, whosoever it is
-//! - deleting a bus with rules, a rule with targets, a role with policies
-//! - more than five targets a rule or 300 rules a bus; targets that a FIFO queue or a dead-letter queue forbids,
-//!   by failed entries, while the others are put
-//! - `PutRule` replaces silently and ignores tags where the rule exists
+//! | what AWS forces | here | in |
+//! |---|---|---|
+//! | PutTargets and RemoveTargets answer 200 with `FailedEntryCount`: some entries are done, the others named | a target that is refused; [`Fault::Partial`] | [`buses`] |
+//! | a target's dead-letter queue is a standard queue | a failed entry | [`buses`] |
+//! | a FIFO target needs a message group of 1 to 100 characters; a standard one has none | a failed entry | [`buses`] |
+//! | 5 targets a rule, 300 rules a bus, 30 rules with wildcards a bus | `LimitExceeded` | [`buses`] |
+//! | 50 control-plane calls a second to EventBridge, for the account and Region | `Throttled`, once [`FakeAws::keep_rates`] is called | [`rates`] |
+//! | `PutRule` replaces silently, and ignores tags where the rule exists | the same | [`buses`] |
+//! | a bus with rules, a rule with targets, a role with policies is not deleted | `Conflict` | [`buses`], [`roles`] |
+//! | a redrive policy's queue exists, and is FIFO where the queue is | `Missing`, `Invalid` | [`queues`] |
+//! | a queue's name is refused for 60 seconds after its delete | `QueueDeletedRecently` | [`queues`] |
+//! | `CreateQueue` returns an existing queue whose attributes match, whoever owns it | the same; `Conflict` where they differ | [`queues`] |
+//! | a queue's policy has at most 8,192 bytes and 20 statements | `Invalid` | [`queues`] |
+//! | role names are unique in the account without regard to case; a trust policy has at most 2,048 characters | `Conflict`, `LimitExceeded` | [`roles`] |
+//! | throttling, `ConcurrentModificationException`, a 5xx before or after the change took effect | [`Faults`], by a seed; or one at a time | [`faults`] |
+//!
+//! Every call is recorded ([`Call`], [`FakeAws::take_calls`], [`FakeAws::tally`]), and a [`Hook`] may wait around it:
+//! for a delay, or to end a test's operator right after a change.
 
 mod buses;
+mod clock;
+mod faults;
 mod queues;
+mod rates;
+mod record;
 mod roles;
+
+pub use clock::FakeClock;
+pub use faults::{Fault, Faults, When};
+pub use rates::CONTROL_PLANE_CALLS_A_SECOND;
+pub use record::{Call, Tally};
 
 use crate::error::{AwsError, ErrorClass};
 use crate::installation::Installation;
 use crate::names::{BusName, QueueName, RoleName};
 use crate::ports::{Aws, Counts};
 use crate::tags::Tags;
+use faults::Injected;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicI64, Ordering};
+use rates::Rates;
+use record::Record;
+use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-/// A clock that tests move.
-#[derive(Debug, Default)]
-pub struct FakeClock(AtomicI64);
-
-impl FakeClock {
-    /// A clock that stands at a time in 2026.
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(1_790_000_000_000)))
-    }
-
-    /// What it shows.
-    pub fn now(&self) -> Timestamp {
-        Timestamp::from_millisecond(self.0.load(Ordering::SeqCst)).unwrap_or_default()
-    }
-
-    /// Moves it on.
-    pub fn advance(&self, by: Duration) {
-        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.0.fetch_add(by, Ordering::SeqCst);
-    }
-}
-
-/// One call that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
-    /// The operation, in AWS's name.
-    pub operation: &'static str,
-    /// Whether it changes something.
-    pub write: bool,
-}
+/// What is awaited around a call: before it takes effect, and after, before its answer is given.
+pub type Hook = Arc<dyn Fn(When, &Call) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// The AWS in memory. Clones share it.
 #[derive(Clone)]
@@ -61,6 +55,7 @@ pub struct FakeAws(Arc<Shared>);
 struct Shared {
     installation: Installation,
     clock: Arc<FakeClock>,
+    hook: Mutex<Option<Hook>>,
     state: Mutex<State>,
 }
 
@@ -70,23 +65,20 @@ struct State {
     queues: BTreeMap<QueueName, queues::Queue>,
     deleted_queues: BTreeMap<QueueName, Timestamp>,
     roles: BTreeMap<RoleName, roles::Role>,
-    calls: Vec<Call>,
-    refusals: VecDeque<(&'static str, When, AwsError)>,
-}
-
-/// When a call that is to fail fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    /// Nothing was changed.
-    Before,
-    /// The change took effect, and the answer was lost.
-    After,
+    record: Record,
+    rates: Rates,
+    injected: Injected,
 }
 
 impl FakeAws {
     /// An empty account.
     pub fn new(installation: &Installation, clock: &Arc<FakeClock>) -> Self {
-        Self(Arc::new(Shared { installation: installation.clone(), clock: clock.clone(), state: Mutex::default() }))
+        Self(Arc::new(Shared {
+            installation: installation.clone(),
+            clock: clock.clone(),
+            hook: Mutex::default(),
+            state: Mutex::default(),
+        }))
     }
 
     /// The ports to it.
@@ -96,13 +88,39 @@ impl FakeAws {
 
     /// Lets the next call of an operation fail.
     pub fn fail_next(&self, operation: &'static str, when: When, class: ErrorClass) {
-        let error = AwsError::new(class, "fake", operation, "made to fail");
-        self.state().refusals.push_back((operation, when, error));
+        self.state().injected.next_of(operation, when, class);
     }
 
-    /// All calls since the last time this was asked.
+    /// Lets one of the calls that change something have a fault: the `number`-th from now on, counted from 0.
+    pub fn fail_write(&self, number: u64, fault: Fault) {
+        let mut state = self.state();
+        let index = state.record.writes() + number;
+        state.injected.at_write(index, fault);
+    }
+
+    /// From now on, calls have the faults of this plan; `None` ends that.
+    pub fn set_faults(&self, faults: Option<Faults>) {
+        self.state().injected.set_plan(faults);
+    }
+
+    /// From now on, EventBridge's rate of control-plane calls is kept, by the clock.
+    pub fn keep_rates(&self) {
+        self.state().rates.keep();
+    }
+
+    /// From now on, this is awaited around every call.
+    pub fn set_hook(&self, hook: Option<Hook>) {
+        *self.0.hook.lock().unwrap_or_else(PoisonError::into_inner) = hook;
+    }
+
+    /// All calls since the last time this was asked, in order; those that failed too.
     pub fn take_calls(&self) -> Vec<Call> {
-        std::mem::take(&mut self.state().calls)
+        self.state().record.take()
+    }
+
+    /// How often each operation was called, over the account's whole life.
+    pub fn tally(&self) -> Tally {
+        self.state().record.tally().clone()
     }
 
     /// Lets a queue hold messages.
@@ -128,7 +146,7 @@ impl FakeAws {
             things.insert(format!("queue {name}"), (queue.tags.clone(), format!("{:?}", queue.attributes)));
         }
         for (name, role) in &state.roles {
-            let text = format!("{:?} {:?}", role.facts.trust, role.policies);
+            let text = format!("{:?} {:?} {:?}", role.facts.trust, role.facts.boundary, role.policies);
             things.insert(format!("role {name}"), (role.facts.tags.clone(), text));
         }
         things
@@ -139,19 +157,42 @@ impl FakeAws {
     }
 
     /// Notes the call, does it, and lets it fail where a test wants that.
-    fn call<T>(
+    async fn call<T>(
         &self,
+        service: &'static str,
         operation: &'static str,
         write: bool,
         act: impl FnOnce(&mut State) -> Result<T, AwsError>,
     ) -> Result<T, AwsError> {
+        let call = Call { service, operation, write };
+        self.wait(When::Before, &call).await;
+        let answer = self.happen(&call, act);
+        self.wait(When::After, &call).await;
+        answer
+    }
+
+    async fn wait(&self, when: When, call: &Call) {
+        let hook = self.0.hook.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(hook) = hook {
+            hook(when, call).await;
+        }
+    }
+
+    fn happen<T>(&self, call: &Call, act: impl FnOnce(&mut State) -> Result<T, AwsError>) -> Result<T, AwsError> {
+        let now = self.0.clock.now();
         let mut state = self.state();
-        state.calls.push(Call { operation, write });
-        let position = state.refusals.iter().position(|(name, ..)| *name == operation);
-        match position.and_then(|position| state.refusals.remove(position)) {
-            Some((_, When::Before, error)) => Err(error),
-            Some((_, When::After, error)) => act(&mut state).and(Err(error)),
+        let (index, write) = state.record.note(call);
+        state.rates.admit(call, now)?;
+        match state.injected.take(call, index, write) {
             None => act(&mut state),
+            Some(faults::Failure::Before(error)) => Err(error),
+            Some(faults::Failure::After(error)) => act(&mut state).and(Err(error)),
+            Some(faults::Failure::LastEntry) => {
+                state.injected.refuse_last_entry();
+                let answer = act(&mut state);
+                state.injected.forget_last_entry();
+                answer
+            }
         }
     }
 }

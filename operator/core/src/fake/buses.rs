@@ -9,10 +9,13 @@ use crate::policy::PolicyDocument;
 use crate::ports::{Answer, BusFacts, Buses, NewBus, NewRule, RuleFacts, Target};
 use crate::tags::Tags;
 use async_trait::async_trait;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 const SERVICE: &str = "EventBridge";
 const RULES_PER_BUS: usize = 300;
+const WILDCARD_RULES_PER_BUS: usize = 30;
+const MESSAGE_GROUP_ID_MAX: usize = 100;
 
 #[derive(Debug, Default)]
 pub(super) struct Bus {
@@ -64,9 +67,23 @@ impl State {
     }
 }
 
+/// Whether a pattern has a matcher with wildcards: an object whose one member is `wildcard`, among alternatives.
+fn has_wildcard(pattern: &Value) -> bool {
+    match pattern {
+        Value::Object(members) => members.values().any(has_wildcard),
+        Value::Array(items) => {
+            items.iter().any(|item| item.get("wildcard").is_some_and(|given| !given.is_object()) || has_wildcard(item))
+        }
+        _ => false,
+    }
+}
+
 /// What AWS says of one target, if it refuses it.
 fn refusal(target: &Target) -> Option<&'static str> {
     let fifo = target.arn.strip_suffix(".fifo").is_some();
+    if target.message_group_id.as_ref().is_some_and(|group| !(1..=MESSAGE_GROUP_ID_MAX).contains(&group.len())) {
+        return Some("MessageGroupId has 1 to 100 characters");
+    }
     if fifo && target.message_group_id.is_none() {
         return Some("MessageGroupId is required for a FIFO queue");
     }
@@ -80,23 +97,24 @@ fn refusal(target: &Target) -> Option<&'static str> {
 #[async_trait]
 impl Buses for FakeAws {
     async fn bus(&self, name: &BusName) -> Answer<Option<BusFacts>> {
-        self.call("DescribeEventBus", false, |state| {
+        self.call(SERVICE, "DescribeEventBus", false, |state| {
             Ok(state.buses.get(name).map(|bus| BusFacts {
                 arn: self.0.installation.bus_arn(name),
                 description: bus.description.clone(),
                 policy: bus.policy.clone(),
             }))
         })
+        .await
     }
 
     async fn bus_tags(&self, arn: &BusArn) -> Answer<Tags> {
         let operation = "ListTagsForResource";
-        self.call(operation, false, |state| Ok(state.bus_by_arn(operation, arn)?.tags.clone()))
+        self.call(SERVICE, operation, false, |state| Ok(state.bus_by_arn(operation, arn)?.tags.clone())).await
     }
 
     async fn create_bus(&self, new: &NewBus) -> Answer<BusArn> {
         let operation = "CreateEventBus";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             if state.buses.contains_key(&new.name) {
                 return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{} exists", new.name));
             }
@@ -104,60 +122,66 @@ impl Buses for FakeAws {
             state.buses.insert(new.name.clone(), bus);
             Ok(self.0.installation.bus_arn(&new.name))
         })
+        .await
     }
 
     async fn describe_bus_as(&self, name: &BusName, description: &str) -> Answer<()> {
         let operation = "UpdateEventBus";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             description.clone_into(&mut state.bus_mut(operation, name)?.description);
             Ok(())
         })
+        .await
     }
 
     async fn set_bus_policy(&self, name: &BusName, policy: Option<&PolicyDocument>) -> Answer<()> {
         let operation = "PutPermission";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             state.bus_mut(operation, name)?.policy = policy.cloned();
             Ok(())
         })
+        .await
     }
 
     async fn tag_bus(&self, arn: &BusArn, tags: &Tags) -> Answer<()> {
         let operation = "TagResource";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             state.bus_by_arn(operation, arn)?.tags.extend(tags.clone());
             Ok(())
         })
+        .await
     }
 
     async fn delete_bus(&self, name: &BusName) -> Answer<()> {
         let operation = "DeleteEventBus";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             if state.buses.get(name).is_some_and(|bus| !bus.rules.is_empty()) {
                 return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{name} has rules"));
             }
             state.buses.remove(name);
             Ok(())
         })
+        .await
     }
 
     async fn rules(&self, bus: &BusName, prefix: &str) -> Answer<Vec<RuleFacts>> {
         let operation = "ListRules";
-        self.call(operation, false, |state| {
+        self.call(SERVICE, operation, false, |state| {
             let rules = &state.bus_mut(operation, bus)?.rules;
             let found = rules.iter().filter(|(name, _)| name.as_str().starts_with(prefix));
             Ok(found.map(|(_, rule)| rule.facts.clone()).collect())
         })
+        .await
     }
 
     async fn rule_tags(&self, arn: &RuleArn) -> Answer<Tags> {
         let operation = "ListTagsForResource";
-        self.call(operation, false, |state| Ok(state.rule_by_arn(operation, arn)?.tags.clone()))
+        self.call(SERVICE, operation, false, |state| Ok(state.rule_by_arn(operation, arn)?.tags.clone())).await
     }
 
     async fn put_rule(&self, new: &NewRule) -> Answer<RuleArn> {
         let operation = "PutRule";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             let arn = self.0.installation.rule_arn(&new.bus, &new.name);
             let rules = &mut state.bus_mut(operation, &new.bus)?.rules;
             let facts = RuleFacts {
@@ -167,6 +191,11 @@ impl Buses for FakeAws {
                 state: Some(new.state),
                 description: new.description.clone(),
             };
+            let others = rules.iter().filter(|(name, rule)| **name != new.name && has_wildcard(&rule.facts.pattern));
+            if has_wildcard(&new.pattern) && others.count() >= WILDCARD_RULES_PER_BUS {
+                let message = format!("{} has {WILDCARD_RULES_PER_BUS} rules with wildcards", new.bus);
+                return refuse(ErrorClass::LimitExceeded, SERVICE, operation, message);
+            }
             if let Some(rule) = rules.get_mut(&new.name) {
                 rule.facts = facts;
             } else if rules.len() >= RULES_PER_BUS {
@@ -178,59 +207,72 @@ impl Buses for FakeAws {
             }
             Ok(arn)
         })
+        .await
     }
 
     async fn tag_rule(&self, arn: &RuleArn, tags: &Tags) -> Answer<()> {
         let operation = "TagResource";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             state.rule_by_arn(operation, arn)?.tags.extend(tags.clone());
             Ok(())
         })
+        .await
     }
 
     async fn targets(&self, bus: &BusName, rule: &RulePartName) -> Answer<Vec<Target>> {
         let operation = "ListTargetsByRule";
-        self.call(operation, false, |state| {
+        self.call(SERVICE, operation, false, |state| {
             Ok(state.rule_mut(operation, bus, rule)?.targets.values().cloned().collect())
         })
+        .await
     }
 
     async fn put_targets(&self, bus: &BusName, rule: &RulePartName, targets: &[Target]) -> Answer<()> {
         let operation = "PutTargets";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
+            let fails = state.injected.refuses_last_entry().then(|| targets.len().saturating_sub(1));
             let found = &mut state.rule_mut(operation, bus, rule)?.targets;
             let all: BTreeSet<&String> = found.keys().chain(targets.iter().map(|target| &target.id)).collect();
             if all.len() > TARGETS_PER_RULE {
                 let message = format!("{rule} would have {} targets", all.len());
                 return refuse(ErrorClass::LimitExceeded, SERVICE, operation, message);
             }
-            let mut failed = Vec::new();
-            for target in targets {
-                match refusal(target) {
-                    Some(reason) => failed.push(format!("{}: {reason}", target.id)),
-                    None => {
-                        found.insert(target.id.clone(), target.clone());
-                    }
+            let (mut failed, mut class) = (Vec::new(), ErrorClass::Retryable);
+            for (number, target) in targets.iter().enumerate() {
+                if let Some(reason) = refusal(target) {
+                    class = ErrorClass::Invalid;
+                    failed.push(format!("{}: {reason}", target.id));
+                } else if fails == Some(number) {
+                    failed.push(format!("{}: InternalFailure", target.id));
+                } else {
+                    found.insert(target.id.clone(), target.clone());
                 }
             }
             if failed.is_empty() {
                 return Ok(());
             }
-            refuse(ErrorClass::Invalid, SERVICE, operation, failed.join("; "))
+            refuse(class, SERVICE, operation, failed.join("; "))
         })
+        .await
     }
 
     async fn remove_targets(&self, bus: &BusName, rule: &RulePartName, ids: &BTreeSet<String>) -> Answer<()> {
         let operation = "RemoveTargets";
-        self.call(operation, true, |state| {
-            state.rule_mut(operation, bus, rule)?.targets.retain(|id, _| !ids.contains(id));
-            Ok(())
+        self.call(SERVICE, operation, true, |state| {
+            let failed = ids.last().filter(|_| state.injected.refuses_last_entry());
+            let done = |id: &String| ids.contains(id) && Some(id) != failed;
+            state.rule_mut(operation, bus, rule)?.targets.retain(|id, _| !done(id));
+            match failed {
+                Some(id) => refuse(ErrorClass::Retryable, SERVICE, operation, format!("{id}: InternalFailure")),
+                None => Ok(()),
+            }
         })
+        .await
     }
 
     async fn delete_rule(&self, bus: &BusName, rule: &RulePartName) -> Answer<()> {
         let operation = "DeleteRule";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             let Some(rules) = state.buses.get_mut(bus).map(|bus| &mut bus.rules) else {
                 return Ok(());
             };
@@ -240,5 +282,6 @@ impl Buses for FakeAws {
             rules.remove(rule);
             Ok(())
         })
+        .await
     }
 }

@@ -23,9 +23,9 @@ pub(super) struct Queue {
 
 impl State {
     fn queue_mut(&mut self, operation: &'static str, url: &QueueUrl) -> Result<&mut Queue, AwsError> {
-        let name = name_of(url);
-        self.queues.iter_mut().find(|(found, _)| found.as_str() == name).map(|(_, queue)| queue).ok_or_else(|| {
-            AwsError::new(ErrorClass::Missing, SERVICE, operation, format!("queue {name} does not exist"))
+        let found = name_of(url).and_then(|name| self.queues.get_mut(&name));
+        found.ok_or_else(|| {
+            AwsError::new(ErrorClass::Missing, SERVICE, operation, format!("queue {url} does not exist"))
         })
     }
 
@@ -56,8 +56,8 @@ impl State {
     }
 }
 
-fn name_of(url: &QueueUrl) -> String {
-    url.0.rsplit('/').next().unwrap_or_default().to_owned()
+fn name_of(url: &QueueUrl) -> Option<QueueName> {
+    QueueName::parse(url.0.rsplit('/').next().unwrap_or_default()).ok()
 }
 
 impl FakeAws {
@@ -70,29 +70,33 @@ impl FakeAws {
 #[async_trait]
 impl Queues for FakeAws {
     async fn url(&self, name: &QueueName) -> Answer<Option<QueueUrl>> {
-        self.call("GetQueueUrl", false, |state| Ok(state.queues.contains_key(name).then(|| self.queue_url(name))))
+        self.call(SERVICE, "GetQueueUrl", false, |state| {
+            Ok(state.queues.contains_key(name).then(|| self.queue_url(name)))
+        })
+        .await
     }
 
     async fn queue(&self, url: &QueueUrl) -> Answer<Option<QueueFacts>> {
-        self.call("GetQueueAttributes", false, |state| {
-            let wanted = name_of(url);
-            Ok(state.queues.iter().find(|(name, _)| name.as_str() == wanted).map(|(name, queue)| QueueFacts {
+        self.call(SERVICE, "GetQueueAttributes", false, |state| {
+            let found = name_of(url).and_then(|name| state.queues.get_key_value(&name));
+            Ok(found.map(|(name, queue)| QueueFacts {
                 arn: self.0.installation.queue_arn(name),
                 attributes: queue.attributes.clone(),
                 counts: queue.counts,
             }))
         })
+        .await
     }
 
     async fn tags(&self, url: &QueueUrl) -> Answer<Tags> {
         let operation = "ListQueueTags";
-        self.call(operation, false, |state| Ok(state.queue_mut(operation, url)?.tags.clone()))
+        self.call(SERVICE, operation, false, |state| Ok(state.queue_mut(operation, url)?.tags.clone())).await
     }
 
     async fn create(&self, new: &NewQueue) -> Answer<QueueUrl> {
         let operation = "CreateQueue";
         let now = self.0.clock.now();
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             if let Some(deleted) = state.deleted_queues.get(&new.name) {
                 let passed = now.duration_since(*deleted);
                 if passed < jiff::SignedDuration::try_from(REFUSED_FOR).unwrap_or_default() {
@@ -113,11 +117,12 @@ impl Queues for FakeAws {
             state.queues.insert(new.name.clone(), queue);
             Ok(self.queue_url(&new.name))
         })
+        .await
     }
 
     async fn change(&self, url: &QueueUrl, change: &QueueChange) -> Answer<()> {
         let operation = "SetQueueAttributes";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             let mut wanted = state.queue_mut(operation, url)?.attributes.clone();
             let QueueChange { visibility_timeout_seconds, retention_seconds, max_message_bytes, policy, redrive } =
                 change.clone();
@@ -126,39 +131,41 @@ impl Queues for FakeAws {
             set(&mut wanted.max_message_bytes, max_message_bytes);
             set(&mut wanted.policy, policy);
             set(&mut wanted.redrive, redrive);
-            state.check(operation, &name_of(url), &wanted)?;
+            let name = name_of(url).map(|name| name.to_string()).unwrap_or_default();
+            state.check(operation, &name, &wanted)?;
             state.queue_mut(operation, url)?.attributes = wanted;
             Ok(())
         })
+        .await
     }
 
     async fn tag(&self, url: &QueueUrl, tags: &Tags) -> Answer<()> {
         let operation = "TagQueue";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             state.queue_mut(operation, url)?.tags.extend(tags.clone());
             Ok(())
         })
+        .await
     }
 
     async fn untag(&self, url: &QueueUrl, keys: &BTreeSet<String>) -> Answer<()> {
         let operation = "UntagQueue";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             state.queue_mut(operation, url)?.tags.retain(|key, _| !keys.contains(key));
             Ok(())
         })
+        .await
     }
 
     async fn delete(&self, url: &QueueUrl) -> Answer<()> {
         let now = self.0.clock.now();
-        self.call("DeleteQueue", true, |state| {
-            let wanted = name_of(url);
-            let name = state.queues.keys().find(|name| name.as_str() == wanted).cloned();
-            if let Some(name) = name {
-                state.queues.remove(&name);
+        self.call(SERVICE, "DeleteQueue", true, |state| {
+            if let Some(name) = name_of(url).filter(|name| state.queues.remove(name).is_some()) {
                 state.deleted_queues.insert(name, now);
             }
             Ok(())
         })
+        .await
     }
 }
 

@@ -39,25 +39,27 @@ fn check_trust(operation: &'static str, trust: &PolicyDocument) -> Result<(), Aw
 #[async_trait]
 impl Roles for FakeAws {
     async fn under(&self, path: &str) -> Answer<BTreeSet<RoleName>> {
-        self.call("ListRoles", false, |state| {
+        self.call(SERVICE, "ListRoles", false, |state| {
             let found = state.roles.iter().filter(|(_, role)| role.path.starts_with(path));
             Ok(found.map(|(name, _)| name.clone()).collect())
         })
+        .await
     }
 
     async fn role(&self, name: &RoleName) -> Answer<Option<RoleFacts>> {
-        self.call("GetRole", false, |state| Ok(state.roles.get(name).map(|role| role.facts.clone())))
+        self.call(SERVICE, "GetRole", false, |state| Ok(state.roles.get(name).map(|role| role.facts.clone()))).await
     }
 
     async fn inline_policy(&self, role: &RoleName, policy: &str) -> Answer<Option<PolicyDocument>> {
-        self.call("GetRolePolicy", false, |state| {
+        self.call(SERVICE, "GetRolePolicy", false, |state| {
             Ok(state.roles.get(role).and_then(|role| role.policies.get(policy).cloned()))
         })
+        .await
     }
 
     async fn create(&self, new: &NewRole) -> Answer<RoleArn> {
         let operation = "CreateRole";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             check_trust(operation, &new.trust)?;
             let same = |name: &RoleName| name.as_str().eq_ignore_ascii_case(new.name.as_str());
             if state.roles.keys().any(same) {
@@ -81,58 +83,65 @@ impl Roles for FakeAws {
             state.roles.insert(new.name.clone(), role);
             Ok(arn)
         })
+        .await
     }
 
     async fn set_trust(&self, name: &RoleName, trust: &PolicyDocument) -> Answer<()> {
         let operation = "UpdateAssumeRolePolicy";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             check_trust(operation, trust)?;
             state.role_mut(operation, name)?.facts.trust = trust.clone();
             Ok(())
         })
+        .await
     }
 
     async fn set_boundary(&self, name: &RoleName, boundary: Option<&PolicyArn>) -> Answer<()> {
         let operation = "PutRolePermissionsBoundary";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             state.role_mut(operation, name)?.facts.boundary = boundary.cloned();
             Ok(())
         })
+        .await
     }
 
     async fn put_inline_policy(&self, role: &RoleName, policy: &str, document: &PolicyDocument) -> Answer<()> {
         let operation = "PutRolePolicy";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             state.role_mut(operation, role)?.policies.insert(policy.to_owned(), document.clone());
             Ok(())
         })
+        .await
     }
 
     async fn tag(&self, name: &RoleName, tags: &Tags) -> Answer<()> {
         let operation = "TagRole";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             state.role_mut(operation, name)?.facts.tags.extend(tags.clone());
             Ok(())
         })
+        .await
     }
 
     async fn delete_inline_policy(&self, role: &RoleName, policy: &str) -> Answer<()> {
-        self.call("DeleteRolePolicy", true, |state| {
+        self.call(SERVICE, "DeleteRolePolicy", true, |state| {
             if let Some(role) = state.roles.get_mut(role) {
                 role.policies.remove(policy);
             }
             Ok(())
         })
+        .await
     }
 
     async fn delete(&self, name: &RoleName) -> Answer<()> {
         let operation = "DeleteRole";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             if state.roles.get(name).is_some_and(|role| !role.policies.is_empty()) {
                 return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{name} has policies"));
             }
             state.roles.remove(name);
             Ok(())
         })
+        .await
     }
 }
