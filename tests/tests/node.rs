@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use system_tests::cloud::Cloud;
 use system_tests::environment::Endpoints;
 use system_tests::forward::{Forward, Kubectl};
@@ -14,6 +14,8 @@ use system_tests::services::{Services, Trace};
 use system_tests::stream::{self, Viewer};
 
 const PATIENCE: Duration = Duration::from_mins(2);
+/// Where a sidecar takes events, on its pod's loopback.
+const SIDECAR_PORT: u16 = 15080;
 
 struct System {
     kubectl: Kubectl,
@@ -174,6 +176,47 @@ async fn bad_input_is_refused_with_a_sentence(system: &System) -> anyhow::Result
     let trace = Trace { correlation_id: "c-after-poison".into(), ..system.stage.trace.clone() };
     system.stage.services.payment("p-after", "initiated", &trace).await?;
     system.stage.services.wait_handled("treasury", "c-after-poison", 1, PATIENCE).await?;
+    bad_publishes_are_refused_and_nothing_of_them_arrives(system).await
+}
+
+/// At the injected sidecar itself, as the service in its pod would post to it.
+async fn bad_publishes_are_refused_and_nothing_of_them_arrives(system: &System) -> anyhow::Result<()> {
+    let sidecar = Forward::open(&system.kubectl, "paymentgateway", "deployment/paymentgateway", SIDECAR_PORT).await?;
+    let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
+    let good = json!({
+        "source": "qsl.payment", "detailType": "Payment.Initiated.v1",
+        "resource": "urn:qsl:paymentgateway:payment:p-bad",
+        "trace": {"correlationId": "c-bad", "userId": "u-1", "tenantId": "t-1"},
+        "detailCore": {"paymentId": "p-bad", "amount": 1},
+    });
+    let with = |pointer: &str, value: Value| {
+        let mut body = good.clone();
+        *body.pointer_mut(pointer).unwrap() = value;
+        body.to_string()
+    };
+    let twice = r#"{"source": "qsl.payment", "source": "qsl.payment"}"#.to_owned();
+    for (field, body) in [
+        ("detailType", with("/detailType", json!("payment initiated"))),
+        ("resource", with("/resource", json!("p-bad"))),
+        ("trace.correlationId", with("/trace/correlationId", json!(""))),
+        ("detailCore", with("/detailCore", json!([1]))),
+        // It may publish payments alone.
+        ("source", with("/source", json!("qsl.workflow"))),
+        ("source", twice),
+    ] {
+        let request = http.post(format!("{}/v1/events", sidecar.url)).header("content-type", "application/json");
+        let answer = request.body(body.clone()).send().await?;
+        let (status, kind) = (answer.status(), answer.headers().get("content-type").cloned());
+        let text = answer.text().await?;
+        ensure!(status.is_client_error(), "{body} was answered {status}: {text}");
+        ensure!(kind.is_some_and(|kind| kind == "application/problem+json"), "{body} got no problem document: {text}");
+        ensure!(text.contains(field), "the problem does not name {field}: {text}");
+    }
+    // What came after them is there, so they would be by now.
+    let trace = Trace { correlation_id: "c-bad".into(), ..system.stage.trace.clone() };
+    system.stage.services.payment("p-good", "initiated", &trace).await?;
+    let timeline = system.stage.viewer.wait_timeline("c-bad", 1, PATIENCE).await?;
+    ensure!(timeline.len() == 1, "a refused event is in the timeline: {timeline:?}");
     Ok(())
 }
 

@@ -1,8 +1,9 @@
 //! A control plane starts, works, and leaves nothing behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use test_cluster::{Assets, ControlPlane, Emulator};
@@ -22,6 +23,18 @@ fn processes(text: &str) -> Vec<String> {
 /// The run's folder, which is part of every child's command line.
 fn run_folder(kubeconfig: &Path) -> PathBuf {
     kubeconfig.parent().unwrap().to_owned()
+}
+
+/// A supervisor as a process of its own, once its control plane is ready.
+fn started_in(root: &Path) -> Child {
+    let assets = Assets::locate().unwrap();
+    let mut command = Command::new(assets.supervisor());
+    command.arg("control-plane").arg("--root").arg(root).arg("--assets").arg(assets.components());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("kubeconfig"), "{line}");
+    child
 }
 
 fn eventually(what: &str, condition: impl Fn() -> bool) {
@@ -68,30 +81,29 @@ fn with_controllers_a_namespace_ends_and_has_the_cluster_s_certificate() {
 #[test]
 fn a_killed_supervisor_takes_its_children_along_and_the_next_start_sweeps_up() {
     let root = tempfile::tempdir().unwrap();
-    let assets = Assets::locate().unwrap();
-    let start = || {
-        let mut command = Command::new(assets.supervisor());
-        command.arg("control-plane").arg("--root").arg(root.path()).arg("--assets").arg(assets.components());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
-    };
-    let ready = |child: &mut std::process::Child| {
-        let mut line = String::new();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line).unwrap();
-        assert!(line.contains("kubeconfig"), "{line}");
-    };
     let runs = || std::fs::read_dir(root.path()).unwrap().count();
-    let mut first = start();
-    ready(&mut first);
+    let mut first = started_in(root.path());
     first.kill().unwrap();
     first.wait().unwrap();
     eventually("no process is left", || processes(&format!("{}/", root.path().display())).is_empty());
     assert_eq!(runs(), 1, "a killed program removes nothing");
-    let mut second = start();
-    ready(&mut second);
+    let mut second = started_in(root.path());
     assert_eq!(runs(), 1, "the first run's folder is gone, the second's is there");
     drop(second.stdin.take());
     assert!(second.wait().unwrap().success());
     assert_eq!(runs(), 0);
+}
+
+#[test]
+fn ctrl_c_stops_everything_and_leaves_no_file() {
+    let root = tempfile::tempdir().unwrap();
+    let mut child = started_in(root.path());
+    let running = format!("{}/", root.path().display());
+    assert!(!processes(&running).is_empty(), "it runs");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(child.wait().unwrap().success(), "an interrupt is an ordinary end");
+    assert_eq!(processes(&running), Vec::<String>::new());
+    assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
 }
 
 #[test]

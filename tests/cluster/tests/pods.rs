@@ -82,6 +82,22 @@ fn a_killed_node_takes_its_pods_along() {
     assert_gone(&facts);
 }
 
+#[test]
+#[ignore = "takes root"]
+fn ctrl_c_takes_everything_along_and_the_next_start_is_clean() {
+    let node = Node::start(&NodeOptions::default()).unwrap();
+    let facts = node.facts().clone();
+    facts.kubectl().unwrap().apply(PODS).unwrap();
+    let supervisor = facts.state.file_name().unwrap().to_string_lossy().split('-').nth(1).unwrap().to_owned();
+    assert!(std::process::Command::new("kill").args(["-INT", &supervisor]).status().unwrap().success());
+    node.stop().unwrap();
+    assert_gone(&facts);
+    let again = Node::start(&NodeOptions::default()).unwrap();
+    let pods = again.facts().kubectl().unwrap().run(["get", "namespace", "team"]).unwrap_err();
+    assert!(pods.to_string().contains("NotFound"), "{pods}");
+    again.stop().unwrap();
+}
+
 /// A page of the emulator, as the host gets it through the forwarder.
 fn get(facts: &NodeFacts, page: &str) -> String {
     let address = facts.forward(&format!("{}:4566", facts.node_address), 0).unwrap();
