@@ -20,7 +20,8 @@ mod system;
 mod test;
 mod tools;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::Parser;
 
 /// Everything that is done with this workspace.
@@ -43,8 +44,8 @@ enum Command {
     Tools(tools::Args),
 }
 
-fn main() -> Result<()> {
-    match Command::parse() {
+fn main() -> ExitCode {
+    let done = match Command::parse() {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Lint(args) => lint::run(&args),
@@ -52,5 +53,12 @@ fn main() -> Result<()> {
         Command::Images(args) => images::run(&args),
         Command::Cluster(args) => cluster::run(&args),
         Command::Tools(args) => tools::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress::failed(&error);
+            ExitCode::FAILURE
+        }
     }
 }

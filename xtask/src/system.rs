@@ -58,7 +58,10 @@ struct Ground {
 impl System {
     /// Brings everything up and waits until all of it is Ready. `folder` gets `kubeconfig` and `endpoints.json`.
     pub fn up(choice: &Choice, folder: &Path, progress: &Progress) -> Result<Self> {
-        fs::create_dir_all(folder)?;
+        if choice.context.is_none() {
+            cluster::require_node()?;
+        }
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let helm = progress.step("helm", tools::helm)?;
         let ground = if choice.context.is_some() { Ground::given(choice)? } else { Ground::node(progress)? };
         let kubectl = &ground.kubectl;
@@ -125,7 +128,6 @@ impl Ground {
     /// A node of our own, with the emulator in its network namespace and our images in its store.
     fn node(progress: &Progress) -> Result<Self> {
         progress.step("Kubernetes and the AWS emulator (minutes, the first time)", || {
-            cluster::require_node()?;
             cluster::build()?;
             tools::emulator()
         })?;

@@ -96,7 +96,15 @@ fn python(what: &str, requirements: &Path) -> Result<PathBuf> {
     once::folder(&folder, what, |partial| {
         succeed(Command::new("python3").args(["-m", "venv"]).arg(partial))?;
         let mut install = Command::new(partial.join("bin/python3"));
-        install.args(["-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--requirement"]);
+        install.args([
+            "-m",
+            "pip",
+            "--quiet",
+            "--disable-pip-version-check",
+            "install",
+            "--require-hashes",
+            "--requirement",
+        ]);
         succeed(install.arg(requirements))
     })?;
     Ok(folder.join("bin/python3"))
