@@ -21,6 +21,10 @@ pub mod reason {
     pub const RECONCILE_ERROR: &str = "ReconcileError";
     /// `Synced`: the object is annotated `eventing.qsl.dev/paused`.
     pub const RECONCILE_PAUSED: &str = "ReconcilePaused";
+    /// `Synced`: the object only observes, and AWS is as its spec says.
+    pub const OBSERVED: &str = "Observed";
+    /// `Synced`: the object only observes, and AWS differs from its spec; the message says in what.
+    pub const DIFFERS: &str = "Differs";
     /// `Ready`: it is.
     pub const AVAILABLE: &str = "Available";
     /// `ReferencesResolved`: all are there.
@@ -33,6 +37,8 @@ pub mod reason {
     pub const REF_NOT_PERMITTED: &str = "RefNotPermitted";
     /// `Terminal`: a field has a value that cannot work.
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// `Terminal`: the installation's `tenancy` does not let this namespace do that.
+    pub const NOT_GRANTED: &str = "NotGranted";
     /// `Terminal`: what stands in AWS under this name is not ours.
     pub const NOT_OURS: &str = "NotOurs";
     /// `Ready`: permissions were changed and get their time to act.

@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AllowedNamespaces, DeletionPolicy, schema};
+use crate::{AdoptionPolicy, AllowedNamespaces, DeletionPolicy, ManagementPolicy, schema};
 
 /// Whether the bus takes events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -98,6 +98,15 @@ pub struct EventBusSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::tags")]
     pub tags: BTreeMap<String, String>,
+    /// Never (the default): a bus, or a publisher's role, of our names that carries no mark of an owner is refused. AdoptOrCreate: it is
+    /// taken over, where the installation's `tenancy` lets this namespace adopt: its attributes are set and it is
+    /// marked; tags that are not ours stay. What another object or another cluster owns is never taken.
+    #[serde(default)]
+    pub adoption_policy: AdoptionPolicy,
+    /// Manage (the default), or Observe: AWS is read and the status reports it, `Synced` says what differs from the
+    /// spec, and nothing is written or deleted.
+    #[serde(default)]
+    pub management_policy: ManagementPolicy,
     /// Delete (the default): deleting the object deletes the bus, once no rule is attached to it. Retain: it stays.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,

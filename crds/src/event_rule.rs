@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{DeletionPolicy, ObjectRef, schema};
+use crate::{AdoptionPolicy, DeletionPolicy, ManagementPolicy, ObjectRef, schema};
 
 /// Whether a rule matches events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -101,6 +101,15 @@ pub struct EventRuleSpec {
             .message("an inbox is named twice among targets: each gets an event once")
     )]
     pub targets: Vec<Target>,
+    /// Never (the default): a rule of our names that carries no mark of an owner is refused. AdoptOrCreate: it is
+    /// taken over, where the installation's `tenancy` lets this namespace adopt: its attributes are set and it is
+    /// marked; tags that are not ours stay. What another object or another cluster owns is never taken.
+    #[serde(default)]
+    pub adoption_policy: AdoptionPolicy,
+    /// Manage (the default), or Observe: AWS is read and the status reports it, `Synced` says what differs from the
+    /// spec, and nothing is written or deleted.
+    #[serde(default)]
+    pub management_policy: ManagementPolicy,
     /// Delete (the default): deleting the object deletes the rule. Retain: it stays.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,

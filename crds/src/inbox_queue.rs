@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AllowedNamespaces, DeletionPolicy,
+    AdoptionPolicy, AllowedNamespaces, DeletionPolicy, ManagementPolicy,
     inbox_parts::{DeadLetter, Deduplication, Forward, Verification},
     schema,
 };
@@ -102,6 +102,15 @@ pub struct InboxQueueSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::tags")]
     pub tags: BTreeMap<String, String>,
+    /// Never (the default): a queue, or a role, of our names that carries no mark of an owner is refused. AdoptOrCreate: it is
+    /// taken over, where the installation's `tenancy` lets this namespace adopt: its attributes are set and it is
+    /// marked; tags that are not ours stay. What another object or another cluster owns is never taken.
+    #[serde(default)]
+    pub adoption_policy: AdoptionPolicy,
+    /// Manage (the default), or Observe: AWS is read and the status reports it, `Synced` says what differs from the
+    /// spec, and nothing is written or deleted.
+    #[serde(default)]
+    pub management_policy: ManagementPolicy,
     /// Delete (the default): deleting the object deletes its queues, once they are empty. Retain: they stay.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,

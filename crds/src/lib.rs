@@ -5,7 +5,7 @@
 //! judge by. The rooms:
 //! - one file a kind: [`event_bus`], [`event_rule`], [`inbox_queue`] (with its parts in [`inbox_parts`]),
 //!   [`signing_key`];
-//! - what they share: [`reference`](mod@reference) (references and consent), [`policy`] (deletion), [`duration`],
+//! - what they share: [`reference`](mod@reference) (references and consent), [`policy`] (adoption, management, deletion), [`duration`],
 //!   [`conditions`] (condition types, reasons, and how one replaces another), [`names`] (annotations, labels, the
 //!   finalizer), [`object`] (what a controller needs of each kind);
 //! - [`generate`]: the YAML in `crds/generated/`.
@@ -33,7 +33,7 @@ pub use event_bus::{EventBus, EventBusSpec, EventBusStatus};
 pub use event_rule::{EventRule, EventRuleSpec, EventRuleStatus};
 pub use inbox_queue::{InboxQueue, InboxQueueSpec, InboxQueueStatus};
 pub use object::Eventing;
-pub use policy::DeletionPolicy;
+pub use policy::{AdoptionPolicy, DeletionPolicy, ManagementPolicy};
 pub use reference::{AllowedNamespaces, NamespaceSource, ObjectRef};
 pub use signing_key::{Algorithm, SigningKey, SigningKeySpec, SigningKeyStatus};
 

@@ -9,6 +9,10 @@ pub const PAUSED: &str = "eventing.qsl.dev/paused";
 /// Annotation, any value: a new value asks for a reconcile now; the status repeats it in `lastHandledReconcileAt`.
 pub const RECONCILE_REQUESTED_AT: &str = "eventing.qsl.dev/reconcile-requested-at";
 
+/// Annotation, a duration such as `5m`: the time between two looks at what AWS holds for this object, in place of the
+/// installation's. From one minute to a day.
+pub const POLL_INTERVAL: &str = "eventing.qsl.dev/poll-interval";
+
 /// Annotation, `"true"`: delete although something is in the way.
 pub const FORCE_DELETE: &str = "eventing.qsl.dev/force-delete";
 

@@ -5,8 +5,8 @@ use kube::{CustomResourceExt, Resource};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    DeletionPolicy, EventBus, EventBusStatus, EventRule, EventRuleStatus, InboxQueue, InboxQueueStatus, SigningKey,
-    SigningKeyStatus,
+    AdoptionPolicy, DeletionPolicy, EventBus, EventBusStatus, EventRule, EventRuleStatus, InboxQueue, InboxQueueStatus,
+    ManagementPolicy, SigningKey, SigningKeyStatus,
 };
 
 /// The part of a status that all four kinds have.
@@ -15,6 +15,10 @@ pub trait CommonStatus:
 {
     /// The conditions.
     fn conditions(&self) -> &[Condition];
+    /// The generation that the status speaks of.
+    fn observed_generation(&self) -> Option<i64>;
+    /// The last value of the annotation that asks for a reconcile.
+    fn last_handled_reconcile_at(&self) -> Option<&str>;
     /// The conditions, to be changed.
     fn conditions_mut(&mut self) -> &mut Vec<Condition>;
     /// The generation that the status speaks of.
@@ -43,6 +47,10 @@ pub trait Eventing:
     fn status(&self) -> Option<&Self::Status>;
     /// What becomes of the AWS resources on deletion.
     fn deletion_policy(&self) -> DeletionPolicy;
+    /// Whether it may take over what it finds in AWS.
+    fn adoption_policy(&self) -> AdoptionPolicy;
+    /// Whether it changes anything in AWS.
+    fn management_policy(&self) -> ManagementPolicy;
 }
 
 macro_rules! eventing {
@@ -50,6 +58,12 @@ macro_rules! eventing {
         impl CommonStatus for $status {
             fn conditions(&self) -> &[Condition] {
                 &self.conditions
+            }
+            fn observed_generation(&self) -> Option<i64> {
+                self.observed_generation
+            }
+            fn last_handled_reconcile_at(&self) -> Option<&str> {
+                self.last_handled_reconcile_at.as_deref()
             }
             fn conditions_mut(&mut self) -> &mut Vec<Condition> {
                 &mut self.conditions
@@ -70,6 +84,12 @@ macro_rules! eventing {
             }
             fn deletion_policy(&self) -> DeletionPolicy {
                 self.spec.deletion_policy
+            }
+            fn adoption_policy(&self) -> AdoptionPolicy {
+                self.spec.adoption_policy
+            }
+            fn management_policy(&self) -> ManagementPolicy {
+                self.spec.management_policy
             }
         }
     };

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DeletionPolicy, Span, schema};
+use crate::{AdoptionPolicy, DeletionPolicy, ManagementPolicy, Span, schema};
 
 /// A signature scheme.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
@@ -100,6 +100,15 @@ pub struct SigningKeySpec {
     #[schemars(length(max = 64), inner(length(max = 128), regex(pattern = schema::KID)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub revoked_kids: Vec<String>,
+    /// Never (the default): keys that an earlier SigningKey of this name left behind (`deletionPolicy: Retain`) sign
+    /// nothing any more, and a new key is made. AdoptOrCreate: this object goes on with them, where the
+    /// installation's `tenancy` lets this namespace adopt.
+    #[serde(default)]
+    pub adoption_policy: AdoptionPolicy,
+    /// Manage (the default), or Observe: the status reports the keys there are, and none is made, rotated or
+    /// destroyed.
+    #[serde(default)]
+    pub management_policy: ManagementPolicy,
     /// Delete (the default) or Retain the private keys. Public keys stay in the bus's set as retired either way.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,

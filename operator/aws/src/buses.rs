@@ -40,6 +40,12 @@ impl EventBridge {
         Ok(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
     }
 
+    async fn untag(&self, arn: String, keys: &BTreeSet<String>) -> Answer<()> {
+        let keys = keys.iter().cloned().collect();
+        let request = self.client.untag_resource().resource_arn(arn).set_tag_keys(Some(keys));
+        call!("UntagResource", request).map(drop)
+    }
+
     async fn tag(&self, arn: String, tags: &Tags) -> Answer<()> {
         let tags = convert::tags(tags)?;
         let request = self.client.tag_resource().resource_arn(arn).set_tags(Some(tags));
@@ -108,6 +114,10 @@ impl Buses for EventBridge {
         self.tag(arn.to_string(), tags).await
     }
 
+    async fn untag_bus(&self, arn: &BusArn, keys: &BTreeSet<String>) -> Answer<()> {
+        self.untag(arn.to_string(), keys).await
+    }
+
     async fn delete_bus(&self, name: &BusName) -> Answer<()> {
         let request = self.client.delete_event_bus().name(name.as_str());
         unless_missing(call!("DeleteEventBus", request)).map(drop).map_err(in_the_way)
@@ -160,6 +170,10 @@ impl Buses for EventBridge {
 
     async fn tag_rule(&self, arn: &RuleArn, tags: &Tags) -> Answer<()> {
         self.tag(arn.to_string(), tags).await
+    }
+
+    async fn untag_rule(&self, arn: &RuleArn, keys: &BTreeSet<String>) -> Answer<()> {
+        self.untag(arn.to_string(), keys).await
     }
 
     async fn targets(&self, bus: &BusName, rule: &RulePartName) -> Answer<Vec<Target>> {

@@ -143,6 +143,12 @@ impl Roles for Iam {
         call!("TagRole", request).map(drop)
     }
 
+    async fn untag(&self, name: &RoleName, keys: &BTreeSet<String>) -> Answer<()> {
+        let keys = keys.iter().cloned().collect();
+        let request = self.client.untag_role().role_name(name.as_str()).set_tag_keys(Some(keys));
+        call!("UntagRole", request).map(drop)
+    }
+
     async fn delete_inline_policy(&self, role: &RoleName, policy: &str) -> Answer<()> {
         let request = self.client.delete_role_policy().role_name(role.as_str()).policy_name(policy);
         unless_missing(call!("DeleteRolePolicy", request)).map(drop)

@@ -13,7 +13,7 @@ use operator_core::owner::{Kind, Owner, ServiceAccount};
 use operator_core::ports::{Aws, RuleState};
 use operator_core::rule::{EventPattern, RuleTarget};
 use operator_core::tags::Tags;
-use operator_core::{Installation, bus, inbox, rule};
+use operator_core::{Claim, Installation, bus, inbox, rule};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -94,6 +94,7 @@ impl Emulated {
         bus::Desired {
             installation: self.installation.clone(),
             owner: self.owner(Kind::EventBus, "acme"),
+            claim: Claim::Own,
             bus_name: BusName::parse(format!("acme-{}", self.suffix)).unwrap(),
             description: "first".to_owned(),
             publishers: BTreeMap::from([(account, BTreeSet::from(["acme.flight".parse().unwrap()]))]),
@@ -114,6 +115,7 @@ impl Emulated {
         rule::Desired {
             installation: self.installation.clone(),
             owner: self.owner(Kind::EventRule, "departures"),
+            claim: Claim::Own,
             bus_name: self.bus().bus_name,
             rule_name: RuleName::parse("departures").unwrap(),
             event_pattern: EventPattern::parse(json!({"source": ["acme.flight"]})).unwrap(),
@@ -127,6 +129,7 @@ impl Emulated {
         inbox::Desired {
             installation: self.installation.clone(),
             owner: self.owner(Kind::InboxQueue, name),
+            claim: Claim::Own,
             queue_name: InboxQueueName::parse(format!("{name}-{}", self.suffix)).unwrap(),
             visibility_timeout_seconds: 60,
             retention_seconds: 604_800,

@@ -6,11 +6,12 @@
 //!
 //! - [`bus`], [`rule`], [`inbox`]: a room a kind, each with desired, observed, plan, apply and delete
 //! - [`role`]: roles, which buses and inboxes share; [`policy`]: the documents
-//! - [`names`], [`arn`], [`owner`], [`tags`], [`installation`]: what things are called and whose they are
+//! - [`names`], [`arn`], [`owner`], [`tags`], [`claim`], [`installation`]: what things are called and whose they are
 //! - [`ports`], [`error`]: what is asked of AWS, and how it fails; `fake`: an AWS in memory that refuses as AWS does
 
 pub mod arn;
 pub mod bus;
+pub mod claim;
 pub mod deletion;
 pub mod error;
 #[cfg(feature = "test-util")]
@@ -26,6 +27,7 @@ pub mod role;
 pub mod rule;
 pub mod tags;
 
+pub use claim::Claim;
 pub use error::{AwsError, ErrorClass};
 pub use installation::Installation;
 pub use parse::ParseError;

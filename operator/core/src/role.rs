@@ -1,6 +1,7 @@
 //! Roles, which buses (publishers) and inboxes (consumers) make.
 
 use crate::arn::PolicyArn;
+use crate::claim::Claim;
 use crate::error::{AwsError, ErrorClass};
 use crate::installation::Installation;
 use crate::names::{RoleName, role_path};
@@ -8,7 +9,7 @@ use crate::owner::{Owner, ServiceAccount};
 use crate::policy::PolicyDocument;
 use crate::policy::role::{INLINE_POLICY, TRUST_POLICY_MAX, trust};
 use crate::ports::{Aws, NewRole, RoleFacts};
-use crate::tags::{self, Tags};
+use crate::tags::{self, TagChange, Tags};
 use std::collections::BTreeSet;
 
 /// A role that should be there: the role itself and its one policy.
@@ -64,6 +65,8 @@ pub enum RoleAction {
     PutPolicy(RoleName, PolicyDocument),
     /// Add tags.
     Tag(RoleName, Tags),
+    /// Take away tags that were set by us.
+    Untag(RoleName, BTreeSet<String>),
     /// Delete it and its policy.
     Delete(RoleName),
 }
@@ -77,22 +80,24 @@ impl RoleAction {
             Self::SetBoundary(name, _) => format!("set the permissions boundary of role {name}"),
             Self::PutPolicy(name, _) => format!("set the policy of role {name}"),
             Self::Tag(name, _) => format!("tag role {name}"),
+            Self::Untag(name, _) => format!("untag role {name}"),
             Self::Delete(name) => format!("delete role {name}"),
         }
     }
 }
 
-/// Reads a role and refuses one that is not of `owner`.
+/// Reads a role and refuses one that the owner's claim does not reach.
 pub(crate) async fn observe(
     aws: &Aws,
     installation: &Installation,
     owner: &Owner,
+    claim: Claim,
     name: &RoleName,
 ) -> Result<Option<SeenRole>, AwsError> {
     let Some(facts) = aws.roles.role(name).await? else {
         return Ok(None);
     };
-    tags::check_owner(installation, owner, &facts.tags, "IAM", &format!("role {name}"))?;
+    claim.check(installation, owner, &facts.tags, "IAM", &format!("role {name}"))?;
     let policy = aws.roles.inline_policy(name, INLINE_POLICY).await?;
     Ok(Some(SeenRole { facts, policy }))
 }
@@ -104,7 +109,7 @@ pub(crate) async fn observe_own(
     owner: &Owner,
     name: &RoleName,
 ) -> Result<Option<SeenRole>, AwsError> {
-    match observe(aws, installation, owner, name).await {
+    match observe(aws, installation, owner, Claim::Own, name).await {
         Err(error) if matches!(error.class, ErrorClass::NotOurs { .. }) => Ok(None),
         other => other,
     }
@@ -116,15 +121,16 @@ pub(crate) fn plan(desired: &DesiredRole, seen: Option<&SeenRole>) -> Vec<RoleAc
     let name = || role.name.clone();
     let mut actions = Vec::new();
     if let Some(SeenRole { facts, .. }) = seen {
+        // Marked first: what is adopted is ours before it is changed.
+        actions.extend(tags::changes(&role.tags, &facts.tags).into_iter().map(|change| match change {
+            TagChange::Put(tags) => RoleAction::Tag(name(), tags),
+            TagChange::Take(keys) => RoleAction::Untag(name(), keys),
+        }));
         if facts.boundary != role.boundary {
             actions.push(RoleAction::SetBoundary(name(), role.boundary.clone()));
         }
         if facts.trust != role.trust {
             actions.push(RoleAction::SetTrust(name(), role.trust.clone()));
-        }
-        let tags = tags::missing(&role.tags, &facts.tags);
-        if !tags.is_empty() {
-            actions.push(RoleAction::Tag(name(), tags));
         }
     } else {
         actions.push(RoleAction::Create(Box::new(role.clone())));
@@ -150,6 +156,7 @@ pub(crate) async fn apply(aws: &Aws, action: &RoleAction) -> Result<(), AwsError
         RoleAction::SetBoundary(name, boundary) => roles.set_boundary(name, boundary.as_ref()).await,
         RoleAction::PutPolicy(name, policy) => roles.put_inline_policy(name, INLINE_POLICY, policy).await,
         RoleAction::Tag(name, tags) => roles.tag(name, tags).await,
+        RoleAction::Untag(name, keys) => roles.untag(name, keys).await,
         RoleAction::Delete(name) => {
             roles.delete_inline_policy(name, INLINE_POLICY).await?;
             roles.delete(name).await

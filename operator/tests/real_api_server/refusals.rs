@@ -138,6 +138,8 @@ spec:
   allowedNamespaces: {from: All}
   tags: {team: money}
   deletionPolicy: Retain
+  adoptionPolicy: AdoptOrCreate
+  managementPolicy: Observe
 ---
 kind: SigningKey
 metadata: {name: coins, namespace: $platform}
@@ -148,6 +150,8 @@ spec:
   rotation: {period: 720h, publishBefore: 1h30m, overlap: 90s}
   revokedKids: [coins-0123456789abcdef]
   deletionPolicy: Retain
+  adoptionPolicy: AdoptOrCreate
+  managementPolicy: Observe
 ---
 kind: EventRule
 metadata: {name: coins-all, namespace: $platform}
@@ -158,6 +162,8 @@ spec:
   state: Disabled
   targets: [{inboxRef: {name: ledger, namespace: $books}, retryPolicy: {maximumEventAgeSeconds: 60}}]
   deletionPolicy: Retain
+  adoptionPolicy: AdoptOrCreate
+  managementPolicy: Observe
 ---
 kind: InboxQueue
 metadata: {name: ledger, namespace: $books}
@@ -208,6 +214,7 @@ async fn all_that_a_user_may_write_is_accepted_and_defaults_are_shown() {
         "verification": {"allowedAlgorithms": ["Dilithium2", "ML-DSA-44"], "skewSeconds": 300, "clock": "SentTimestamp",
             "requireEnvelopeHash": false},
         "deduplication": {"ttlSeconds": 86_400, "store": "Memory"}, "consuming": "Enabled", "deletionPolicy": "Delete",
+        "adoptionPolicy": "Never", "managementPolicy": "Manage",
     });
     assert_eq!(shown, expected);
 }

@@ -57,6 +57,7 @@ pub(super) async fn act(aws: &Aws, action: &Action) -> Result<(), AwsError> {
         Action::Describe(name, description) => buses.describe_bus_as(name, description).await,
         Action::SetPolicy(name, policy) => buses.set_bus_policy(name, policy.as_ref()).await,
         Action::Tag(arn, tags) => buses.tag_bus(arn, tags).await,
+        Action::Untag(arn, keys) => buses.untag_bus(arn, keys).await,
         Action::Role(action) => role::apply(aws, action).await,
         Action::DeleteRule(bus, rule, targets) => {
             if !targets.is_empty() {

@@ -1,5 +1,6 @@
 //! What a bus should be.
 
+use crate::claim::Claim;
 use crate::installation::Installation;
 use crate::names::{BusName, EventSource, RoleName, RolePurpose, role_name};
 use crate::owner::{Owner, ServiceAccount};
@@ -26,6 +27,8 @@ pub struct Desired {
     pub installation: Arc<Installation>,
     /// Whose it is.
     pub owner: Owner,
+    /// How it lays claim to what it finds.
+    pub claim: Claim,
     /// Its name.
     pub bus_name: BusName,
     /// Its description; at most 512 characters.

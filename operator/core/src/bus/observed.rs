@@ -7,7 +7,7 @@ use crate::names::{RoleName, role_path};
 use crate::policy::PolicyDocument;
 use crate::ports::{Aws, BusFacts};
 use crate::role::{self, SeenRole};
-use crate::tags::{self, Tags};
+use crate::tags::Tags;
 use std::collections::BTreeMap;
 
 /// A bus of ours that is there.
@@ -34,19 +34,19 @@ pub struct Observed {
 
 /// Reads what there is. A bus or role of the wanted name that is somebody else's is refused.
 pub async fn observe(aws: &Aws, desired: &Desired) -> Result<Observed, AwsError> {
-    let Desired { installation, owner, bus_name, .. } = desired;
+    let Desired { installation, owner, claim, bus_name, .. } = desired;
     let bus = match aws.buses.bus(bus_name).await? {
         None => None,
         Some(BusFacts { arn, description, policy }) => {
             let tags = aws.buses.bus_tags(&arn).await?;
-            tags::check_owner(installation, owner, &tags, "EventBridge", &format!("bus {bus_name}"))?;
+            claim.check(installation, owner, &tags, "EventBridge", &format!("bus {bus_name}"))?;
             Some(SeenBus { arn, description, policy, tags })
         }
     };
     let mut roles = BTreeMap::new();
     let wanted = desired.roles();
     for name in wanted.keys() {
-        if let Some(seen) = role::observe(aws, installation, owner, name).await? {
+        if let Some(seen) = role::observe(aws, installation, owner, *claim, name).await? {
             roles.insert(name.clone(), seen);
         }
     }

@@ -6,7 +6,7 @@ use crate::names::{BusName, RulePartName};
 use crate::policy::PolicyDocument;
 use crate::ports::NewBus;
 use crate::role::{self, RoleAction};
-use crate::tags::{self, Tags};
+use crate::tags::{self, TagChange, Tags};
 use std::collections::BTreeSet;
 
 /// Something to do about a bus.
@@ -20,6 +20,8 @@ pub enum Action {
     SetPolicy(BusName, Option<PolicyDocument>),
     /// Add tags to it.
     Tag(BusArn, Tags),
+    /// Take away tags that were set by us.
+    Untag(BusArn, BTreeSet<String>),
     /// Something about a publisher's role.
     Role(RoleAction),
     /// Take targets away from a rule of this cluster and delete it (in a forced deletion alone).
@@ -36,6 +38,7 @@ impl Action {
             Self::Describe(name, _) => format!("set the description of bus {name}"),
             Self::SetPolicy(name, _) => format!("set the policy of bus {name}"),
             Self::Tag(arn, _) => format!("tag {arn}"),
+            Self::Untag(arn, _) => format!("untag {arn}"),
             Self::Role(action) => action.describe(),
             Self::DeleteRule(bus, rule, _) => format!("delete rule {rule} of bus {bus}"),
             Self::DeleteBus(name) => format!("delete bus {name}"),
@@ -50,10 +53,11 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Vec<Action> {
     let mut actions = Vec::new();
     let wanted_tags = tags::wanted(&desired.installation, &desired.owner, &desired.tags);
     let found_policy = if let Some(SeenBus { arn, description, policy, tags }) = bus {
-        let missing = tags::missing(&wanted_tags, tags);
-        if !missing.is_empty() {
-            actions.push(Action::Tag(arn.clone(), missing));
-        }
+        // Marked first: what is adopted is ours before it is changed.
+        actions.extend(tags::changes(&wanted_tags, tags).into_iter().map(|change| match change {
+            TagChange::Put(tags) => Action::Tag(arn.clone(), tags),
+            TagChange::Take(keys) => Action::Untag(arn.clone(), keys),
+        }));
         if *description != desired.description {
             actions.push(Action::Describe(name(), desired.description.clone()));
         }

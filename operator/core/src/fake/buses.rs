@@ -152,6 +152,14 @@ impl Buses for FakeAws {
         .await
     }
 
+    async fn untag_bus(&self, arn: &BusArn, keys: &BTreeSet<String>) -> Answer<()> {
+        let operation = "UntagResource";
+        self.call(operation, true, |state| {
+            state.bus_by_arn(operation, arn)?.tags.retain(|key, _| !keys.contains(key));
+            Ok(())
+        })
+    }
+
     async fn delete_bus(&self, name: &BusName) -> Answer<()> {
         let operation = "DeleteEventBus";
         self.call(SERVICE, operation, true, |state| {
@@ -217,6 +225,14 @@ impl Buses for FakeAws {
             Ok(())
         })
         .await
+    }
+
+    async fn untag_rule(&self, arn: &RuleArn, keys: &BTreeSet<String>) -> Answer<()> {
+        let operation = "UntagResource";
+        self.call(operation, true, |state| {
+            state.rule_by_arn(operation, arn)?.tags.retain(|key, _| !keys.contains(key));
+            Ok(())
+        })
     }
 
     async fn targets(&self, bus: &BusName, rule: &RulePartName) -> Answer<Vec<Target>> {

@@ -123,6 +123,14 @@ impl Roles for FakeAws {
         .await
     }
 
+    async fn untag(&self, name: &RoleName, keys: &BTreeSet<String>) -> Answer<()> {
+        let operation = "UntagRole";
+        self.call(operation, true, |state| {
+            state.role_mut(operation, name)?.facts.tags.retain(|key, _| !keys.contains(key));
+            Ok(())
+        })
+    }
+
     async fn delete_inline_policy(&self, role: &RoleName, policy: &str) -> Answer<()> {
         self.call(SERVICE, "DeleteRolePolicy", true, |state| {
             if let Some(role) = state.roles.get_mut(role) {

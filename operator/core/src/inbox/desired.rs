@@ -1,6 +1,7 @@
 //! What an inbox should be.
 
 use crate::arn::{QueueArn, RoleArn, RuleArn};
+use crate::claim::Claim;
 use crate::installation::Installation;
 use crate::names::{InboxQueueName, QueueName, RoleName, RolePurpose, role_name};
 use crate::owner::{Owner, ServiceAccount};
@@ -35,6 +36,8 @@ pub struct Desired {
     pub installation: Arc<Installation>,
     /// Whose it is.
     pub owner: Owner,
+    /// How it lays claim to what it finds.
+    pub claim: Claim,
     /// The queue's name.
     pub queue_name: InboxQueueName,
     /// How long a received message stays hidden, in seconds.

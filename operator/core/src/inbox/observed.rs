@@ -36,15 +36,15 @@ pub struct Observed {
 
 /// Reads what there is. A queue or role of a wanted name that is somebody else's is refused.
 pub async fn observe(aws: &Aws, desired: &Desired) -> Result<Observed, AwsError> {
-    let Desired { installation, owner, .. } = desired;
+    let Desired { installation, owner, claim, .. } = desired;
     let mut queues = BTreeMap::new();
     for (part, name) in queue_names(&desired.queue_name) {
         if let Some(seen) = read_queue(aws, &name).await? {
-            tags::check_owner(installation, owner, &seen.tags, "SQS", &format!("queue {name}"))?;
+            claim.check(installation, owner, &seen.tags, "SQS", &format!("queue {name}"))?;
             queues.insert(part, seen);
         }
     }
-    let role = role::observe(aws, installation, owner, &consumer_role_name(installation, owner)).await?;
+    let role = role::observe(aws, installation, owner, *claim, &consumer_role_name(installation, owner)).await?;
     let mut lingering = BTreeSet::new();
     if let Some(inbox) = queues.get(&Part::Inbox) {
         let mut superfluous = rules_in_policy(inbox);

@@ -4,7 +4,7 @@ use super::desired::{Desired, Part, consumer_role_name};
 use super::{Observed, SeenQueue};
 use crate::ports::{NewQueue, QueueChange, QueueUrl};
 use crate::role::{self, RoleAction};
-use crate::tags::{self, CUT_OFF_AT, FOUND_EMPTY_AT, Tags};
+use crate::tags::{self, TagChange, Tags};
 use std::collections::BTreeSet;
 
 /// Something to do about an inbox.
@@ -73,18 +73,13 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Vec<Action> {
 fn plan_queue(part: Part, wanted: &NewQueue, seen: &SeenQueue) -> Vec<Action> {
     let SeenQueue { url, facts, tags } = seen;
     let mut actions = Vec::new();
+    // Marked first: what is adopted is ours before it is changed.
+    actions.extend(tags::changes(&wanted.tags, tags).into_iter().map(|change| match change {
+        TagChange::Put(tags) => Action::Tag(part, url.clone(), tags),
+        TagChange::Take(keys) => Action::Untag(part, url.clone(), keys),
+    }));
     if let Some(change) = QueueChange::between(&wanted.attributes, &facts.attributes) {
         actions.push(Action::Change(part, url.clone(), Box::new(change)));
-    }
-    let missing = tags::missing(&wanted.tags, tags);
-    if !missing.is_empty() {
-        actions.push(Action::Tag(part, url.clone(), missing));
-    }
-    // A deletion that was begun and taken back (a restore from a backup) leaves no trace behind.
-    let begun: BTreeSet<String> =
-        [CUT_OFF_AT, FOUND_EMPTY_AT].into_iter().filter(|key| tags.contains_key(*key)).map(str::to_owned).collect();
-    if !begun.is_empty() {
-        actions.push(Action::Untag(part, url.clone(), begun));
     }
     actions
 }

@@ -106,6 +106,8 @@ pub trait Buses: Send + Sync {
     async fn set_bus_policy(&self, name: &BusName, policy: Option<&PolicyDocument>) -> Answer<()>;
     /// Adds tags to a bus.
     async fn tag_bus(&self, arn: &BusArn, tags: &Tags) -> Answer<()>;
+    /// Takes tags away from a bus.
+    async fn untag_bus(&self, arn: &BusArn, keys: &BTreeSet<String>) -> Answer<()>;
     /// Deletes a bus; one with rules is a conflict.
     async fn delete_bus(&self, name: &BusName) -> Answer<()>;
 
@@ -117,6 +119,8 @@ pub trait Buses: Send + Sync {
     async fn put_rule(&self, rule: &NewRule) -> Answer<RuleArn>;
     /// Adds tags to a rule.
     async fn tag_rule(&self, arn: &RuleArn, tags: &Tags) -> Answer<()>;
+    /// Takes tags away from a rule.
+    async fn untag_rule(&self, arn: &RuleArn, keys: &BTreeSet<String>) -> Answer<()>;
     /// A rule's targets.
     async fn targets(&self, bus: &BusName, rule: &RulePartName) -> Answer<Vec<Target>>;
     /// Adds targets or replaces those of the same ids; a refused entry is an error that names it.

@@ -57,6 +57,8 @@ pub trait Roles: Send + Sync {
     async fn put_inline_policy(&self, role: &RoleName, policy: &str, document: &PolicyDocument) -> Answer<()>;
     /// Adds tags to a role.
     async fn tag(&self, name: &RoleName, tags: &Tags) -> Answer<()>;
+    /// Takes tags away.
+    async fn untag(&self, name: &RoleName, keys: &BTreeSet<String>) -> Answer<()>;
     /// Deletes an inline policy.
     async fn delete_inline_policy(&self, role: &RoleName, policy: &str) -> Answer<()>;
     /// Deletes a role; one that still has policies is a conflict.

@@ -38,6 +38,7 @@ pub(super) async fn act(aws: &Aws, action: &Action) -> Result<(), AwsError> {
     match action {
         Action::PutRule(rule) => buses.put_rule(rule).await.map(drop),
         Action::Tag(arn, tags) => buses.tag_rule(arn, tags).await,
+        Action::Untag(arn, keys) => buses.untag_rule(arn, keys).await,
         Action::PutTargets(bus, rule, targets) => buses.put_targets(bus, rule, targets).await,
         Action::RemoveTargets(bus, rule, ids) => buses.remove_targets(bus, rule, ids).await,
         Action::DeleteRule(bus, rule) => buses.delete_rule(bus, rule).await,

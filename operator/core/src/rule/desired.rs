@@ -1,6 +1,7 @@
 //! What a rule should be.
 
 use crate::arn::QueueArn;
+use crate::claim::Claim;
 use crate::installation::{Installation, parts_for};
 use crate::names::{BusName, RuleName, target_id};
 use crate::owner::Owner;
@@ -113,6 +114,8 @@ pub struct Desired {
     pub installation: Arc<Installation>,
     /// Whose it is.
     pub owner: Owner,
+    /// How it lays claim to what it finds.
+    pub claim: Claim,
     /// Its bus.
     pub bus_name: BusName,
     /// Its name; a split's parts have `-2` and so on after it.

@@ -8,7 +8,7 @@ use crate::arn::RuleArn;
 use crate::installation::TARGETS_PER_RULE;
 use crate::names::{BusName, RulePartName};
 use crate::ports::{NewRule, Target};
-use crate::tags::{self, Tags};
+use crate::tags::{self, TagChange, Tags};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something to do about a rule.
@@ -18,6 +18,8 @@ pub enum Action {
     PutRule(Box<NewRule>),
     /// Add tags to a part.
     Tag(RuleArn, Tags),
+    /// Take away tags of a part that were set by us.
+    Untag(RuleArn, BTreeSet<String>),
     /// Put targets.
     PutTargets(BusName, RulePartName, Vec<Target>),
     /// Take targets away.
@@ -32,6 +34,7 @@ impl Action {
         match self {
             Self::PutRule(rule) => format!("put rule {} on bus {}", rule.name, rule.bus),
             Self::Tag(arn, _) => format!("tag {arn}"),
+            Self::Untag(arn, _) => format!("untag {arn}"),
             Self::PutTargets(_, rule, targets) => format!("put {} targets on rule {rule}", targets.len()),
             Self::RemoveTargets(_, rule, ids) => format!("remove {} targets from rule {rule}", ids.len()),
             Self::DeleteRule(bus, rule) => format!("delete rule {rule} of bus {bus}"),
@@ -141,15 +144,16 @@ fn plan_part(desired: &Desired, number: usize, seen: Option<&SeenPart>) -> Vec<A
         return vec![Action::PutRule(Box::new(rule))];
     };
     let mut actions = Vec::new();
+    // Marked first: what is adopted is ours before it is changed.
+    actions.extend(tags::changes(&tags, found).into_iter().map(|change| match change {
+        TagChange::Put(tags) => Action::Tag(facts.arn.clone(), tags),
+        TagChange::Take(keys) => Action::Untag(facts.arn.clone(), keys),
+    }));
     let same = facts.state == Some(rule.state)
         && facts.description == rule.description
         && desired.event_pattern.says_the_same_as(&facts.pattern);
     if !same {
         actions.push(Action::PutRule(Box::new(rule)));
-    }
-    let missing = tags::missing(&tags, found);
-    if !missing.is_empty() {
-        actions.push(Action::Tag(facts.arn.clone(), missing));
     }
     actions
 }

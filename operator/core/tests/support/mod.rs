@@ -8,7 +8,7 @@ use operator_core::owner::{Kind, Owner, ServiceAccount};
 use operator_core::ports::{Aws, RuleState};
 use operator_core::rule::{EventPattern, RuleTarget};
 use operator_core::tags::Tags;
-use operator_core::{AwsError, Installation, bus, inbox, rule};
+use operator_core::{AwsError, Claim, Installation, bus, inbox, rule};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -54,6 +54,7 @@ impl World {
         bus::Desired {
             installation: self.installation.clone(),
             owner: owner(Kind::EventBus, "planes", name),
+            claim: Claim::Own,
             bus_name: BusName::parse(name).unwrap(),
             description: "a bus".to_owned(),
             publishers: BTreeMap::from([(account("hangar", "pilot"), sources(&["acme.flight"]))]),
@@ -66,6 +67,7 @@ impl World {
         rule::Desired {
             installation: self.installation.clone(),
             owner: owner(Kind::EventRule, "planes", name),
+            claim: Claim::Own,
             bus_name: BusName::parse(bus).unwrap(),
             rule_name: RuleName::parse(name).unwrap(),
             event_pattern: EventPattern::parse(json!({"source": ["acme.flight"]})).unwrap(),
@@ -98,6 +100,7 @@ impl World {
         inbox::Desired {
             installation: self.installation.clone(),
             owner: owner(Kind::InboxQueue, "tower", name),
+            claim: Claim::Own,
             queue_name: InboxQueueName::parse(name).unwrap(),
             visibility_timeout_seconds: 60,
             retention_seconds: 604_800,

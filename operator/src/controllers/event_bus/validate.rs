@@ -14,7 +14,10 @@ use operator_core::{
     owner::{Kind, ServiceAccount},
 };
 
-use crate::{controllers::world::owner, runner::Terminal};
+use crate::{
+    controllers::world::{claim, owner},
+    runner::Terminal,
+};
 
 /// The bus as it should be, or which field is wrong.
 pub(super) fn validate(installation: &Arc<Installation>, object: &EventBus) -> Result<Desired, Terminal> {
@@ -27,10 +30,13 @@ pub(super) fn validate(installation: &Arc<Installation>, object: &EventBus) -> R
         allowed_namespaces: _,
         tags,
         deletion_policy: _,
+        adoption_policy: _,
+        management_policy: _,
     } = &object.spec;
     Ok(Desired {
         installation: Arc::clone(installation),
         owner: owner(Kind::EventBus, object),
+        claim: claim(object),
         bus_name: BusName::parse(bus_name.as_str()).map_err(|error| Terminal::spec("busName", error))?,
         description: description.clone().unwrap_or_default(),
         publishers: grants(publishers, &object.namespace().unwrap_or_default())?,

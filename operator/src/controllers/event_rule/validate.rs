@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::dereference::Referenced;
 use crate::{
-    controllers::world::{full_name, owner},
+    controllers::world::{claim, full_name, owner},
     runner::Terminal,
 };
 
@@ -53,7 +53,16 @@ pub(super) fn validate(
     referenced: &Referenced,
     now: Timestamp,
 ) -> Result<Validated, Terminal> {
-    let EventRuleSpec { bus_ref: _, rule_name: _, event_pattern, state, targets, deletion_policy: _ } = &object.spec;
+    let EventRuleSpec {
+        bus_ref: _,
+        rule_name: _,
+        event_pattern,
+        state,
+        targets,
+        deletion_policy: _,
+        adoption_policy: _,
+        management_policy: _,
+    } = &object.spec;
     if let Some(unknown) = event_pattern.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
         let problem = format!("'{unknown}' is no member of an event; there are {}", MEMBERS.join(", "));
         return Err(Terminal::spec("eventPattern", problem));
@@ -77,6 +86,7 @@ pub(super) fn validate(
     let desired = Desired {
         installation: Arc::clone(installation),
         owner: owner(Kind::EventRule, object),
+        claim: claim(object),
         bus_name,
         rule_name,
         event_pattern,

@@ -6,7 +6,10 @@ use crds::{InboxQueue, InboxQueueSpec};
 use operator_core::{Installation, inbox::Desired, names::InboxQueueName, owner::Kind};
 
 use super::dereference::Feeding;
-use crate::{controllers::world::owner, runner::Terminal};
+use crate::{
+    controllers::world::{claim, owner},
+    runner::Terminal,
+};
 
 /// SQS moves a message away after so many receives for each attempt that the consumer may make.
 const RECEIVES_PER_ATTEMPT: i32 = 3;
@@ -33,10 +36,13 @@ pub(super) fn validate(
         consuming: _,
         tags,
         deletion_policy: _,
+        adoption_policy: _,
+        management_policy: _,
     } = &object.spec;
     let desired = Desired {
         installation: Arc::clone(installation),
         owner: owner(Kind::InboxQueue, object),
+        claim: claim(object),
         queue_name: InboxQueueName::parse(queue_name.as_str()).map_err(|error| Terminal::spec("queueName", error))?,
         visibility_timeout_seconds: positive("visibilityTimeoutSeconds", *visibility_timeout_seconds)?,
         retention_seconds: positive("messageRetentionSeconds", *message_retention_seconds)?,
