@@ -10,6 +10,10 @@ pub const SYNCED: &str = "Synced";
 pub const REFERENCES_RESOLVED: &str = "ReferencesResolved";
 /// Only an edit can help.
 pub const TERMINAL: &str = "Terminal";
+/// Work is under way: present only while it is (kstatus reads it).
+pub const RECONCILING: &str = "Reconciling";
+/// Nothing will change before somebody acts: present only then (kstatus reads it).
+pub const STALLED: &str = "Stalled";
 /// The object is being deleted and something is in the way.
 pub const DELETION_BLOCKED: &str = "DeletionBlocked";
 

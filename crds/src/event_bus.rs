@@ -126,6 +126,9 @@ pub struct EventBusStatus {
     /// The last handled value of annotation eventing.qsl.dev/reconcile-requested-at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+    /// Hash of what AWS was last brought to: it tells what somebody changed there by hand from what follows an edit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub applied_hash: Option<String>,
     /// ARN of the event bus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bus_arn: Option<String>,

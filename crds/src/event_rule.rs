@@ -129,6 +129,9 @@ pub struct EventRuleStatus {
     /// The last handled value of annotation eventing.qsl.dev/reconcile-requested-at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+    /// Hash of what AWS was last brought to: it tells what somebody changed there by hand from what follows an edit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub applied_hash: Option<String>,
     /// ARNs of the rules in EventBridge: one for every five targets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rule_arns: Vec<String>,

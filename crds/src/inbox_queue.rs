@@ -130,6 +130,9 @@ pub struct InboxQueueStatus {
     /// The last handled value of annotation eventing.qsl.dev/reconcile-requested-at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+    /// Hash of what AWS was last brought to: it tells what somebody changed there by hand from what follows an edit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub applied_hash: Option<String>,
     /// URL of the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_url: Option<String>,

@@ -19,6 +19,12 @@ pub trait CommonStatus:
     fn observed_generation(&self) -> Option<i64>;
     /// The last value of the annotation that asks for a reconcile.
     fn last_handled_reconcile_at(&self) -> Option<&str>;
+    /// The hash of what AWS was last brought to; of a kind that lives there.
+    fn applied_hash(&self) -> Option<&str> {
+        None
+    }
+    /// Sets that hash, where the kind has one.
+    fn set_applied_hash(&mut self, _hash: Option<String>) {}
     /// The conditions, to be changed.
     fn conditions_mut(&mut self) -> &mut Vec<Condition>;
     /// The generation that the status speaks of.
@@ -54,11 +60,19 @@ pub trait Eventing:
 }
 
 macro_rules! eventing {
-    ($kind:ident, $status:ident) => {
+    ($kind:ident, $status:ident $(, $applied_hash:ident)?) => {
         impl CommonStatus for $status {
             fn conditions(&self) -> &[Condition] {
                 &self.conditions
             }
+            $(
+                fn applied_hash(&self) -> Option<&str> {
+                    self.$applied_hash.as_deref()
+                }
+                fn set_applied_hash(&mut self, hash: Option<String>) {
+                    self.$applied_hash = hash;
+                }
+            )?
             fn observed_generation(&self) -> Option<i64> {
                 self.observed_generation
             }
@@ -95,7 +109,7 @@ macro_rules! eventing {
     };
 }
 
-eventing!(EventBus, EventBusStatus);
-eventing!(EventRule, EventRuleStatus);
-eventing!(InboxQueue, InboxQueueStatus);
+eventing!(EventBus, EventBusStatus, applied_hash);
+eventing!(EventRule, EventRuleStatus, applied_hash);
+eventing!(InboxQueue, InboxQueueStatus, applied_hash);
 eventing!(SigningKey, SigningKeyStatus);

@@ -15,7 +15,7 @@ use eventing_service::{
     tasks::Tasks,
 };
 use kube::Client;
-use operator_core::Installation as Place;
+use operator_core::{Installation as Place, Tenancy};
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +57,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
     let region = region.ok_or_else(|| AppError::Configuration("no AWS region: set AWS_REGION".to_owned()))?;
     let facts =
         place::Facts::parse(&settings.aws, &region).map_err(|error| AppError::Configuration(error.to_string()))?;
+
+    let tenancy = settings.controllers.tenancy().map_err(|error| AppError::Configuration(error.to_string()))?;
 
     let readiness = Readiness::new();
     let mut registry = Registry::with_prefix("qsl_operator");
@@ -100,7 +102,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
             let settings_of_publisher = publisher(&settings);
             let publisher =
                 Publisher::new(client.clone(), hub.clone(), Arc::clone(&place), installed, settings_of_publisher);
-            let controllers = controllers(&settings, client, hub, operator_aws::connect(&aws), place, metrics);
+            let controllers = controllers(&settings, client, hub, operator_aws::connect(&aws), place, tenancy, metrics);
             tokio::join!(controllers.run(stop.clone()), publisher.run(stop));
         }),
     );
@@ -119,6 +121,7 @@ fn controllers(
     hub: Hub,
     aws: operator_core::Aws,
     place: Arc<Place>,
+    tenancy: Arc<Tenancy>,
     metrics: Metrics,
 ) -> Controllers {
     Controllers {
@@ -126,6 +129,7 @@ fn controllers(
         hub,
         aws,
         place,
+        tenancy,
         metrics,
         pod: settings.pod_name.clone(),
         key_namespace: settings.key_namespace.clone(),

@@ -4,6 +4,7 @@
 pub(crate) mod consent;
 pub mod event_bus;
 pub mod event_rule;
+mod granted;
 pub mod inbox_queue;
 pub mod signing_key;
 #[cfg(test)]

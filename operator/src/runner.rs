@@ -7,8 +7,10 @@
 //! - [`failure`]: `Wait`, `Retry`, `Terminal`, which are different types;
 //! - [`outcome`] (what a pass came to), [`verdict`] (the conditions and the pause that follow; pure);
 //! - [`backoff`]: how long to wait after a failure; pure;
+//! - [`annotations`]: what an object's annotations ask for; [`tell`]: what a pass changed, and drift; both pure;
 //! - [`drive`]: the pass over one object, [`finalizer`], [`status`], [`record`]: what it writes.
 
+pub mod annotations;
 pub mod backoff;
 pub mod drive;
 pub mod failure;
@@ -18,13 +20,15 @@ pub mod metrics;
 pub mod outcome;
 pub mod record;
 pub mod status;
+pub mod tell;
 pub mod verdict;
 pub mod watch;
 
 pub use drive::{Runner, RunnerSettings, run};
 pub use failure::{Failure, Pace, Retry, Terminal, Wait};
 pub use hub::Hub;
-pub use outcome::{Blocked, Cleanup, Progress, Reconciler, Report};
+pub use outcome::{Blocked, Cleanup, Look, Progress, Reconciler, Report};
+pub use tell::Found;
 pub use watch::{Change, Watched};
 
 /// The name under which the operator owns what it writes in Kubernetes.

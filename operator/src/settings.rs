@@ -1,8 +1,9 @@
 //! What the operator is told when it starts. Every flag has an environment variable.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Parser;
+use operator_core::tenancy::{Tenancy, TenancyError};
 
 /// The operator of QSL Eventing: turns EventBuses, EventRules, InboxQueues and SigningKeys into AWS resources, keys
 /// and configuration, and puts sidecars into annotated pods. Region, endpoint and credentials of AWS come from the
@@ -76,6 +77,11 @@ pub struct ControllerSettings {
     /// How many objects of one kind are reconciled at a time.
     #[arg(long, env = "QSL_CONCURRENCY", default_value_t = 8)]
     pub concurrency: u16,
+    /// What each namespace may name, sign, adopt and refer to in AWS, as a JSON list of
+    /// {namespaces, namePrefixes, sources, adopt, arns}; without entries names and sources are free, and nothing that
+    /// exists is taken.
+    #[arg(long, env = "QSL_TENANCY", default_value = "")]
+    pub tenancy: String,
 }
 
 /// What pods are given.
@@ -134,6 +140,11 @@ impl AwsSettings {
 }
 
 impl ControllerSettings {
+    /// What the installation grants to whom.
+    pub fn tenancy(&self) -> Result<Arc<Tenancy>, TenancyError> {
+        Tenancy::parse(&self.tenancy).map(Arc::new)
+    }
+
     /// The time between two looks at what AWS holds.
     pub fn resync(&self) -> Duration {
         Duration::from_secs(self.resync_seconds.into())

@@ -66,6 +66,29 @@ pub fn standing(claim: Claim, installation: &Installation, owner: &Owner, found:
     }
 }
 
+/// A thing that is being taken: its standing is worth telling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// What it is called.
+    pub thing: String,
+    /// How it stood before.
+    pub standing: Standing,
+}
+
+/// Those of the things that are taken in this pass: adopted, or marked anew after a restore.
+pub fn taken<'a>(
+    claim: Claim,
+    installation: &Installation,
+    owner: &Owner,
+    things: impl IntoIterator<Item = (String, &'a Tags)>,
+) -> Vec<Taken> {
+    let judged = things.into_iter().map(|(thing, found)| {
+        let standing = standing(claim, installation, owner, found);
+        Taken { thing, standing }
+    });
+    judged.filter(|taken| matches!(taken.standing, Standing::Adopted | Standing::Restored { .. })).collect()
+}
+
 impl Claim {
     /// Whether a found thing may be taken for the object's own; another's is refused, and so is what nobody marked
     /// unless it is adopted. A claim that only looks refuses nothing.

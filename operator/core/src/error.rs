@@ -65,6 +65,20 @@ pub struct AwsError {
 }
 
 impl AwsError {
+    /// The permission, in IAM's words, that the call needs: what the operator's role lacks where it was denied.
+    pub fn permission(&self) -> Option<String> {
+        let prefix = match self.service {
+            "EventBridge" => "events",
+            "SQS" => "sqs",
+            "IAM" => "iam",
+            "CloudWatch" => "cloudwatch",
+            "KMS" => "kms",
+            "STS" => "sts",
+            _ => return None,
+        };
+        Some(format!("{prefix}:{}", self.operation))
+    }
+
     /// An error of a class.
     pub fn new(class: ErrorClass, service: &'static str, operation: &'static str, message: impl Into<String>) -> Self {
         Self { class, service, operation, message: message.into() }

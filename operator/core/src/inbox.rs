@@ -3,11 +3,13 @@
 mod apply;
 mod delete;
 mod desired;
+mod difference;
 mod observed;
 mod plan;
 
 pub use apply::{Applied, AppliedQueue, apply};
-pub use delete::{Deletion, ObservedDeletion, apply_deletion, observe_deletion, plan_deletion};
+pub use delete::{Deletion, ObservedDeletion, apply_deletion, observe_deletion, plan_deletion, plan_release};
 pub use desired::{Desired, Part, consumer_role_name};
+pub use difference::{differences, taken};
 pub use observed::{Observed, SeenQueue, observe};
 pub use plan::{Action, plan};

@@ -7,12 +7,14 @@
 //! - [`bus`], [`rule`], [`inbox`]: a room a kind, each with desired, observed, plan, apply and delete
 //! - [`role`]: roles, which buses and inboxes share; [`policy`]: the documents
 //! - [`names`], [`arn`], [`owner`], [`tags`], [`claim`], [`installation`]: what things are called and whose they are
+//! - [`difference`]: what differs, for drift and for who only observes
 //! - [`ports`], [`error`]: what is asked of AWS, and how it fails; `fake`: an AWS in memory that refuses as AWS does
 
 pub mod arn;
 pub mod bus;
 pub mod claim;
 pub mod deletion;
+pub mod difference;
 pub mod error;
 #[cfg(feature = "test-util")]
 pub mod fake;
@@ -26,9 +28,11 @@ pub mod ports;
 pub mod role;
 pub mod rule;
 pub mod tags;
+pub mod tenancy;
 
 pub use claim::Claim;
 pub use error::{AwsError, ErrorClass};
 pub use installation::Installation;
 pub use parse::ParseError;
 pub use ports::Aws;
+pub use tenancy::Tenancy;

@@ -2,6 +2,7 @@
 
 use crate::arn::PolicyArn;
 use crate::claim::Claim;
+use crate::difference::Difference;
 use crate::error::{AwsError, ErrorClass};
 use crate::installation::Installation;
 use crate::names::{RoleName, role_path};
@@ -72,6 +73,27 @@ pub enum RoleAction {
 }
 
 impl RoleAction {
+    /// A change of tags.
+    pub fn of_tags(name: &RoleName, change: TagChange) -> Self {
+        match change {
+            TagChange::Put(tags) => Self::Tag(name.clone(), tags),
+            TagChange::Take(keys) => Self::Untag(name.clone(), keys),
+        }
+    }
+
+    /// The role that it is about.
+    pub fn name(&self) -> &RoleName {
+        match self {
+            Self::Create(role) => &role.name,
+            Self::SetTrust(name, _)
+            | Self::SetBoundary(name, _)
+            | Self::PutPolicy(name, _)
+            | Self::Tag(name, _)
+            | Self::Untag(name, _)
+            | Self::Delete(name) => name,
+        }
+    }
+
     /// What it does, in a reader's words.
     pub fn describe(&self) -> String {
         match self {
@@ -83,6 +105,27 @@ impl RoleAction {
             Self::Untag(name, _) => format!("untag role {name}"),
             Self::Delete(name) => format!("delete role {name}"),
         }
+    }
+}
+
+/// What an action that is planned puts right of a role.
+pub(crate) fn differences(seen: Option<&SeenRole>, action: &RoleAction) -> Vec<Difference> {
+    let thing = format!("role {}", action.name());
+    let tags = |seen: Option<&SeenRole>| seen.map(|role| role.facts.tags.clone()).unwrap_or_default();
+    match action {
+        RoleAction::Create(_) => vec![Difference::missing(thing)],
+        RoleAction::SetTrust(..) => vec![Difference::document(thing, "trust policy")],
+        RoleAction::SetBoundary(_, wanted) => {
+            let found = seen.and_then(|role| role.facts.boundary.as_ref()).map(ToString::to_string);
+            let wanted = wanted.as_ref().map(ToString::to_string);
+            vec![Difference::optional(thing, "permissions boundary", found, wanted)]
+        }
+        // The permissions of a role that is not there go with the role.
+        RoleAction::PutPolicy(..) if seen.is_none() => Vec::new(),
+        RoleAction::PutPolicy(..) => vec![Difference::document(thing, "permissions")],
+        RoleAction::Tag(_, put) => Difference::tags_put(thing, put, &tags(seen)),
+        RoleAction::Untag(_, keys) => Difference::tags_taken(thing, keys, &tags(seen)),
+        RoleAction::Delete(_) => vec![Difference::superfluous(thing)],
     }
 }
 
@@ -115,6 +158,11 @@ pub(crate) async fn observe_own(
     }
 }
 
+/// What makes a role nobody's.
+pub(crate) fn release(name: &RoleName, owner: &Owner) -> [RoleAction; 2] {
+    tags::release(owner).map(|change| RoleAction::of_tags(name, change))
+}
+
 /// What to do about one role.
 pub(crate) fn plan(desired: &DesiredRole, seen: Option<&SeenRole>) -> Vec<RoleAction> {
     let DesiredRole { role, policy } = desired;
@@ -122,10 +170,9 @@ pub(crate) fn plan(desired: &DesiredRole, seen: Option<&SeenRole>) -> Vec<RoleAc
     let mut actions = Vec::new();
     if let Some(SeenRole { facts, .. }) = seen {
         // Marked first: what is adopted is ours before it is changed.
-        actions.extend(tags::changes(&role.tags, &facts.tags).into_iter().map(|change| match change {
-            TagChange::Put(tags) => RoleAction::Tag(name(), tags),
-            TagChange::Take(keys) => RoleAction::Untag(name(), keys),
-        }));
+        actions.extend(
+            tags::changes(&role.tags, &facts.tags).into_iter().map(|change| RoleAction::of_tags(&role.name, change)),
+        );
         if facts.boundary != role.boundary {
             actions.push(RoleAction::SetBoundary(name(), role.boundary.clone()));
         }

@@ -4,11 +4,13 @@
 mod apply;
 mod delete;
 mod desired;
+mod difference;
 mod observed;
 mod plan;
 
 pub use apply::{Applied, apply};
-pub use delete::{Deletion, ObservedDeletion, apply_deletion, observe_deletion, plan_deletion};
+pub use delete::{Deletion, ObservedDeletion, apply_deletion, observe_deletion, plan_deletion, plan_release};
 pub use desired::{Desired, EventPattern, RuleTarget};
+pub use difference::{differences, taken};
 pub use observed::{Observed, SeenPart, observe};
 pub use plan::{Action, plan};

@@ -108,6 +108,16 @@ fn superfluous(wanted: &Tags, found: &Tags) -> BTreeSet<String> {
         .collect()
 }
 
+/// What turns a thing of `owner` into nobody's: the invitation that lets an object of the same name have it back, and
+/// then, in one call, the marks go. All else stays as it is.
+pub fn release(owner: &Owner) -> [TagChange; 2] {
+    let marks = [CLUSTER, KIND, NAMESPACE, NAME, UID, SET_BY_US, CUT_OFF_AT, FOUND_EMPTY_AT];
+    [
+        TagChange::Put(Tags::from([(ADOPT.to_owned(), adopt_value(owner))])),
+        TagChange::Take(marks.into_iter().map(str::to_owned).collect()),
+    ]
+}
+
 /// How long the hash of a key is: fifty keys, the most AWS takes, fit in the 256 characters of a tag's value.
 const SHORT_HASH: usize = 5;
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kube::Client;
-use operator_core::{Aws, Installation};
+use operator_core::{Aws, Installation, Tenancy};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -28,6 +28,8 @@ pub struct Controllers {
     pub aws: Aws,
     /// Whose account this is, and how things are called in it.
     pub place: Arc<Installation>,
+    /// What the installation grants to whom.
+    pub tenancy: Arc<Tenancy>,
     /// Metrics of the passes.
     pub metrics: Metrics,
     /// This pod, for Events.
@@ -50,9 +52,18 @@ impl Controllers {
             () = shutdown.cancelled() => return,
         }
         let events = Events::new(self.client.clone(), self.pod.clone());
-        let world = World { hub: self.hub.clone(), aws: self.aws.clone(), installation: Arc::clone(&self.place) };
-        let keys =
-            SigningKeys::new(self.hub.clone(), KeyStore::new(self.client.clone(), &self.key_namespace), self.keep);
+        let world = World {
+            hub: self.hub.clone(),
+            aws: self.aws.clone(),
+            installation: Arc::clone(&self.place),
+            tenancy: Arc::clone(&self.tenancy),
+        };
+        let keys = SigningKeys::new(
+            self.hub.clone(),
+            Arc::clone(&self.tenancy),
+            KeyStore::new(self.client.clone(), &self.key_namespace),
+            self.keep,
+        );
         tokio::join!(
             event_bus::run(&world, self.runner(EventBuses::new(world.clone()), &events), shutdown.clone()),
             event_rule::run(&world, self.runner(EventRules::new(world.clone()), &events), shutdown.clone()),

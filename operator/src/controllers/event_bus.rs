@@ -13,8 +13,11 @@ use kube::runtime::reflector::ObjectRef;
 use operator_core::bus;
 use tokio_util::sync::CancellationToken;
 
-use super::world::{World, own_facts};
-use crate::runner::{self, Cleanup, Failure, Progress, Reconciler, Report, Runner};
+use super::{
+    granted,
+    world::{World, own_facts},
+};
+use crate::runner::{self, Cleanup, Failure, Found, Look, Progress, Reconciler, Report, Runner, tell::hash_of};
 
 /// The controller's two functions.
 pub struct EventBuses {
@@ -30,16 +33,32 @@ impl EventBuses {
 
 impl Reconciler<EventBus> for EventBuses {
     async fn apply(&self, object: &EventBus) -> Result<Report<EventBus>, Failure> {
-        let desired = validate::validate(&self.world.installation, object)?;
+        let desired = validate::validate(&self.world.installation, granted::bus(&self.world.tenancy, object)?, object)?;
         let observed = bus::observe(&self.world.aws, &desired).await?;
         let actions = bus::plan(&desired, &observed);
+        let found = Found {
+            wanted: hash_of(&desired),
+            differences: bus::differences(&observed, &actions),
+            taken: bus::taken(&desired, &observed),
+        };
         let applied = bus::apply(&self.world.aws, &desired, &actions).await?;
         Ok(Report {
             status: status::status(applied),
             progress: Progress::Ready,
             has_references: false,
             changes: actions.iter().map(bus::Action::describe).collect(),
+            found: Some(found),
             again: None,
+        })
+    }
+
+    async fn look(&self, object: &EventBus) -> Result<Look<EventBus>, Failure> {
+        let desired = validate::validate(&self.world.installation, granted::bus(&self.world.tenancy, object)?, object)?;
+        let observed = bus::observe(&self.world.aws, &desired).await?;
+        Ok(Look {
+            status: status::seen(&desired, &observed),
+            differences: bus::differences(&observed, &bus::plan(&desired, &observed)),
+            has_references: false,
         })
     }
 

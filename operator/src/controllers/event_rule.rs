@@ -15,9 +15,10 @@ use k8s_openapi::jiff::Timestamp;
 use operator_core::rule;
 use tokio_util::sync::CancellationToken;
 
-use super::world::World;
-use crate::runner::{self, Cleanup, Failure, Reconciler, Report, Runner};
-use dereference::Consented;
+use super::{granted, world::World};
+use crate::runner::{self, Cleanup, Failure, Found, Look, Reconciler, Report, Runner, Terminal, tell::hash_of};
+use dereference::{Consented, Referenced};
+use validate::Validated;
 
 /// The controller's two functions.
 pub struct EventRules {
@@ -28,6 +29,11 @@ impl EventRules {
     /// A controller in `world`.
     pub fn new(world: World) -> Self {
         Self { world }
+    }
+
+    fn validate(&self, object: &EventRule, referenced: &Referenced) -> Result<Validated, Terminal> {
+        let claim = granted::rule(&self.world.tenancy, object, &validate::rule_name(object)?)?;
+        validate::validate(&self.world.installation, claim, object, referenced, Timestamp::now())
     }
 }
 
@@ -40,16 +46,36 @@ impl Reconciler<EventRule> for EventRules {
                 return Err(wait.into());
             }
         };
-        let validated = validate::validate(&self.world.installation, object, &referenced, Timestamp::now())?;
+        let validated = self.validate(object, &referenced)?;
         let observed = rule::observe(&self.world.aws, &validated.desired).await?;
         let actions = rule::plan(&validated.desired, &observed);
+        let found = Found {
+            wanted: hash_of(&validated.desired),
+            differences: rule::differences(&observed, &actions),
+            taken: rule::taken(&validated.desired, &observed),
+        };
         let applied = rule::apply(&self.world.aws, &validated.desired, &actions).await?;
         Ok(Report {
             status: status::status(&validated.desired, &observed, &applied),
             progress: status::progress(&referenced, &validated, &applied),
             has_references: true,
             changes: actions.iter().map(rule::Action::describe).collect(),
+            found: Some(found),
             again: None,
+        })
+    }
+
+    async fn look(&self, object: &EventRule) -> Result<Look<EventRule>, Failure> {
+        let referenced = match dereference::dereference(&self.world, object)? {
+            Consented::Given(referenced) => referenced,
+            Consented::Refused { wait, .. } => return Err(wait.into()),
+        };
+        let validated = self.validate(object, &referenced)?;
+        let observed = rule::observe(&self.world.aws, &validated.desired).await?;
+        Ok(Look {
+            status: status::seen(&observed),
+            differences: rule::differences(&observed, &rule::plan(&validated.desired, &observed)),
+            has_references: true,
         })
     }
 

@@ -17,8 +17,8 @@ use k8s_openapi::jiff::Timestamp;
 use operator_core::inbox;
 use tokio_util::sync::CancellationToken;
 
-use super::world::World;
-use crate::runner::{self, Cleanup, Failure, Progress, Reconciler, Report, Runner};
+use super::{granted, world::World};
+use crate::runner::{self, Cleanup, Failure, Found, Look, Progress, Reconciler, Report, Runner, tell::hash_of};
 
 /// When to look again while a rule that should no longer send still does; its going usually wakes us sooner.
 const LINGERING_AGAIN: Duration = Duration::from_secs(15);
@@ -38,9 +38,16 @@ impl InboxQueues {
 impl Reconciler<InboxQueue> for InboxQueues {
     async fn apply(&self, object: &InboxQueue) -> Result<Report<InboxQueue>, Failure> {
         let feeding = dereference::dereference(&self.world, object);
-        let desired = validate::validate(&self.world.installation, object, &feeding)?;
+        let claim = granted::inbox(&self.world.tenancy, object)?;
+        let desired = validate::validate(&self.world.installation, claim, object, &feeding)?;
         let observed = inbox::observe(&self.world.aws, &desired).await?;
         let actions = inbox::plan(&desired, &observed);
+        let found = Found {
+            // A rule that lingers is wanted for a while yet.
+            wanted: hash_of(&(&desired, &observed.lingering)),
+            differences: inbox::differences(&observed, &actions),
+            taken: inbox::taken(&desired, &observed),
+        };
         let applied = inbox::apply(&self.world.aws, &desired, &observed, &actions).await?;
         let again = (!applied.lingering.is_empty()).then_some(LINGERING_AGAIN);
         let settle = self.world.installation.settle;
@@ -49,7 +56,21 @@ impl Reconciler<InboxQueue> for InboxQueues {
             progress: Progress::Ready,
             has_references: false,
             changes: actions.iter().map(inbox::Action::describe).collect(),
+            found: Some(found),
             again,
+        })
+    }
+
+    async fn look(&self, object: &InboxQueue) -> Result<Look<InboxQueue>, Failure> {
+        let feeding = dereference::dereference(&self.world, object);
+        let claim = granted::inbox(&self.world.tenancy, object)?;
+        let desired = validate::validate(&self.world.installation, claim, object, &feeding)?;
+        let observed = inbox::observe(&self.world.aws, &desired).await?;
+        let settle = self.world.installation.settle;
+        Ok(Look {
+            status: status::seen(object, &feeding, &observed, &desired, settle, Timestamp::now()),
+            differences: inbox::differences(&observed, &inbox::plan(&desired, &observed)),
+            has_references: false,
         })
     }
 

@@ -14,34 +14,37 @@ use crds::{EventBus, SigningKey, conditions::reason};
 use eventing::types::BusId;
 use futures::{Stream, StreamExt, stream};
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
+use operator_core::Tenancy;
 use tokio_util::sync::CancellationToken;
 
-use super::world::own_facts;
+use super::{granted, world::own_facts};
 use crate::{
     keys::{
         Line, UnixSeconds, maintain,
         store::{KeyStore, StoreError},
     },
-    runner::{self, Change, Cleanup, Failure, Hub, Pace, Progress, Reconciler, Report, Retry, Runner, Terminal},
+    runner::{self, Change, Cleanup, Failure, Hub, Look, Pace, Progress, Reconciler, Report, Retry, Runner, Terminal},
 };
 
 /// The controller's two functions.
 pub struct SigningKeys {
     hub: Hub,
+    tenancy: Arc<Tenancy>,
     store: KeyStore,
     keep: Duration,
 }
 
 impl SigningKeys {
     /// A controller that keeps keys in `store` and public ones for `keep` after their `exp`.
-    pub fn new(hub: Hub, store: KeyStore, keep: Duration) -> Self {
-        Self { hub, store, keep }
+    pub fn new(hub: Hub, tenancy: Arc<Tenancy>, store: KeyStore, keep: Duration) -> Self {
+        Self { hub, tenancy, store, keep }
     }
 }
 
 impl Reconciler<SigningKey> for SigningKeys {
     async fn apply(&self, object: &SigningKey) -> Result<Report<SigningKey>, Failure> {
         let referenced = dereference::dereference(&self.hub, object)?;
+        granted::signing_key(&self.tenancy, object, &referenced.bus)?;
         let policy = validate::validate(object, &referenced, self.keep)?;
         let now = UnixSeconds::now();
         let maintained = maintain::maintain(&self.store, &line(object)?, &policy, now).await?;
@@ -51,8 +54,21 @@ impl Reconciler<SigningKey> for SigningKeys {
             progress: Progress::Ready,
             has_references: true,
             changes: maintained.changes,
+            found: None,
             // A second more: the moment itself must have come.
             again: policy.next_change(&keys, now).map(|at| now.until(at) + Duration::from_secs(1)),
+        })
+    }
+
+    async fn look(&self, object: &SigningKey) -> Result<Look<SigningKey>, Failure> {
+        let referenced = dereference::dereference(&self.hub, object)?;
+        let policy = validate::validate(object, &referenced, self.keep)?;
+        let records = self.store.list(&line(object)?).await?;
+        Ok(Look {
+            status: status::status(&policy, &records, UnixSeconds::now()),
+            // Keys are of their time: what a managing object would do next is no difference yet.
+            differences: Vec::new(),
+            has_references: true,
         })
     }
 

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crds::{Eventing, ManagementPolicy, conditions::reason, names::FORCE_DELETE};
+use crds::{Eventing, conditions::reason, names::FORCE_DELETE};
 use kube::ResourceExt;
 use operator_core::{
-    Aws, Claim, Installation,
+    Aws, Installation, Tenancy,
     deletion::{DeletionBlocked, DeletionStep, Waiting},
     owner::{Kind, Owner},
 };
@@ -27,6 +27,8 @@ pub struct World {
     pub aws: Aws,
     /// The installation.
     pub installation: Arc<Installation>,
+    /// What it grants to whom.
+    pub tenancy: Arc<Tenancy>,
 }
 
 /// The owner that an object is, in AWS.
@@ -36,15 +38,6 @@ pub(super) fn owner<K: Eventing>(kind: Kind, object: &K) -> Owner {
         namespace: object.namespace().unwrap_or_default(),
         name: object.name_any(),
         uid: object.uid().unwrap_or_default(),
-    }
-}
-
-/// How the object lays claim to what it finds in AWS.
-pub(super) fn claim<K: Eventing>(object: &K) -> Claim {
-    match object.management_policy() {
-        ManagementPolicy::Observe => Claim::Look,
-        // What an installation lets its namespaces adopt is for `tenancy` to say; without a word nothing is.
-        ManagementPolicy::Manage => Claim::Own,
     }
 }
 

@@ -3,9 +3,9 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use crds::{
-    Eventing,
+    Eventing, ManagementPolicy,
     conditions::{self, READY, reason},
-    names::{PAUSED, RECONCILE_REQUESTED_AT},
+    names::RECONCILE_REQUESTED_AT,
     object::CommonStatus,
 };
 use futures::{Stream, StreamExt};
@@ -24,12 +24,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Cleanup, Failure, Hub, Progress, Reconciler, Report,
+    Cleanup, Failure, Hub, Look, Progress, Reconciler, Report,
+    annotations::{self, Asked, Warned},
     backoff::{Attempts, pause, spread},
     finalizer,
     metrics::{Ending, Metrics},
     record::Events,
     status,
+    tell::{self, Told},
     verdict::{self, Verdict},
 };
 
@@ -57,6 +59,7 @@ pub struct Runner<K: Eventing, R: Reconciler<K>> {
     metrics: Metrics,
     settings: RunnerSettings,
     attempts: Attempts,
+    warned: Warned,
     kind: std::marker::PhantomData<fn(K)>,
 }
 
@@ -87,8 +90,8 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         metrics: Metrics,
         settings: RunnerSettings,
     ) -> Self {
-        let (attempts, kind) = (Attempts::default(), std::marker::PhantomData);
-        Self { client, hub, reconciler, events, metrics, settings, attempts, kind }
+        let (attempts, warned, kind) = (Attempts::default(), Warned::default(), std::marker::PhantomData);
+        Self { client, hub, reconciler, events, metrics, settings, attempts, warned, kind }
     }
 
     /// One pass over `object`; says when to look again.
@@ -96,14 +99,20 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         let start = Instant::now();
         let namespace = object.namespace().unwrap_or_default();
         let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
+        let asked = annotations::read(object.annotations());
+        self.warn_once(object, &asked.ignored).await;
+        let looking = object.management_policy() == ManagementPolicy::Observe;
         let (ending, again) = match (object.meta().deletion_timestamp.is_some(), finalizer::present(object)) {
-            _ if object.annotations().get(PAUSED).is_some_and(|value| value == "true") => {
+            _ if asked.paused => {
                 (Ending::Skipped, self.settle(&api, object, None, &Verdict::Paused, false, None).await)
             }
             (true, false) => (Ending::Skipped, None),
+            // Who only looks has made nothing, and what it made before it looked stays.
+            (_, true) if looking => self.let_go(&api, object).await,
             (true, true) => self.leave(&api, object).await,
             (false, _) if self.hub.is_terminating(&namespace) => (Ending::Skipped, None),
-            (false, present) => self.stay(&api, object, present).await,
+            (false, _) if looking => self.look(&api, object, &asked).await,
+            (false, present) => self.stay(&api, object, present, &asked).await,
         };
         self.metrics.pass(K::KIND, ending, start.elapsed().as_secs_f64());
         tracing::debug!(kind = K::KIND, namespace, name = %object.name_any(), ?ending, ?again, "pass ended");
@@ -111,7 +120,7 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
     }
 
     /// The pass over an object that stays.
-    async fn stay(&self, api: &Api<K>, object: &K, has_finalizer: bool) -> (Ending, Option<Duration>) {
+    async fn stay(&self, api: &Api<K>, object: &K, has_finalizer: bool, asked: &Asked) -> (Ending, Option<Duration>) {
         if !has_finalizer {
             match finalizer::add(api, object).await {
                 Ok(()) => {}
@@ -121,15 +130,18 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
                 Err(error) => return self.failed(api, object, &error.into()).await,
             }
         }
-        let Report { status, progress, has_references, changes, again } = match self.reconciler.apply(object).await {
-            Ok(report) => report,
-            Err(failure) => return self.failed(api, object, &failure).await,
-        };
-        if !changes.is_empty() {
-            self.events.normal(object, "Applied", changes.join("; ")).await;
+        let Report { mut status, progress, has_references, changes, found, again } =
+            match self.reconciler.apply(object).await {
+                Ok(report) => report,
+                Err(failure) => return self.failed(api, object, &failure).await,
+            };
+        let settled = object.status().and_then(CommonStatus::applied_hash);
+        for told in tell::tell(found.as_ref(), &changes, settled) {
+            self.told(object, told).await;
         }
+        status.set_applied_hash(found.map(|found| found.wanted));
         self.attempts.succeeded(&uid(object));
-        let resync = spread(self.settings.resync, rand::random());
+        let resync = self.resync(asked);
         let again = again.map_or(resync, |again| again.min(resync));
         match &progress {
             Progress::Ready => {
@@ -140,6 +152,50 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
                 let again = Some(wait.again.map_or(again, |sooner| sooner.min(again)));
                 let verdict = Verdict::Waiting(wait);
                 (Ending::Waiting, self.settle(api, object, Some(status), &verdict, has_references, again).await)
+            }
+        }
+    }
+
+    /// The pass over an object that only observes.
+    async fn look(&self, api: &Api<K>, object: &K, asked: &Asked) -> (Ending, Option<Duration>) {
+        match self.reconciler.look(object).await {
+            Ok(Look { status, differences, has_references }) => {
+                self.attempts.succeeded(&uid(object));
+                let (verdict, again) = (Verdict::Looked(&differences), Some(self.resync(asked)));
+                (Ending::Ready, self.settle(api, object, Some(status), &verdict, has_references, again).await)
+            }
+            Err(failure) => self.failed(api, object, &failure).await,
+        }
+    }
+
+    /// Takes the finalizer from an object that only observes: its change wakes us again.
+    async fn let_go(&self, api: &Api<K>, object: &K) -> (Ending, Option<Duration>) {
+        match finalizer::remove(api, object).await {
+            Ok(()) => (Ending::Skipped, Some(SOON)),
+            Err(kube::Error::Api(answer)) if answer.is_conflict() => (Ending::Retry, Some(SOON)),
+            Err(error) => self.failed(api, object, &error.into()).await,
+        }
+    }
+
+    /// The time until the next look, jittered.
+    fn resync(&self, asked: &Asked) -> Duration {
+        spread(asked.poll_interval.unwrap_or(self.settings.resync), rand::random())
+    }
+
+    async fn told(&self, object: &K, told: Told) {
+        let Told { warning, reason, note } = told;
+        if warning {
+            self.events.warning(object, reason, note).await;
+        } else {
+            self.events.normal(object, reason, note).await;
+        }
+    }
+
+    /// Says what of the annotations is ignored, once for each text.
+    async fn warn_once(&self, object: &K, ignored: &[String]) {
+        if self.warned.is_news(&uid(object), ignored) {
+            for note in ignored {
+                self.events.warning(object, "InvalidAnnotation", note.clone()).await;
             }
         }
     }
@@ -188,7 +244,8 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         };
         let said = object.status().map(CommonStatus::conditions).unwrap_or_default();
         let has_references = conditions::get(said, conditions::REFERENCES_RESOLVED).is_some();
-        let verdict = Verdict::Failed(failure);
+        let leaving = object.meta().deletion_timestamp.is_some();
+        let verdict = if leaving { Verdict::LeavingFailed(failure) } else { Verdict::Failed(failure) };
         (ending, self.settle(api, object, None, &verdict, has_references, Some(again)).await)
     }
 
@@ -210,7 +267,10 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         let generation = object.meta().generation;
         verdict::apply(status.conditions_mut(), verdict, has_references, generation, &now);
         status.set_observed_generation(generation);
-        status.set_last_handled_reconcile_at(object.annotations().get(RECONCILE_REQUESTED_AT).cloned());
+        // A paused object was not looked at, so the request still stands.
+        if !matches!(verdict, Verdict::Paused) {
+            status.set_last_handled_reconcile_at(object.annotations().get(RECONCILE_REQUESTED_AT).cloned());
+        }
         match status::write(api, object, &status).await {
             Ok(true) => {
                 self.metrics.status_written(K::KIND);

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crds::conditions::{self, reason};
-use operator_core::error::{AwsError, ErrorClass};
+use operator_core::{
+    error::{AwsError, ErrorClass},
+    tenancy::NotGranted,
+};
 
 /// Something that is not there yet. Not a failure: what is waited for wakes the waiter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +55,14 @@ pub struct Retry {
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
+impl Retry {
+    /// A bounded word for a condition's reason: AWS's error class where AWS refused.
+    pub fn reason(&self) -> &'static str {
+        let error = self.source.as_ref().and_then(|source| source.downcast_ref::<AwsError>());
+        error.map_or(reason::RECONCILE_ERROR, |error| error.class.as_str())
+    }
+}
+
 /// What only an edit can fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -63,6 +74,11 @@ pub struct Terminal {
 }
 
 impl Terminal {
+    /// The installation does not grant what a field asks for.
+    pub fn not_granted(field: &str, refusal: &NotGranted) -> Self {
+        Self { reason: reason::NOT_GRANTED, message: format!("spec.{field}: {refusal}") }
+    }
+
     /// A field has a value that cannot work.
     pub fn spec(field: &str, problem: impl std::fmt::Display) -> Self {
         Self { reason: reason::INVALID_SPEC, message: format!("spec.{field}: {problem}") }
@@ -85,7 +101,16 @@ pub enum Failure {
 
 impl From<AwsError> for Failure {
     fn from(error: AwsError) -> Self {
-        let message = error.to_string();
+        let message = match (&error.class, error.permission()) {
+            (ErrorClass::Denied, Some(permission)) => format!(
+                "{error}: the operator's role lacks {permission}, or a policy of the organisation denies it (what it \
+                 needs: infra/aws/operator-policy.json)"
+            ),
+            (ErrorClass::LimitExceeded, _) => {
+                format!("{error}: free something of that kind, or have AWS raise the quota")
+            }
+            _ => error.to_string(),
+        };
         let pace = match &error.class {
             ErrorClass::Invalid => return Terminal { reason: reason::INVALID_SPEC, message }.into(),
             ErrorClass::NotOurs { owner } => {
@@ -107,5 +132,42 @@ impl From<kube::Error> for Failure {
     fn from(error: kube::Error) -> Self {
         Retry { message: format!("the API server refused: {error}"), pace: Pace::Quick, source: Some(Box::new(error)) }
             .into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(class: ErrorClass) -> Failure {
+        AwsError::new(class, "SQS", "CreateQueue", "AccessDenied: no").into()
+    }
+
+    #[test]
+    fn only_what_an_edit_must_fix_is_terminal() {
+        for (class, expected) in [
+            (ErrorClass::Throttled, "retry Throttled"),
+            (ErrorClass::Retryable, "retry Retryable"),
+            (ErrorClass::Denied, "retry Denied"),
+            (ErrorClass::LimitExceeded, "retry LimitExceeded"),
+            (ErrorClass::Conflict, "retry Conflict"),
+            (ErrorClass::Missing, "wait Settling"),
+            (ErrorClass::QueueDeletedRecently, "wait Settling"),
+            (ErrorClass::Invalid, "terminal InvalidSpec"),
+            (ErrorClass::NotOurs { owner: "them".into() }, "terminal NotOurs"),
+        ] {
+            let said = match failure(class) {
+                Failure::Wait(wait) => format!("wait {}", wait.reason),
+                Failure::Retry(retry) => format!("retry {}", retry.reason()),
+                Failure::Terminal(terminal) => format!("terminal {}", terminal.reason),
+            };
+            assert_eq!(said, expected);
+        }
+    }
+
+    #[test]
+    fn who_was_denied_learns_which_permission_is_missing() {
+        let said = failure(ErrorClass::Denied).to_string();
+        assert!(said.contains("lacks sqs:CreateQueue") && said.contains("operator-policy.json"), "{said}");
     }
 }

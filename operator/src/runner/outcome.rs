@@ -4,12 +4,17 @@ use std::{future::Future, time::Duration};
 
 use crds::Eventing;
 
-use super::{Failure, Wait};
+use operator_core::difference::Difference;
+
+use super::{Failure, Found, Wait};
 
 /// The two things that a kind's controller does.
 pub trait Reconciler<K: Eventing>: Send + Sync + 'static {
     /// Brings the world to what the object says.
     fn apply(&self, object: &K) -> impl Future<Output = Result<Report<K>, Failure>> + Send;
+
+    /// Reads what there is and what differs, and changes nothing: for an object that only observes.
+    fn look(&self, object: &K) -> impl Future<Output = Result<Look<K>, Failure>> + Send;
 
     /// Takes away what the object made. Called with `deletionPolicy: Retain` too: what stays is the controller's to
     /// know. It skips what `apply` validates, so that a bad spec never blocks a deletion.
@@ -27,8 +32,21 @@ pub struct Report<K: Eventing> {
     pub has_references: bool,
     /// What was changed, for an Event; empty in a steady state.
     pub changes: Vec<String>,
+    /// What was found in AWS before it was changed: for Events, and to tell drift from what follows an edit.
+    pub found: Option<Found>,
     /// When to look again, if earlier than the resync.
     pub again: Option<Duration>,
+}
+
+/// What `look` came to.
+#[derive(Clone, Debug)]
+pub struct Look<K: Eventing> {
+    /// The status, whose conditions are the runner's to set.
+    pub status: K::Status,
+    /// What differs from the spec.
+    pub differences: Vec<Difference>,
+    /// Whether the spec names other objects: then condition `ReferencesResolved` is shown.
+    pub has_references: bool,
 }
 
 /// Whether all is in effect.

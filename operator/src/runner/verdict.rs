@@ -1,7 +1,11 @@
 //! The conditions that follow from what a pass came to. Pure.
 
-use crds::conditions::{self, DELETION_BLOCKED, READY, REFERENCES_RESOLVED, SYNCED, TERMINAL, reason};
+use crds::conditions::{
+    self, DELETION_BLOCKED, READY, RECONCILING, REFERENCES_RESOLVED, STALLED, SYNCED, TERMINAL, reason,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use operator_core::difference::{self, Difference};
 
 use super::{Blocked, Failure, Wait};
 
@@ -16,8 +20,12 @@ pub enum Verdict<'a> {
     Failed(&'a Failure),
     /// The object is paused.
     Paused,
+    /// The object only observes, and this is what differs from its spec.
+    Looked(&'a [Difference]),
     /// The object is on its way out.
     Leaving(&'a Wait),
+    /// The object is on its way out, and the pass ended early.
+    LeavingFailed(&'a Failure),
     /// The object is on its way out, and something is in the way.
     Blocked(&'a Blocked),
 }
@@ -55,7 +63,7 @@ pub fn apply(
         }
         Verdict::Failed(Failure::Retry(retry)) => {
             if !was_ready {
-                set(READY, false, reason::RECONCILE_ERROR, &retry.message);
+                set(READY, false, retry.reason(), &retry.message);
             }
             set(SYNCED, false, reason::RECONCILE_ERROR, &retry.message);
         }
@@ -63,6 +71,21 @@ pub fn apply(
             set(READY, false, terminal.reason, &terminal.message);
             set(SYNCED, false, reason::RECONCILE_ERROR, &terminal.message);
             set(TERMINAL, true, terminal.reason, &terminal.message);
+        }
+        Verdict::Looked([]) => {
+            set(READY, true, reason::AVAILABLE, "");
+            set(SYNCED, true, reason::OBSERVED, "AWS is as the spec says; it is only looked at");
+            if has_references {
+                set(REFERENCES_RESOLVED, true, reason::RESOLVED, "");
+            }
+        }
+        Verdict::Looked(differences) => {
+            let message = difference::sentence(differences);
+            set(READY, false, reason::DIFFERS, &message);
+            set(SYNCED, false, reason::DIFFERS, &message);
+            if has_references {
+                set(REFERENCES_RESOLVED, true, reason::RESOLVED, "");
+            }
         }
         Verdict::Paused => {
             set(
@@ -73,6 +96,13 @@ pub fn apply(
             );
         }
         Verdict::Leaving(wait) => set(READY, false, reason::DELETING, &wait.message),
+        Verdict::LeavingFailed(failure) => {
+            let message = failure.to_string();
+            set(READY, false, reason::DELETING, &message);
+            if !matches!(failure, Failure::Wait(_)) {
+                set(SYNCED, false, reason::RECONCILE_ERROR, &message);
+            }
+        }
         Verdict::Blocked(blocked) => {
             set(READY, false, reason::DELETING, &blocked.message);
             set(DELETION_BLOCKED, true, blocked.reason, &blocked.message);
@@ -80,10 +110,27 @@ pub fn apply(
     }
     let stays = |type_: &str| match type_ {
         TERMINAL => matches!(verdict, Verdict::Paused | Verdict::Failed(Failure::Terminal(_) | Failure::Retry(_))),
-        DELETION_BLOCKED => matches!(verdict, Verdict::Paused | Verdict::Blocked(_) | Verdict::Failed(_)),
+        DELETION_BLOCKED => matches!(verdict, Verdict::Paused | Verdict::Blocked(_) | Verdict::LeavingFailed(_)),
+        RECONCILING | STALLED => matches!(verdict, Verdict::Paused),
         _ => true,
     };
     conditions.retain(|condition| stays(&condition.type_));
+    for_kstatus(conditions, verdict, generation, now);
+}
+
+/// What kstatus goes by (`kubectl wait`, Argo CD and Flux through it): an object that waits, is tried again or differs
+/// is in progress, one that only an edit can help has failed. Both conditions are there only while they say `True`.
+fn for_kstatus(conditions: &mut Vec<Condition>, verdict: &Verdict<'_>, generation: Option<i64>, now: &Time) {
+    let ready = conditions::get(conditions, READY).filter(|ready| ready.status != "True");
+    let Some((reason, message)) = ready.map(|ready| (ready.reason.clone(), ready.message.clone())) else { return };
+    let type_ = match verdict {
+        Verdict::Paused => return,
+        Verdict::Failed(Failure::Terminal(_)) => STALLED,
+        // A fault of the moment does not take back what an edit must fix.
+        Verdict::Failed(Failure::Retry(_)) if conditions::is_true(conditions, TERMINAL) => STALLED,
+        _ => RECONCILING,
+    };
+    conditions::set(conditions, conditions::condition(type_, true, &reason, &message, generation, now.clone()));
 }
 
 /// `ReferencesResolved`, from what is waited for.
@@ -94,6 +141,9 @@ fn resolved(set: &mut impl FnMut(&str, bool, &str, &str), wait: &Wait, has_refer
         set(REFERENCES_RESOLVED, true, reason::RESOLVED, "");
     }
 }
+
+#[cfg(test)]
+mod kstatus;
 
 #[cfg(test)]
 mod tests {
@@ -136,7 +186,10 @@ mod tests {
         let mut conditions = Vec::new();
         apply(&mut conditions, &Verdict::Ready, false, Some(1), &now());
         let said = after(&mut conditions, &Verdict::Failed(&retry()));
-        assert_eq!(said, ["Ready=False ReconcileError", "Synced=False ReconcileError"]);
+        assert_eq!(
+            said,
+            ["Ready=False ReconcileError", "Synced=False ReconcileError", "Reconciling=True ReconcileError"]
+        );
     }
 
     #[test]
@@ -153,7 +206,9 @@ mod tests {
     fn a_missing_reference_is_not_an_error() {
         let wait = Wait::reference(reason::REF_NOT_FOUND, "no bus");
         let said = after(&mut Vec::new(), &Verdict::Failed(&Failure::Wait(wait)));
-        assert_eq!(said, ["Ready=False RefNotFound", "ReferencesResolved=False RefNotFound"]);
+        let expected =
+            ["Ready=False RefNotFound", "ReferencesResolved=False RefNotFound", "Reconciling=True RefNotFound"];
+        assert_eq!(said, expected);
     }
 
     #[test]
@@ -161,8 +216,10 @@ mod tests {
         let mut conditions = Vec::new();
         let blocked = Blocked { reason: reason::MESSAGES_LEFT, message: "3 messages".into(), again: Duration::ZERO };
         let said = after(&mut conditions, &Verdict::Blocked(&blocked));
-        assert_eq!(said, ["Ready=False Deleting", "DeletionBlocked=True MessagesLeft"]);
+        let expected = ["Ready=False Deleting", "DeletionBlocked=True MessagesLeft", "Reconciling=True Deleting"];
+        assert_eq!(said, expected);
         let wait = Wait::time(reason::DELETING, "queues go", Duration::ZERO);
-        assert_eq!(after(&mut conditions, &Verdict::Leaving(&wait)), ["Ready=False Deleting"]);
+        let leaving = ["Ready=False Deleting", "Reconciling=True Deleting"];
+        assert_eq!(after(&mut conditions, &Verdict::Leaving(&wait)), leaving);
     }
 }

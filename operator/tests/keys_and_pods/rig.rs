@@ -128,7 +128,7 @@ async fn operate(client: Client, tls: PathBuf) {
         journal: "https://journal.test".into(),
     };
     let publisher = Publisher::new(client.clone(), hub.clone(), Arc::new(place()), installed, publisher);
-    let keys = SigningKeys::new(hub.clone(), KeyStore::new(client.clone(), KEYS), KEEP);
+    let keys = SigningKeys::new(hub.clone(), Arc::default(), KeyStore::new(client.clone(), KEYS), KEEP);
     let events = Events::new(client.clone(), None);
     let pace = RunnerSettings { resync: Duration::from_hours(1), concurrency: 4 };
     let runner = Runner::new(client.clone(), hub.clone(), keys, events, Metrics::new(&mut Registry::default()), pace);

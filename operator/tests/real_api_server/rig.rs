@@ -90,6 +90,7 @@ pub async fn operate(client: Client, aws: Aws, place: Installation, stop: Cancel
         hub,
         aws,
         place: Arc::new(place),
+        tenancy: Arc::default(),
         metrics: Metrics::new(&mut Registry::default()),
         pod: None,
         key_namespace: "qsl-keys".into(),

@@ -103,6 +103,18 @@ pub fn plan_deletion(deletion: &Deletion, seen: &ObservedDeletion) -> DeletionSt
     if actions.is_empty() { DeletionStep::Gone } else { DeletionStep::Act(actions) }
 }
 
+/// The next step of giving up a bus that stays in AWS (`deletionPolicy: Retain`): what is ours becomes nobody's.
+pub fn plan_release(deletion: &Deletion, seen: &ObservedDeletion) -> DeletionStep<Action> {
+    let ObservedDeletion { bus, rules: _, roles } = seen;
+    let mut actions: Vec<Action> =
+        roles.iter().flat_map(|name| role::release(name, &deletion.owner)).map(Action::Role).collect();
+    if *bus {
+        let arn = deletion.installation.bus_arn(&deletion.bus_name);
+        actions.extend(tags::release(&deletion.owner).map(|change| Action::of_tags(&arn, change)));
+    }
+    if actions.is_empty() { DeletionStep::Gone } else { DeletionStep::Act(actions) }
+}
+
 /// Does a step's actions.
 pub async fn apply_deletion(aws: &Aws, actions: &[Action]) -> Result<(), AwsError> {
     for action in actions {

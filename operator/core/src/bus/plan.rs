@@ -31,6 +31,14 @@ pub enum Action {
 }
 
 impl Action {
+    /// A change of tags.
+    pub(super) fn of_tags(arn: &BusArn, change: TagChange) -> Self {
+        match change {
+            TagChange::Put(tags) => Self::Tag(arn.clone(), tags),
+            TagChange::Take(keys) => Self::Untag(arn.clone(), keys),
+        }
+    }
+
     /// What it does, in a reader's words.
     pub fn describe(&self) -> String {
         match self {
@@ -54,10 +62,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Vec<Action> {
     let wanted_tags = tags::wanted(&desired.installation, &desired.owner, &desired.tags);
     let found_policy = if let Some(SeenBus { arn, description, policy, tags }) = bus {
         // Marked first: what is adopted is ours before it is changed.
-        actions.extend(tags::changes(&wanted_tags, tags).into_iter().map(|change| match change {
-            TagChange::Put(tags) => Action::Tag(arn.clone(), tags),
-            TagChange::Take(keys) => Action::Untag(arn.clone(), keys),
-        }));
+        actions.extend(tags::changes(&wanted_tags, tags).into_iter().map(|change| Action::of_tags(arn, change)));
         if *description != desired.description {
             actions.push(Action::Describe(name(), desired.description.clone()));
         }

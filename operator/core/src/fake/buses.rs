@@ -154,10 +154,11 @@ impl Buses for FakeAws {
 
     async fn untag_bus(&self, arn: &BusArn, keys: &BTreeSet<String>) -> Answer<()> {
         let operation = "UntagResource";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             state.bus_by_arn(operation, arn)?.tags.retain(|key, _| !keys.contains(key));
             Ok(())
         })
+        .await
     }
 
     async fn delete_bus(&self, name: &BusName) -> Answer<()> {
@@ -229,10 +230,11 @@ impl Buses for FakeAws {
 
     async fn untag_rule(&self, arn: &RuleArn, keys: &BTreeSet<String>) -> Answer<()> {
         let operation = "UntagResource";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             state.rule_by_arn(operation, arn)?.tags.retain(|key, _| !keys.contains(key));
             Ok(())
         })
+        .await
     }
 
     async fn targets(&self, bus: &BusName, rule: &RulePartName) -> Answer<Vec<Target>> {

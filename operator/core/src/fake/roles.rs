@@ -125,10 +125,11 @@ impl Roles for FakeAws {
 
     async fn untag(&self, name: &RoleName, keys: &BTreeSet<String>) -> Answer<()> {
         let operation = "UntagRole";
-        self.call(operation, true, |state| {
+        self.call(SERVICE, operation, true, |state| {
             state.role_mut(operation, name)?.facts.tags.retain(|key, _| !keys.contains(key));
             Ok(())
         })
+        .await
     }
 
     async fn delete_inline_policy(&self, role: &RoleName, policy: &str) -> Answer<()> {

@@ -176,6 +176,17 @@ fn remaining(queues: &BTreeMap<Part, SeenQueue>, key: &str, after: Duration, now
     after.checked_sub(passed).filter(|left| !left.is_zero())
 }
 
+/// The next step of giving up an inbox that stays in AWS (`deletionPolicy: Retain`): what is ours becomes nobody's.
+pub fn plan_release(deletion: &Deletion, seen: &ObservedDeletion) -> DeletionStep<Action> {
+    let ObservedDeletion { queues, role, delivering: _ } = seen;
+    let owner = &deletion.owner;
+    let mut actions: Vec<Action> = role.iter().flat_map(|name| role::release(name, owner)).map(Action::Role).collect();
+    for (part, queue) in queues {
+        actions.extend(tags::release(owner).map(|change| Action::of_tags(*part, &queue.url, change)));
+    }
+    if actions.is_empty() { DeletionStep::Gone } else { DeletionStep::Act(actions) }
+}
+
 /// Does a step's actions.
 pub async fn apply_deletion(aws: &Aws, actions: &[Action]) -> Result<(), AwsError> {
     for action in actions {

@@ -25,6 +25,14 @@ pub enum Action {
 }
 
 impl Action {
+    /// A change of tags.
+    pub(super) fn of_tags(part: Part, url: &QueueUrl, change: TagChange) -> Self {
+        match change {
+            TagChange::Put(tags) => Self::Tag(part, url.clone(), tags),
+            TagChange::Take(keys) => Self::Untag(part, url.clone(), keys),
+        }
+    }
+
     /// What it does, in a reader's words.
     pub fn describe(&self) -> String {
         match self {
@@ -74,10 +82,7 @@ fn plan_queue(part: Part, wanted: &NewQueue, seen: &SeenQueue) -> Vec<Action> {
     let SeenQueue { url, facts, tags } = seen;
     let mut actions = Vec::new();
     // Marked first: what is adopted is ours before it is changed.
-    actions.extend(tags::changes(&wanted.tags, tags).into_iter().map(|change| match change {
-        TagChange::Put(tags) => Action::Tag(part, url.clone(), tags),
-        TagChange::Take(keys) => Action::Untag(part, url.clone(), keys),
-    }));
+    actions.extend(tags::changes(&wanted.tags, tags).into_iter().map(|change| Action::of_tags(part, url, change)));
     if let Some(change) = QueueChange::between(&wanted.attributes, &facts.attributes) {
         actions.push(Action::Change(part, url.clone(), Box::new(change)));
     }

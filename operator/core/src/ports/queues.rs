@@ -2,6 +2,7 @@
 
 use super::Answer;
 use crate::arn::QueueArn;
+use crate::difference::Difference;
 use crate::names::QueueName;
 use crate::policy::PolicyDocument;
 use crate::tags::Tags;
@@ -115,6 +116,29 @@ impl QueueChange {
             redrive: changed(&wanted.redrive, &found.redrive),
         };
         (change != Self::default()).then_some(change)
+    }
+
+    /// What it changes of `found`, as users know it.
+    pub fn differences(&self, thing: &str, found: &QueueAttributes) -> Vec<Difference> {
+        let Self { visibility_timeout_seconds, retention_seconds, max_message_bytes, policy, redrive } = self;
+        let numbers = [
+            ("visibility timeout", visibility_timeout_seconds, found.visibility_timeout_seconds),
+            ("retention", retention_seconds, found.retention_seconds),
+            ("maximum message size", max_message_bytes, found.max_message_bytes),
+        ];
+        let mut differences: Vec<Difference> = numbers
+            .into_iter()
+            .filter_map(|(field, wanted, found)| Some(Difference::field(thing, field, found, (*wanted)?)))
+            .collect();
+        if policy.is_some() {
+            differences.push(Difference::document(thing, "policy"));
+        }
+        if let Some(wanted) = redrive {
+            let text = |redrive: &Redrive| format!("{} after {}", redrive.dead_letter, redrive.max_receive_count);
+            let (found, wanted) = (found.redrive.as_ref().map(text), wanted.as_ref().map(text));
+            differences.push(Difference::optional(thing, "redrive policy", found, wanted));
+        }
+        differences
     }
 
     /// The names of what changes, as users know them.

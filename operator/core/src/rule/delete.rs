@@ -69,6 +69,17 @@ pub fn plan_deletion(deletion: &Deletion, seen: &ObservedDeletion) -> DeletionSt
     DeletionStep::Act(actions)
 }
 
+/// The next step of giving up a rule that stays in AWS (`deletionPolicy: Retain`): what is ours becomes nobody's.
+pub fn plan_release(deletion: &Deletion, seen: &ObservedDeletion) -> DeletionStep<Action> {
+    let Deletion { installation, owner, bus_name, rule_name: _ } = deletion;
+    let release = |name| {
+        let arn = installation.rule_arn(bus_name, name);
+        tags::release(owner).map(|change| Action::of_tags(&arn, change))
+    };
+    let actions: Vec<Action> = seen.parts.keys().flat_map(release).collect();
+    if actions.is_empty() { DeletionStep::Gone } else { DeletionStep::Act(actions) }
+}
+
 /// Does a step's actions.
 pub async fn apply_deletion(aws: &Aws, actions: &[Action]) -> Result<(), AwsError> {
     for action in actions {

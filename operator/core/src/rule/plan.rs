@@ -29,6 +29,14 @@ pub enum Action {
 }
 
 impl Action {
+    /// A change of tags.
+    pub(super) fn of_tags(arn: &RuleArn, change: TagChange) -> Self {
+        match change {
+            TagChange::Put(tags) => Self::Tag(arn.clone(), tags),
+            TagChange::Take(keys) => Self::Untag(arn.clone(), keys),
+        }
+    }
+
     /// What it does, in a reader's words.
     pub fn describe(&self) -> String {
         match self {
@@ -145,10 +153,7 @@ fn plan_part(desired: &Desired, number: usize, seen: Option<&SeenPart>) -> Vec<A
     };
     let mut actions = Vec::new();
     // Marked first: what is adopted is ours before it is changed.
-    actions.extend(tags::changes(&tags, found).into_iter().map(|change| match change {
-        TagChange::Put(tags) => Action::Tag(facts.arn.clone(), tags),
-        TagChange::Take(keys) => Action::Untag(facts.arn.clone(), keys),
-    }));
+    actions.extend(tags::changes(&tags, found).into_iter().map(|change| Action::of_tags(&facts.arn, change)));
     let same = facts.state == Some(rule.state)
         && facts.description == rule.description
         && desired.event_pattern.says_the_same_as(&facts.pattern);

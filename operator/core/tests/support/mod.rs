@@ -5,7 +5,7 @@ use operator_core::arn::{AccountId, OidcProviderArn, Partition, QueueArn, Region
 use operator_core::fake::{FakeAws, FakeClock};
 use operator_core::names::{BusName, EventSource, InboxQueueName, QueueName, RuleName};
 use operator_core::owner::{Kind, Owner, ServiceAccount};
-use operator_core::ports::{Aws, RuleState};
+use operator_core::ports::{Aws, QueueAttributes, RuleState};
 use operator_core::rule::{EventPattern, RuleTarget};
 use operator_core::tags::Tags;
 use operator_core::{AwsError, Claim, Installation, bus, inbox, rule};
@@ -147,4 +147,42 @@ pub async fn converge_inbox(aws: &Aws, desired: &inbox::Desired) -> Result<(inbo
     let observed = inbox::observe(aws, desired).await?;
     let actions = inbox::plan(desired, &observed);
     Ok((inbox::apply(aws, desired, &observed, &actions).await?, actions.len()))
+}
+
+/// The attributes of a queue that nobody configured.
+pub fn plain_queue() -> QueueAttributes {
+    QueueAttributes {
+        visibility_timeout_seconds: 30,
+        retention_seconds: 345_600,
+        max_message_bytes: 1_048_576,
+        policy: None,
+        redrive: None,
+    }
+}
+
+pub fn bus_deletion(desired: &bus::Desired) -> bus::Deletion {
+    bus::Deletion {
+        installation: desired.installation.clone(),
+        owner: desired.owner.clone(),
+        bus_name: desired.bus_name.clone(),
+        force: false,
+    }
+}
+
+pub fn rule_deletion(desired: &rule::Desired) -> rule::Deletion {
+    rule::Deletion {
+        installation: desired.installation.clone(),
+        owner: desired.owner.clone(),
+        bus_name: desired.bus_name.clone(),
+        rule_name: desired.rule_name.clone(),
+    }
+}
+
+pub fn inbox_deletion(desired: &inbox::Desired) -> inbox::Deletion {
+    inbox::Deletion {
+        installation: desired.installation.clone(),
+        owner: desired.owner.clone(),
+        queue_name: desired.queue_name.clone(),
+        force: false,
+    }
 }

@@ -24,14 +24,13 @@ pub(super) async fn cleanup(world: &World, object: &EventBus) -> Result<Cleanup,
     }
     // A name that never was one has no bus.
     let Ok(bus_name) = BusName::parse(object.spec.bus_name.as_str()) else { return Ok(Cleanup::Done) };
-    if object.spec.deletion_policy == DeletionPolicy::Retain {
-        return Ok(Cleanup::Done);
-    }
+    let retain = object.spec.deletion_policy == DeletionPolicy::Retain;
     let installation = Arc::clone(&world.installation);
     let deletion = Deletion { installation, owner: owner(Kind::EventBus, object), bus_name, force };
     for _ in 0..STEPS {
         let observed = bus::observe_deletion(&world.aws, &deletion).await?;
-        let step = bus::plan_deletion(&deletion, &observed);
+        let step =
+            if retain { bus::plan_release(&deletion, &observed) } else { bus::plan_deletion(&deletion, &observed) };
         if let Some(cleanup) = cleanup_of(&step) {
             return Ok(cleanup);
         }

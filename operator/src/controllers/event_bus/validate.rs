@@ -8,19 +8,16 @@ use crds::{
 };
 use kube::ResourceExt;
 use operator_core::{
-    Installation,
+    Claim, Installation,
     bus::{self, Desired},
     names::{BusName, EventSource},
     owner::{Kind, ServiceAccount},
 };
 
-use crate::{
-    controllers::world::{claim, owner},
-    runner::Terminal,
-};
+use crate::{controllers::world::owner, runner::Terminal};
 
 /// The bus as it should be, or which field is wrong.
-pub(super) fn validate(installation: &Arc<Installation>, object: &EventBus) -> Result<Desired, Terminal> {
+pub(super) fn validate(installation: &Arc<Installation>, claim: Claim, object: &EventBus) -> Result<Desired, Terminal> {
     let EventBusSpec {
         bus_name,
         description,
@@ -36,7 +33,7 @@ pub(super) fn validate(installation: &Arc<Installation>, object: &EventBus) -> R
     Ok(Desired {
         installation: Arc::clone(installation),
         owner: owner(Kind::EventBus, object),
-        claim: claim(object),
+        claim,
         bus_name: BusName::parse(bus_name.as_str()).map_err(|error| Terminal::spec("busName", error))?,
         description: description.clone().unwrap_or_default(),
         publishers: grants(publishers, &object.namespace().unwrap_or_default())?,

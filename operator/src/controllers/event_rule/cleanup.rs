@@ -20,9 +20,7 @@ use crate::{
 
 /// Takes the rule away.
 pub(super) async fn cleanup(world: &World, object: &EventRule) -> Result<Cleanup, Failure> {
-    if object.spec.deletion_policy == DeletionPolicy::Retain {
-        return Ok(Cleanup::Done);
-    }
+    let retain = object.spec.deletion_policy == DeletionPolicy::Retain;
     let namespace = object.namespace().unwrap_or_default();
     let reference = &object.spec.bus_ref;
     let bus = world.hub.buses.get(reference.namespace_or(&namespace), &reference.name);
@@ -32,7 +30,7 @@ pub(super) async fn cleanup(world: &World, object: &EventRule) -> Result<Cleanup
         None => remembered(object),
     };
     match bus_name {
-        Some(bus_name) => delete(world, object, bus_name).await,
+        Some(bus_name) => delete(world, object, bus_name, retain).await,
         None => Ok(Cleanup::Done),
     }
 }
@@ -40,19 +38,20 @@ pub(super) async fn cleanup(world: &World, object: &EventRule) -> Result<Cleanup
 /// Takes away what stands on a bus that no longer consents.
 pub(super) async fn cut_off(world: &World, object: &EventRule, bus: &EventBus) -> Result<(), Failure> {
     match BusName::parse(bus.spec.bus_name.as_str()) {
-        Ok(bus_name) => delete(world, object, bus_name).await.map(|_| ()),
+        Ok(bus_name) => delete(world, object, bus_name, false).await.map(|_| ()),
         Err(_) => Ok(()),
     }
 }
 
-async fn delete(world: &World, object: &EventRule, bus_name: BusName) -> Result<Cleanup, Failure> {
+async fn delete(world: &World, object: &EventRule, bus_name: BusName, retain: bool) -> Result<Cleanup, Failure> {
     // A name that never was one has no rule.
     let Ok(rule_name) = rule_name(object) else { return Ok(Cleanup::Done) };
     let installation = Arc::clone(&world.installation);
     let deletion = Deletion { installation, owner: owner(Kind::EventRule, object), bus_name, rule_name };
     for _ in 0..STEPS {
         let observed = rule::observe_deletion(&world.aws, &deletion).await?;
-        let step = rule::plan_deletion(&deletion, &observed);
+        let step =
+            if retain { rule::plan_release(&deletion, &observed) } else { rule::plan_deletion(&deletion, &observed) };
         if let Some(cleanup) = cleanup_of(&step) {
             return Ok(cleanup);
         }

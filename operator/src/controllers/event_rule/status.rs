@@ -30,6 +30,18 @@ pub(super) fn status(desired: &Desired, observed: &Observed, applied: &Applied) 
     }
 }
 
+/// The status of a rule that is only looked at: what is there.
+pub(super) fn seen(observed: &Observed) -> EventRuleStatus {
+    let targets = observed.parts.values().flat_map(|part| &part.targets);
+    let queues: Vec<String> = targets.map(|target| target.arn.clone()).collect();
+    EventRuleStatus {
+        rule_arns: observed.parts.values().map(|part| part.facts.arn.to_string()).collect(),
+        targets: i32::try_from(queues.len()).ok(),
+        target_queue_arns: queues,
+        ..EventRuleStatus::default()
+    }
+}
+
 /// Whether all is in effect, and if not, what is waited for.
 pub(super) fn progress(referenced: &Referenced, validated: &Validated, applied: &Applied) -> Progress {
     if let Some(missing) = &referenced.missing {

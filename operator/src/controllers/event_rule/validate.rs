@@ -9,7 +9,7 @@ use crds::{
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use operator_core::{
-    Installation,
+    Claim, Installation,
     arn::RuleArn,
     names::{BusName, InboxQueueName, RuleName},
     owner::Kind,
@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::dereference::Referenced;
 use crate::{
-    controllers::world::{claim, full_name, owner},
+    controllers::world::{full_name, owner},
     runner::Terminal,
 };
 
@@ -49,6 +49,7 @@ pub(super) struct Unsettled {
 /// The rule as it should be, or which field is wrong.
 pub(super) fn validate(
     installation: &Arc<Installation>,
+    claim: Claim,
     object: &EventRule,
     referenced: &Referenced,
     now: Timestamp,
@@ -86,7 +87,7 @@ pub(super) fn validate(
     let desired = Desired {
         installation: Arc::clone(installation),
         owner: owner(Kind::EventRule, object),
-        claim: claim(object),
+        claim,
         bus_name,
         rule_name,
         event_pattern,
@@ -176,7 +177,7 @@ mod tests {
         let bus = object("EventBus", "desk", "core", &json!({"busName": "ferry"}));
         let targets = rule.spec.targets.iter().cloned().zip(inboxes.iter().cloned()).collect();
         let referenced = Referenced { bus: Arc::new(bus), targets, missing: None };
-        validate(&Arc::new(place()), &rule, &referenced, at(100).0)
+        validate(&Arc::new(place()), Claim::Own, &rule, &referenced, at(100).0)
     }
 
     const ARN: &str = "arn:aws:events:eu-central-1:000000000000:rule/ferry/coins";

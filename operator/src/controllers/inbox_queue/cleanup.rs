@@ -20,15 +20,17 @@ use crate::{
 pub(super) async fn cleanup(world: &World, object: &InboxQueue) -> Result<Cleanup, Failure> {
     // A name that never was one has no queue.
     let Ok(queue_name) = InboxQueueName::parse(object.spec.queue_name.as_str()) else { return Ok(Cleanup::Done) };
-    if object.spec.deletion_policy == DeletionPolicy::Retain {
-        return Ok(Cleanup::Done);
-    }
+    let retain = object.spec.deletion_policy == DeletionPolicy::Retain;
     let installation = Arc::clone(&world.installation);
     let owner = owner(Kind::InboxQueue, object);
     let deletion = Deletion { installation, owner, queue_name, force: is_forced(object) };
     for _ in 0..STEPS {
         let observed = inbox::observe_deletion(&world.aws, &deletion).await?;
-        let step = inbox::plan_deletion(&deletion, &observed, Timestamp::now());
+        let step = if retain {
+            inbox::plan_release(&deletion, &observed)
+        } else {
+            inbox::plan_deletion(&deletion, &observed, Timestamp::now())
+        };
         if let Some(cleanup) = cleanup_of(&step) {
             return Ok(cleanup);
         }

@@ -6,7 +6,7 @@ use crds::{InboxQueue, InboxQueueStatus, inbox_queue::AllowedRule};
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use operator_core::{
     arn::RuleArn,
-    inbox::{Applied, AppliedQueue, Observed},
+    inbox::{Applied, AppliedQueue, Desired, Observed, Part},
     policy::queue::allowed_rules,
 };
 
@@ -46,6 +46,37 @@ pub(super) fn status(
         role_arn: role_arn.map(|arn| arn.to_string()),
         buses: feeding.buses.iter().cloned().collect(),
         allowed_rules,
+        ..InboxQueueStatus::default()
+    }
+}
+
+/// The status of an inbox that is only looked at: what is there, and which of its rules the policy lets in.
+pub(super) fn seen(
+    object: &InboxQueue,
+    feeding: &Feeding,
+    observed: &Observed,
+    desired: &Desired,
+    settle: Duration,
+    now: Timestamp,
+) -> InboxQueueStatus {
+    let (inbox, dead_letter) = (observed.queues.get(&Part::Inbox), observed.queues.get(&Part::DeadLetter));
+    let settled_at = settled_at(now, settle);
+    let policy = inbox.and_then(|queue| queue.facts.attributes.policy.as_ref());
+    let let_in = policy.map(allowed_rules).unwrap_or_default();
+    InboxQueueStatus {
+        queue_url: inbox.map(|queue| queue.url.to_string()),
+        queue_arn: inbox.map(|queue| queue.facts.arn.to_string()),
+        dead_letter_queue_url: dead_letter.map(|queue| queue.url.to_string()),
+        dead_letter_queue_arn: dead_letter.map(|queue| queue.facts.arn.to_string()),
+        role_arn: observed.role.as_ref().and_then(|_| desired.role_arn()).map(|arn| arn.to_string()),
+        buses: feeding.buses.iter().cloned().collect(),
+        allowed_rules: let_in
+            .intersection(&desired.allowed_rule_arns)
+            .map(|arn| AllowedRule {
+                rule_arn: arn.to_string(),
+                policy_settled_at: known(object, observed, arn).unwrap_or_else(|| settled_at.clone()),
+            })
+            .collect(),
         ..InboxQueueStatus::default()
     }
 }

@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use crds::{InboxQueue, InboxQueueSpec};
-use operator_core::{Installation, inbox::Desired, names::InboxQueueName, owner::Kind};
+use operator_core::{Claim, Installation, inbox::Desired, names::InboxQueueName, owner::Kind};
 
 use super::dereference::Feeding;
-use crate::{
-    controllers::world::{claim, owner},
-    runner::Terminal,
-};
+use crate::{controllers::world::owner, runner::Terminal};
 
 /// SQS moves a message away after so many receives for each attempt that the consumer may make.
 const RECEIVES_PER_ATTEMPT: i32 = 3;
@@ -17,6 +14,7 @@ const RECEIVES_PER_ATTEMPT: i32 = 3;
 /// The inbox as it should be, or which field is wrong.
 pub(super) fn validate(
     installation: &Arc<Installation>,
+    claim: Claim,
     object: &InboxQueue,
     feeding: &Feeding,
 ) -> Result<Desired, Terminal> {
@@ -42,7 +40,7 @@ pub(super) fn validate(
     let desired = Desired {
         installation: Arc::clone(installation),
         owner: owner(Kind::InboxQueue, object),
-        claim: claim(object),
+        claim,
         queue_name: InboxQueueName::parse(queue_name.as_str()).map_err(|error| Terminal::spec("queueName", error))?,
         visibility_timeout_seconds: positive("visibilityTimeoutSeconds", *visibility_timeout_seconds)?,
         retention_seconds: positive("messageRetentionSeconds", *message_retention_seconds)?,

@@ -1,0 +1,36 @@
+//! What of a bus is not as it should be.
+
+use super::{Action, Desired, Observed};
+use crate::claim::{self, Taken};
+use crate::difference::Difference;
+use crate::role;
+
+/// What of the things that are there is taken in this pass.
+pub fn taken(desired: &Desired, observed: &Observed) -> Vec<Taken> {
+    let Desired { installation, owner, claim, bus_name, .. } = desired;
+    let bus = observed.bus.iter().map(|bus| (format!("bus {bus_name}"), &bus.tags));
+    let roles = observed.roles.iter().map(|(name, role)| (format!("role {name}"), &role.facts.tags));
+    claim::taken(*claim, installation, owner, bus.chain(roles))
+}
+
+/// What the actions that are planned put right.
+pub fn differences(observed: &Observed, actions: &[Action]) -> Vec<Difference> {
+    let found_tags = observed.bus.as_ref().map(|bus| bus.tags.clone()).unwrap_or_default();
+    let one = |difference| vec![difference];
+    actions
+        .iter()
+        .flat_map(|action| match action {
+            Action::CreateBus(bus) => one(Difference::missing(format!("bus {}", bus.name))),
+            Action::Describe(name, wanted) => {
+                let found = observed.bus.as_ref().map(|bus| bus.description.clone()).unwrap_or_default();
+                one(Difference::field(format!("bus {name}"), "description", found, wanted))
+            }
+            Action::SetPolicy(name, _) => one(Difference::document(format!("bus {name}"), "policy")),
+            Action::Tag(arn, tags) => Difference::tags_put(arn, tags, &found_tags),
+            Action::Untag(arn, keys) => Difference::tags_taken(arn, keys, &found_tags),
+            Action::Role(action) => role::differences(observed.roles.get(action.name()), action),
+            Action::DeleteRule(bus, rule, _) => one(Difference::superfluous(format!("rule {rule} of bus {bus}"))),
+            Action::DeleteBus(name) => one(Difference::superfluous(format!("bus {name}"))),
+        })
+        .collect()
+}
