@@ -1,13 +1,15 @@
 //! Wiring: clients, the hub of watches, the first start, webhooks, controllers and publication. The only place that
 //! knows both Kubernetes' and AWS's clients.
 //!
-//! Everything that needs the API server alone starts at once; controllers and publication start when it is known
-//! whose account this is ([`place`]), which is asked again and again and never ends the process.
+//! Everything that needs the API server alone starts at once, in every replica; a replica stands for election when it
+//! is known whose account this is ([`place`]), which is asked again and again and never ends the process. Controllers
+//! and publication run in the one that leads, behind its term's fence ([`Leader`]).
 
 pub mod controllers;
+pub mod leader;
 pub mod place;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc};
 
 use eventing_service::{
     admin::{self, Readiness},
@@ -15,22 +17,20 @@ use eventing_service::{
     tasks::Tasks,
 };
 use kube::Client;
-use operator_core::{Installation as Place, Tenancy};
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     installation::Installation,
-    publication::{Publisher, PublisherSettings},
-    runner::{Hub, metrics::Metrics},
+    runner::{
+        Hub,
+        metrics::{Metrics, Objects},
+    },
     settings::Settings,
     webhooks::{self, WebhookServer, api::Answers, inject},
 };
-use controllers::Controllers;
-
-/// Public keys stay at least so long after they signed last: the oldest message that may be sent again.
-const KEEP_AT_LEAST: Duration = Duration::from_hours(28 * 24);
+use leader::{Leader, campaign};
 
 /// The operator could not start, or a part of it broke.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +65,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
     let metrics = Metrics::new(&mut registry);
     let admin = Server::plain(settings.admin_listen).await.map_err(AppError::broken)?;
     let (hub, watches) = Hub::new();
+    Objects::register(hub.clone(), &mut registry);
     let (installed_sender, installed) = watch::channel(None);
     let mut tasks = Tasks::new(shutdown);
 
@@ -93,17 +94,15 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
     tasks.spawn("webhooks", serve);
 
     let account = readiness.check("AWS account", "the first answer of STS");
+    let campaign = campaign(&settings, client.clone(), metrics.clone());
     let stop = tasks.shutdown();
     tasks.spawn(
-        "controllers",
+        "leader",
         until_stopped(async move {
             let Some(place) = place::find(&facts, &aws, &client, &account, &stop).await else { return };
-            let place = Arc::new(place);
-            let settings_of_publisher = publisher(&settings);
-            let publisher =
-                Publisher::new(client.clone(), hub.clone(), Arc::clone(&place), installed, settings_of_publisher);
-            let controllers = controllers(&settings, client, hub, operator_aws::connect(&aws), place, tenancy, metrics);
-            tokio::join!(controllers.run(stop.clone()), publisher.run(stop));
+            let (aws, place) = (operator_aws::connect(&aws), Arc::new(place));
+            let leader = Leader { settings, client, hub, installed, aws, place, tenancy, metrics };
+            Box::pin(campaign.run(stop, |term, stop| leader.work(term, stop))).await;
         }),
     );
     tasks.join().await.map_err(AppError::broken)
@@ -113,45 +112,6 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
 async fn until_stopped(part: impl Future<Output = ()>) -> Result<(), Infallible> {
     part.await;
     Ok(())
-}
-
-fn controllers(
-    settings: &Settings,
-    client: Client,
-    hub: Hub,
-    aws: operator_core::Aws,
-    place: Arc<Place>,
-    tenancy: Arc<Tenancy>,
-    metrics: Metrics,
-) -> Controllers {
-    Controllers {
-        client,
-        hub,
-        aws,
-        place,
-        tenancy,
-        metrics,
-        pod: settings.pod_name.clone(),
-        key_namespace: settings.key_namespace.clone(),
-        keep: keep(settings),
-        resync: settings.controllers.resync(),
-        concurrency: settings.controllers.concurrency,
-    }
-}
-
-fn publisher(settings: &Settings) -> PublisherSettings {
-    PublisherSettings {
-        key_namespace: settings.key_namespace.clone(),
-        lifetime: Duration::from_secs(settings.signing.document_lifetime_seconds),
-        keep: keep(settings),
-        signature_service: settings.signature_service(),
-        journal: settings.journal(),
-    }
-}
-
-/// How long public keys stay listed: as long as anything that they signed may be read.
-fn keep(settings: &Settings) -> Duration {
-    Duration::from_secs(settings.signing.journal_retention_seconds).max(KEEP_AT_LEAST)
 }
 
 fn template(settings: &Settings, region: &str) -> inject::Settings {

@@ -7,14 +7,18 @@
 //! - [`settings`]: flags and their variables;
 //! - [`runner`]: what all controllers share: watches that wake, finalizer, error classes, backoff, conditions,
 //!   Events, metrics;
+//! - [`leadership`]: who of the replicas works, and the fence around what it writes; [`calls`]: what every call to AWS
+//!   passes through: fence, budget, deadline, metrics;
 //! - [`controllers`]: one room a kind: dereference → validate → observe → plan → apply → status;
 //! - [`keys`], [`installation`], [`publication`]: keys and their rotation, root key and certificates, signed documents;
 //! - [`webhooks`]: the injector.
 
 pub mod app;
+pub mod calls;
 pub mod controllers;
 pub mod installation;
 pub mod keys;
+pub mod leadership;
 pub mod publication;
 pub mod runner;
 pub mod settings;

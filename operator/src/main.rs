@@ -19,19 +19,24 @@ async fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(EXIT_CONFIGURATION) } else { ExitCode::SUCCESS };
         }
     };
-    if let Err(error) = eventing_service::logging::init(&settings.log) {
-        eprintln!("{error}");
-        return ExitCode::from(EXIT_CONFIGURATION);
-    }
+    let traces = match eventing_service::traces::init(&settings.log, "qsl-operator") {
+        Ok(traces) => traces,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(EXIT_CONFIGURATION);
+        }
+    };
     let ended = match eventing_service::shutdown::on_signals() {
         Ok(shutdown) => app::run(settings, shutdown).await,
         Err(error) => Err(AppError::Broken(error.into())),
     };
-    match ended {
+    let code = match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "stopped");
             ExitCode::from(if matches!(error, AppError::Configuration(_)) { EXIT_CONFIGURATION } else { 1 })
         }
-    }
+    };
+    traces.end().await;
+    code
 }

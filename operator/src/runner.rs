@@ -4,11 +4,13 @@
 //! [`Failure`]. Around them the [`Runner`] keeps the finalizer, writes conditions on every way out, and decides when
 //! to look again. The rooms:
 //! - [`hub`], [`watch`]: one watch and one store a kind, shared; every change reaches whoever may have waited for it;
+//!   [`pulse`]: whether a watch is alive;
 //! - [`failure`]: `Wait`, `Retry`, `Terminal`, which are different types;
 //! - [`outcome`] (what a pass came to), [`verdict`] (the conditions and the pause that follow; pure);
 //! - [`backoff`]: how long to wait after a failure; pure;
 //! - [`annotations`]: what an object's annotations ask for; [`tell`]: what a pass changed, and drift; both pure;
-//! - [`drive`]: the pass over one object, [`finalizer`], [`status`], [`record`]: what it writes.
+//! - [`drive`]: the pass over one object, [`finalizer`], [`status`], [`record`]: what it writes; [`pending`]: what waits;
+//! - [`metrics`], [`telemetry`]: what is counted and logged of all this.
 
 pub mod annotations;
 pub mod backoff;
@@ -18,8 +20,11 @@ pub mod finalizer;
 pub mod hub;
 pub mod metrics;
 pub mod outcome;
+pub mod pending;
+pub mod pulse;
 pub mod record;
 pub mod status;
+pub mod telemetry;
 pub mod tell;
 pub mod verdict;
 pub mod watch;

@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use clap::Parser;
 use operator_core::tenancy::{Tenancy, TenancyError};
 
+use crate::calls::Budgets;
+
 /// The operator of QSL Eventing: turns EventBuses, EventRules, InboxQueues and SigningKeys into AWS resources, keys
 /// and configuration, and puts sidecars into annotated pods. Region, endpoint and credentials of AWS come from the
 /// standard variables of its SDK.
@@ -77,6 +79,21 @@ pub struct ControllerSettings {
     /// How many objects of one kind are reconciled at a time.
     #[arg(long, env = "QSL_CONCURRENCY", default_value_t = 8)]
     pub concurrency: u16,
+    /// Name of the Lease in the release's namespace by which replicas elect a leader.
+    #[arg(long, env = "QSL_LEASE_NAME", default_value = "qsl-operator")]
+    pub lease_name: String,
+    /// Calls a second to EventBridge's control plane, which answers 50 to the whole account and Region.
+    #[arg(long, env = "QSL_EVENTBRIDGE_CALLS_PER_SECOND", default_value_t = Budgets::default().event_bridge,
+        value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub eventbridge_calls_per_second: u32,
+    /// Calls a second to SQS's control plane.
+    #[arg(long, env = "QSL_SQS_CALLS_PER_SECOND", default_value_t = Budgets::default().sqs,
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub sqs_calls_per_second: u32,
+    /// Calls a second to IAM.
+    #[arg(long, env = "QSL_IAM_CALLS_PER_SECOND", default_value_t = Budgets::default().iam,
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub iam_calls_per_second: u32,
     /// What each namespace may name, sign, adopt and refer to in AWS, as a JSON list of
     /// {namespaces, namePrefixes, sources, adopt, arns}; without entries names and sources are free, and nothing that
     /// exists is taken.
@@ -148,6 +165,15 @@ impl ControllerSettings {
     /// The time between two looks at what AWS holds.
     pub fn resync(&self) -> Duration {
         Duration::from_secs(self.resync_seconds.into())
+    }
+
+    /// The calls a second that each service of AWS gets.
+    pub fn budgets(&self) -> Budgets {
+        Budgets {
+            event_bridge: self.eventbridge_calls_per_second,
+            sqs: self.sqs_calls_per_second,
+            iam: self.iam_calls_per_second,
+        }
     }
 }
 

@@ -2,13 +2,13 @@
 //! authentication of service accounts, problems.
 //!
 //! ```text
-//!   main ─▶ install_crypto, logging::init ─▶ shutdown::on_signals ─▶ Tasks
+//!   main ─▶ install_crypto, logging::init or traces::init ─▶ shutdown::on_signals ─▶ Tasks
 //!                                                                     ├─ server::Server (TLS from a mounted folder)
 //!                                                                     └─ admin (/livez /readyz /metrics)
 //!   request ─▶ server::Limits ─▶ authentication::Caller (TokenReview) ─▶ handler ─▶ Problem | answer
 //! ```
 //!
-//! Rooms: [`logging`], [`shutdown`], [`tasks`], [`server`], [`admin`], [`authentication`], [`problem`].
+//! Rooms: [`logging`], [`traces`], [`shutdown`], [`tasks`], [`server`], [`admin`], [`authentication`], [`problem`].
 
 pub mod admin;
 pub mod authentication;
@@ -17,6 +17,7 @@ pub mod problem;
 pub mod server;
 pub mod shutdown;
 pub mod tasks;
+pub mod traces;
 
 pub use problem::Problem;
 

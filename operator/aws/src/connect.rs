@@ -10,23 +10,21 @@ use operator_core::Aws;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The longest that one attempt of a call may take. Whoever holds a lease must hold it longer than this.
+/// The longest that one attempt of a call may take, with connecting and fetching credentials. Whoever holds a lease
+/// must hold it longer than this.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest that a call may take with all its attempts.
-pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// The SDK repeats little: the controllers repeat with a budget and a backoff of their own.
-const ATTEMPTS: u32 = 3;
 
-/// Loads the SDK's configuration from the environment, with the operator's timeouts.
+/// Loads the SDK's configuration from the environment, with the operator's timeouts. The SDK repeats nothing: each
+/// attempt has its place in the budget and asks whether it may still be made, which only the caller can do.
 pub async fn load() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .retry_config(RetryConfig::disabled())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(CONNECT_TIMEOUT)
                 .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                .operation_timeout(OPERATION_TIMEOUT)
+                .operation_timeout(ATTEMPT_TIMEOUT)
                 .build(),
         )
         .load()

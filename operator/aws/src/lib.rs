@@ -15,4 +15,4 @@ mod queues;
 mod roles;
 
 pub use caller::{Caller, caller};
-pub use connect::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT, connect, load};
+pub use connect::{ATTEMPT_TIMEOUT, connect, load};

@@ -21,6 +21,8 @@ pub enum ErrorClass {
     Missing,
     /// SQS refuses a queue's name for 60 seconds after a delete: waited out quietly.
     QueueDeletedRecently,
+    /// Not asked: this replica does not lead, or its lease is about to pass on. Its successor goes on.
+    Fenced,
     /// It exists and is somebody else's; it was not touched.
     NotOurs {
         /// Whose it is, in a reader's words.
@@ -40,6 +42,7 @@ impl ErrorClass {
             Self::Conflict => "Conflict",
             Self::Missing => "Missing",
             Self::QueueDeletedRecently => "QueueDeletedRecently",
+            Self::Fenced => "Fenced",
             Self::NotOurs { .. } => "NotOurs",
         }
     }

@@ -8,9 +8,11 @@
 //! - [`role`]: roles, which buses and inboxes share; [`policy`]: the documents
 //! - [`names`], [`arn`], [`owner`], [`tags`], [`claim`], [`installation`]: what things are called and whose they are
 //! - [`difference`]: what differs, for drift and for who only observes
+//! - [`budget`]: how many calls a service gets, and what throttled answers do to that
 //! - [`ports`], [`error`]: what is asked of AWS, and how it fails; `fake`: an AWS in memory that refuses as AWS does
 
 pub mod arn;
+pub mod budget;
 pub mod bus;
 pub mod claim;
 pub mod deletion;

@@ -51,7 +51,7 @@ impl Controllers {
             () = self.hub.filled() => {}
             () = shutdown.cancelled() => return,
         }
-        let events = Events::new(self.client.clone(), self.pod.clone());
+        let events = Events::new(self.client.clone(), self.pod.clone()).counted(self.metrics.clone());
         let world = World {
             hub: self.hub.clone(),
             aws: self.aws.clone(),

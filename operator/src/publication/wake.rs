@@ -18,7 +18,10 @@ use tokio_util::sync::CancellationToken;
 use super::maps::{CONFIG_MAP, selector};
 use crate::{
     keys::secret::{PRIVATE, USE},
-    runner::Hub,
+    runner::{
+        Hub,
+        pulse::{Pulse, watch_config},
+    },
 };
 
 /// Wakes on changes; many before a look count as one.
@@ -85,10 +88,12 @@ impl Seen {
         let (keys, keys_writer) = reflector::store();
         let (sets, sets_writer) = reflector::store();
         let (maps, maps_writer) = reflector::store();
+        // Each watch is cut off and asked anew where it hangs.
+        let client = || Pulse::new().listen(client.clone());
         Self {
-            keys: (Api::namespaced(client.clone(), key_namespace), keys_writer),
-            sets: (Api::namespaced(client.clone(), key_namespace), sets_writer),
-            maps: (Api::all(client.clone()), maps_writer),
+            keys: (Api::namespaced(client(), key_namespace), keys_writer),
+            sets: (Api::namespaced(client(), key_namespace), sets_writer),
+            maps: (Api::all(client()), maps_writer),
             stores: Stores { keys, sets, maps },
         }
     }
@@ -99,15 +104,11 @@ impl Seen {
 
     /// Watches until `shutdown`.
     pub(super) async fn watch(self, notify: Arc<Notify>, shutdown: CancellationToken) {
-        let keys = watcher(self.keys.0, watcher::Config::default().labels(USE))
-            .default_backoff()
-            .modify(strip)
-            .reflect(self.keys.1);
-        let sets =
-            watcher(self.sets.0, watcher::Config::default().labels(&selector())).default_backoff().reflect(self.sets.1);
+        let keys =
+            watcher(self.keys.0, watch_config().labels(USE)).default_backoff().modify(strip).reflect(self.keys.1);
+        let sets = watcher(self.sets.0, watch_config().labels(&selector())).default_backoff().reflect(self.sets.1);
         let named = format!("metadata.name={CONFIG_MAP}");
-        let maps =
-            watcher(self.maps.0, watcher::Config::default().fields(&named)).default_backoff().reflect(self.maps.1);
+        let maps = watcher(self.maps.0, watch_config().fields(&named)).default_backoff().reflect(self.maps.1);
         tokio::join!(
             pump("keys", keys, &notify, &shutdown),
             pump("key sets", sets, &notify, &shutdown),

@@ -22,6 +22,7 @@ use kube::{
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::{
     Cleanup, Failure, Hub, Look, Progress, Reconciler, Report,
@@ -29,11 +30,14 @@ use super::{
     backoff::{Attempts, pause, spread},
     finalizer,
     metrics::{Ending, Metrics},
+    pending::Pending,
     record::Events,
     status,
+    telemetry::{PassEnded, PassFailed, StatusWritten},
     tell::{self, Told},
     verdict::{self, Verdict},
 };
+use crate::leadership::client::is_fenced;
 
 /// When to look again after a conflict.
 const SOON: Duration = Duration::from_secs(1);
@@ -71,8 +75,17 @@ pub async fn run<K: Eventing, R: Reconciler<K>>(
     shutdown: CancellationToken,
 ) {
     let config = controller::Config::default().concurrency(runner.settings.concurrency);
+    let pending = Arc::new(Pending::new(K::KIND, runner.metrics.clone()));
+    let (waiting, objects) = (Arc::clone(&pending), store.clone());
+    let triggers = triggers.inspect(move |object| {
+        // What is not there any more is passed over without a pass.
+        if objects.get(object).is_some() {
+            waiting.triggered(object.clone());
+        }
+    });
     let queue = triggers.map(Ok::<_, Infallible>).take_until(shutdown.cancelled_owned());
     let pass = |object: Arc<K>, runner: Arc<Runner<K, R>>| {
+        pending.begun(&ObjectRef::from_obj(object.as_ref()));
         Box::pin(async move { Ok::<_, Infallible>(runner.pass(&object).await) })
     };
     applier(pass, |_, never, _| match *never {}, Arc::new(runner), store, Box::pin(queue), config)
@@ -94,8 +107,22 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         Self { client, hub, reconciler, events, metrics, settings, attempts, warned, kind }
     }
 
-    /// One pass over `object`; says when to look again.
+    /// One pass over `object`; says when to look again. All that is logged and traced in it carries its reconcile id.
     pub async fn pass(&self, object: &K) -> Action {
+        let span = tracing::info_span!(
+            parent: None,
+            "reconcile",
+            kind = K::KIND,
+            namespace = object.namespace(),
+            name = object.name_any(),
+            generation = object.meta().generation,
+            reconcile_id = format!("{:016x}", rand::random::<u64>()),
+            ending = tracing::field::Empty,
+        );
+        self.judge(object).instrument(span).await
+    }
+
+    async fn judge(&self, object: &K) -> Action {
         let start = Instant::now();
         let namespace = object.namespace().unwrap_or_default();
         let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
@@ -114,8 +141,8 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
             (false, _) if looking => self.look(&api, object, &asked).await,
             (false, present) => self.stay(&api, object, present, &asked).await,
         };
-        self.metrics.pass(K::KIND, ending, start.elapsed().as_secs_f64());
-        tracing::debug!(kind = K::KIND, namespace, name = %object.name_any(), ?ending, ?again, "pass ended");
+        tracing::Span::current().record("ending", tracing::field::debug(ending));
+        PassEnded { kind: K::KIND, ending, seconds: start.elapsed().as_secs_f64(), again }.emit(&self.metrics);
         again.map_or_else(Action::await_change, Action::requeue)
     }
 
@@ -225,21 +252,27 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
 
     /// A pass that ended early.
     async fn failed(&self, api: &Api<K>, object: &K, failure: &Failure) -> (Ending, Option<Duration>) {
-        let name = object.name_any();
+        let (kind, class) = (K::KIND, failure.class());
         let (ending, again) = match failure {
+            Failure::Retry(retry) if is_fenced(retry) => {
+                // Nothing more is to be written, the status no more than the rest: the successor looks at it all.
+                tracing::debug!("this replica stopped leading in the middle of the pass");
+                return (Ending::Fenced, None);
+            }
             Failure::Wait(wait) => {
-                tracing::debug!(kind = K::KIND, name, wait = %wait, "waiting");
+                tracing::debug!(wait = %wait, "waiting");
                 (Ending::Waiting, wait.again.unwrap_or(self.settings.resync))
             }
             Failure::Retry(retry) => {
                 let failures = self.attempts.failed(&uid(object));
                 let again = pause(failures, retry.pace, rand::random());
-                tracing::warn!(kind = K::KIND, name, error = %retry, failures, again_seconds = again.as_secs(), "failed, trying again");
+                PassFailed { kind, class, error: retry, failures: Some(failures), again }.emit(&self.metrics);
                 (Ending::Retry, again)
             }
             Failure::Terminal(terminal) => {
-                tracing::warn!(kind = K::KIND, name, error = %terminal, "cannot work as it is");
-                (Ending::Terminal, spread(self.settings.resync, rand::random()))
+                let again = spread(self.settings.resync, rand::random());
+                PassFailed { kind, class, error: terminal, failures: None, again }.emit(&self.metrics);
+                (Ending::Terminal, again)
             }
         };
         let said = object.status().map(CommonStatus::conditions).unwrap_or_default();
@@ -273,12 +306,13 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         }
         match status::write(api, object, &status).await {
             Ok(true) => {
-                self.metrics.status_written(K::KIND);
+                StatusWritten { kind: K::KIND }.emit(&self.metrics);
                 self.announce(object, before.conditions(), status.conditions()).await;
             }
             Ok(false) => {}
+            Err(error) if is_fenced(&error) => return None,
             Err(error) => {
-                tracing::warn!(kind = K::KIND, name = %object.name_any(), error = %error, "status not written");
+                tracing::warn!(error = %error, "status not written");
                 return Some(again.map_or(UNWRITTEN, |again| again.min(UNWRITTEN)));
             }
         }
@@ -306,3 +340,7 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
 fn uid<K: Eventing>(object: &K) -> String {
     object.uid().unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "drive/tests.rs"]
+mod tests;

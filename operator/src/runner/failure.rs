@@ -99,6 +99,26 @@ pub enum Failure {
     Terminal(#[from] Terminal),
 }
 
+impl Failure {
+    /// A bounded word for metrics: AWS's error class, `ApiServer`, the reason of a wait or of what an edit must fix.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Wait(wait) => wait.reason,
+            Self::Terminal(terminal) => terminal.reason,
+            Self::Retry(Retry { source: Some(source), .. }) => {
+                if let Some(error) = source.downcast_ref::<AwsError>() {
+                    error.class.as_str()
+                } else if source.is::<kube::Error>() || source.is::<crate::keys::store::StoreError>() {
+                    "ApiServer"
+                } else {
+                    "Other"
+                }
+            }
+            Self::Retry(Retry { source: None, .. }) => "Other",
+        }
+    }
+}
+
 impl From<AwsError> for Failure {
     fn from(error: AwsError) -> Self {
         let message = match (&error.class, error.permission()) {
@@ -122,7 +142,7 @@ impl From<AwsError> for Failure {
             }
             ErrorClass::Missing => return Wait::time(reason::SETTLING, message, Duration::from_secs(5)).into(),
             ErrorClass::Throttled | ErrorClass::Denied | ErrorClass::LimitExceeded => Pace::Slow,
-            ErrorClass::Retryable | ErrorClass::Conflict => Pace::Quick,
+            ErrorClass::Retryable | ErrorClass::Conflict | ErrorClass::Fenced => Pace::Quick,
         };
         Retry { message, pace, source: Some(Box::new(error)) }.into()
     }

@@ -4,7 +4,7 @@ use crds::{EventBus, EventRule, InboxQueue, SigningKey};
 use eventing_service::admin::Readiness;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
-    Api, Client,
+    Client,
     runtime::reflector::{ObjectRef, store::Writer},
 };
 use tokio_util::sync::CancellationToken;
@@ -81,18 +81,14 @@ impl Watches {
     /// Watches until `shutdown`; each kind is a check of `readiness`.
     pub async fn run(self, client: Client, readiness: &Readiness, shutdown: CancellationToken) {
         let all = |name| readiness.check(name, "the first list");
+        let Self { hub, buses, rules, inboxes, signing_keys, namespaces } = self;
+        let (client, stop) = (|| client.clone(), &shutdown);
         tokio::join!(
-            pump(Api::all(client.clone()), self.buses, self.hub.buses, all("watch of EventBuses"), &shutdown),
-            pump(Api::all(client.clone()), self.rules, self.hub.rules, all("watch of EventRules"), &shutdown),
-            pump(Api::all(client.clone()), self.inboxes, self.hub.inboxes, all("watch of InboxQueues"), &shutdown),
-            pump(
-                Api::all(client.clone()),
-                self.signing_keys,
-                self.hub.signing_keys,
-                all("watch of SigningKeys"),
-                &shutdown
-            ),
-            pump(Api::all(client), self.namespaces, self.hub.namespaces, all("watch of Namespaces"), &shutdown),
+            pump(client(), buses, hub.buses, all("watch of EventBuses"), stop),
+            pump(client(), rules, hub.rules, all("watch of EventRules"), stop),
+            pump(client(), inboxes, hub.inboxes, all("watch of InboxQueues"), stop),
+            pump(client(), signing_keys, hub.signing_keys, all("watch of SigningKeys"), stop),
+            pump(client(), namespaces, hub.namespaces, all("watch of Namespaces"), stop),
         );
     }
 }

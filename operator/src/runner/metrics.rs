@@ -1,14 +1,24 @@
-//! Metrics of the passes: how many, how they ended, how long they took.
+//! The operator's metrics. What happens is told by the structs of [`super::telemetry`], which count here and write the log
+//! line together; what stands (objects by condition) is read when it is asked for.
+//!
+//! Labels are bounded: kinds, conditions, classes and operations, never names.
+
+mod objects;
+
+use std::sync::atomic::AtomicU64;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
     metrics::{
         counter::Counter,
         family::{Family, MetricConstructor},
+        gauge::Gauge,
         histogram::Histogram,
     },
-    registry::Registry,
+    registry::{Registry, Unit},
 };
+
+pub use objects::Objects;
 
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -27,58 +37,146 @@ pub enum Ending {
     CleanedUp,
     /// A deletion is blocked.
     Blocked,
+    /// This replica stopped leading in the middle; its successor goes on.
+    Fenced,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PassLabels {
-    kind: &'static str,
-    ending: Ending,
+pub(super) struct PassLabels {
+    pub(super) kind: &'static str,
+    pub(super) ending: Ending,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabels {
-    kind: &'static str,
+pub(super) struct KindLabels {
+    pub(super) kind: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ErrorLabels {
+    pub(super) kind: &'static str,
+    pub(super) class: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct CallLabels {
+    pub(super) service: &'static str,
+    pub(super) operation: &'static str,
+    pub(super) outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OperationLabels {
+    pub(super) service: &'static str,
+    pub(super) operation: &'static str,
+}
+
+/// Makes a histogram of seconds.
 #[derive(Clone, Copy, Debug)]
-struct PassSeconds;
+pub(super) struct Seconds(&'static [f64]);
 
-impl MetricConstructor<Histogram> for PassSeconds {
+impl MetricConstructor<Histogram> for Seconds {
     fn new_metric(&self) -> Histogram {
-        Histogram::new([0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0])
+        Histogram::new(self.0.iter().copied())
     }
 }
 
-/// Counts and times passes.
+/// A pass: from a steady look in memory to a creation that waits for its turn.
+const PASS: Seconds = Seconds(&[0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0]);
+/// A call, which is cut off after five seconds.
+const CALL: Seconds = Seconds(&[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]);
+
+/// Counts and times. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    passes: Family<PassLabels, Counter>,
-    seconds: Family<KindLabels, Histogram, PassSeconds>,
-    status_writes: Family<KindLabels, Counter>,
+    pub(super) passes: Family<PassLabels, Counter>,
+    pub(super) pass_seconds: Family<KindLabels, Histogram, Seconds>,
+    pub(super) errors: Family<ErrorLabels, Counter>,
+    pub(super) status_writes: Family<KindLabels, Counter>,
+    pub(super) queued: Family<KindLabels, Gauge>,
+    pub(super) calls: Family<CallLabels, Counter>,
+    pub(super) call_seconds: Family<OperationLabels, Histogram, Seconds>,
+    pub(super) budget_seconds: Counter<f64, AtomicU64>,
+    pub(super) events: Family<KindLabels, Counter>,
+    pub(super) events_held_back: Family<KindLabels, Counter>,
+    leads: Gauge,
 }
 
 impl Metrics {
     /// Metrics, shown in `registry`.
     pub fn new(registry: &mut Registry) -> Self {
-        let metrics = Self {
+        let new = Self {
             passes: Family::default(),
-            seconds: Family::new_with_constructor(PassSeconds),
+            pass_seconds: Family::new_with_constructor(PASS),
+            errors: Family::default(),
             status_writes: Family::default(),
+            queued: Family::default(),
+            calls: Family::default(),
+            call_seconds: Family::new_with_constructor(CALL),
+            budget_seconds: Counter::default(),
+            events: Family::default(),
+            events_held_back: Family::default(),
+            leads: Gauge::default(),
         };
-        registry.register("reconciles", "Passes over one object, by how they ended", metrics.passes.clone());
-        registry.register("reconcile_seconds", "Time a pass took", metrics.seconds.clone());
-        registry.register("status_writes", "Statuses written", metrics.status_writes.clone());
-        metrics
+        let seconds = |registry: &mut Registry, name, help, metric| {
+            registry.register_with_unit(name, help, Unit::Seconds, metric);
+        };
+        registry.register("reconciles", "Passes over one object, by how they ended", new.passes.clone());
+        seconds(registry, "reconcile", "Time a pass took", new.pass_seconds.clone());
+        registry.register("reconcile_errors", "Passes that ended early, by the class of error", new.errors.clone());
+        registry.register("status_writes", "Statuses written", new.status_writes.clone());
+        registry.register("work_queue_depth", "Objects that wait for a pass", new.queued.clone());
+        registry.register("aws_calls", "Attempts of calls to AWS, by outcome", new.calls.clone());
+        registry.register_with_unit("aws_call", "Time an attempt took", Unit::Seconds, new.call_seconds.clone());
+        let help = "Time that calls to AWS waited for their turn in the budget";
+        registry.register_with_unit("aws_budget_wait", help, Unit::Seconds, new.budget_seconds.clone());
+        registry.register("events_published", "Kubernetes Events published", new.events.clone());
+        let help = "Kubernetes Events held back: too many on one object";
+        registry.register("events_held_back", help, new.events_held_back.clone());
+        registry.register("leader", "1 while this replica leads", new.leads.clone());
+        new
     }
 
-    /// A pass ended.
-    pub fn pass(&self, kind: &'static str, ending: Ending, seconds: f64) {
-        self.passes.get_or_create(&PassLabels { kind, ending }).inc();
-        self.seconds.get_or_create(&KindLabels { kind }).observe(seconds);
+    /// Whether this replica leads.
+    pub fn leads(&self, leads: bool) {
+        self.leads.set(leads.into());
     }
 
-    /// A status was written.
-    pub fn status_written(&self, kind: &'static str) {
-        self.status_writes.get_or_create(&KindLabels { kind }).inc();
+    /// So many objects of a kind wait for a pass.
+    pub fn queued(&self, kind: &'static str, objects: usize) {
+        self.queued.get_or_create(&KindLabels { kind }).set(i64::try_from(objects).unwrap_or(i64::MAX));
+    }
+
+    /// A call waited so long for its turn in the budget.
+    pub fn waited_for_budget(&self, seconds: f64) {
+        self.budget_seconds.inc_by(seconds);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::{super::telemetry::CallEnded, *};
+
+    #[test]
+    fn names_carry_their_units_once() {
+        let mut registry = Registry::with_prefix("qsl_operator");
+        let metrics = Metrics::new(&mut registry);
+        CallEnded { service: "SQS", operation: "CreateQueue", outcome: "Ok", seconds: 0.02 }.emit(&metrics);
+        metrics.leads(true);
+        metrics.waited_for_budget(0.5);
+        metrics.queued("EventBus", 3);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        for line in [
+            r#"qsl_operator_aws_calls_total{service="SQS",operation="CreateQueue",outcome="Ok"} 1"#,
+            r#"qsl_operator_aws_call_seconds_count{service="SQS",operation="CreateQueue"} 1"#,
+            "qsl_operator_aws_budget_wait_seconds_total 0.5",
+            "qsl_operator_leader 1",
+            r#"qsl_operator_work_queue_depth{kind="EventBus"} 3"#,
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
     }
 }

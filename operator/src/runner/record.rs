@@ -1,21 +1,40 @@
-//! Kubernetes Events, for what a person would want to know.
+//! Kubernetes Events, for what a person would want to know, at a bounded rate.
+
+mod spam;
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crds::Eventing;
 use kube::{
     Client, Resource,
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
+use tokio::time::Instant;
 
-use super::FIELD_MANAGER;
+use super::{FIELD_MANAGER, metrics::Metrics, telemetry::EventTold};
+use spam::Spam;
 
-/// Publishes Events; a failure to do so is logged and never hides what the Event is about.
+/// Publishes Events; a failure to do so is logged and never hides what the Event is about. Like ones are counted in
+/// one Event by the recorder; what is more than a few a minute on one object is held back, and counted in a metric.
 #[derive(Clone)]
-pub struct Events(Recorder);
+pub struct Events {
+    recorder: Recorder,
+    spam: Arc<Mutex<Spam>>,
+    metrics: Option<Metrics>,
+}
 
 impl Events {
     /// Events in the name of this operator's pod.
     pub fn new(client: Client, pod: Option<String>) -> Self {
-        Self(Recorder::new(client, Reporter { controller: FIELD_MANAGER.to_owned(), instance: pod }))
+        let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: pod };
+        Self { recorder: Recorder::new(client, reporter), spam: Arc::default(), metrics: None }
+    }
+
+    /// As it is, and counted in `metrics`.
+    #[must_use]
+    pub fn counted(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
     }
 
     /// Something good or plain.
@@ -29,6 +48,14 @@ impl Events {
     }
 
     async fn publish<K: Eventing>(&self, object: &K, type_: EventType, reason: &str, note: String) {
+        let uid = object.meta().uid.as_deref().unwrap_or_default();
+        let held_back = !self.spam.lock().unwrap_or_else(PoisonError::into_inner).lets_through(uid, Instant::now());
+        if let Some(metrics) = &self.metrics {
+            EventTold { kind: K::KIND, reason, held_back }.emit(metrics);
+        }
+        if held_back {
+            return;
+        }
         let event = Event {
             type_,
             reason: reason.to_owned(),
@@ -36,8 +63,8 @@ impl Events {
             action: "Reconcile".to_owned(),
             secondary: None,
         };
-        if let Err(error) = self.0.publish(&event, &Resource::object_ref(object, &())).await {
-            tracing::debug!(kind = K::KIND, reason, error = %error, "event not published");
+        if let Err(error) = self.recorder.publish(&event, &Resource::object_ref(object, &())).await {
+            tracing::debug!(reason, error = %error, "event not published");
         }
     }
 }

@@ -2,19 +2,26 @@
 //!
 //! A change is told only after the store has it, so whoever is woken sees what woke it. A watch that starts anew tells
 //! everything it then finds, and what has gone meanwhile.
+//!
+//! A watch is ready from its first list on, and until it gave no sign of life for a minute, however it failed: a
+//! connection that drops and is there again, or a list that starts anew, is the life of a watch; one that hangs is not.
 
 use std::{
     collections::HashMap,
     fmt::Debug,
     hash::Hash,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use eventing_service::admin::Check;
 use futures::{Stream, StreamExt, stream::BoxStream};
 use kube::{
-    Api, Resource,
+    Api, Client, Resource,
     runtime::{
         WatchStreamExt,
         reflector::{Lookup, ObjectRef, Store, store::Writer},
@@ -24,6 +31,8 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+use super::pulse::{Pulse, watch_config};
 
 /// How many changes may wait at a subscriber before the watch waits for it.
 const BUFFER: usize = 256;
@@ -118,43 +127,93 @@ impl<K: Watchable> Watched<K> {
 
     async fn tell(&self, change: Change<K>) {
         let subscribers = self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut is_left = false;
         for subscriber in subscribers {
-            // One that is no longer read has nobody to tell.
-            let _ = subscriber.send(change.clone()).await;
+            is_left |= subscriber.send(change.clone()).await.is_err();
+        }
+        if is_left {
+            // Its reader ended, as a term's do.
+            self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).retain(|sender| !sender.is_closed());
         }
     }
 }
 
+/// How often it is looked whether the watch is stale.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// How a watch stands.
+#[derive(Default)]
+struct Standing {
+    /// Whether everything was listed once.
+    is_listed: AtomicBool,
+    /// What it failed by last, until it told something again.
+    error: Mutex<Option<String>>,
+}
+
 /// Keeps the store, and tells each change once the store has it.
 pub(super) async fn pump<K: Watchable>(
-    api: Api<K>,
+    client: Client,
     writer: Writer<K>,
     watched: Watched<K>,
     check: Check,
     shutdown: &CancellationToken,
 ) {
-    let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff().reflect(writer));
+    let (pulse, standing) = (Pulse::new(), Standing::default());
+    let api: Api<K> = Api::all(pulse.listen(client));
+    let mut events = pin!(watcher(api, watch_config()).default_backoff().reflect(writer));
     let mut before: Vec<Arc<K>> = Vec::new();
     let telling = async {
         while let Some(event) = events.next().await {
             match event {
-                Ok(event) => tell(&watched, &check, &mut before, event).await,
+                Ok(event) => {
+                    standing.fails(None);
+                    tell(&watched, &standing, &mut before, event).await;
+                    standing.show(&pulse, &check);
+                }
                 Err(error) => {
                     let kind = <K as Resource>::kind(&());
                     tracing::warn!(%kind, %error, "watch broken, starting anew");
-                    check.not_ready(error.to_string());
+                    standing.fails(Some(error.to_string()));
                 }
             }
+        }
+    };
+    let looking = async {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            standing.show(&pulse, &check);
         }
     };
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = telling => {}
+        () = looking => {}
+    }
+}
+
+impl Standing {
+    fn fails(&self, error: Option<String>) {
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    fn show(&self, pulse: &Pulse, check: &Check) {
+        let error = self.error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let error = error.map(|error| format!(": {error}")).unwrap_or_default();
+        match (self.is_listed.load(Ordering::Relaxed), pulse.is_stale()) {
+            (true, false) => check.ready(),
+            (true, true) => check.not_ready(format!("stale, the API server gave no sign of life for a minute{error}")),
+            (false, _) => check.not_ready(format!("the first list{error}")),
+        }
     }
 }
 
 /// Tells one event. `before` is what there was when the watch started anew.
-async fn tell<K: Watchable>(watched: &Watched<K>, check: &Check, before: &mut Vec<Arc<K>>, event: watcher::Event<K>) {
+async fn tell<K: Watchable>(
+    watched: &Watched<K>,
+    standing: &Standing,
+    before: &mut Vec<Arc<K>>,
+    event: watcher::Event<K>,
+) {
     match event {
         watcher::Event::Init => *before = watched.store.state(),
         watcher::Event::InitApply(_) => {}
@@ -165,12 +224,9 @@ async fn tell<K: Watchable>(watched: &Watched<K>, check: &Check, before: &mut Ve
             for object in watched.store.state() {
                 watched.tell(Change::Seen(object)).await;
             }
-            check.ready();
+            standing.is_listed.store(true, Ordering::Relaxed);
         }
-        watcher::Event::Apply(object) => {
-            watched.tell(Change::Seen(Arc::new(object))).await;
-            check.ready();
-        }
+        watcher::Event::Apply(object) => watched.tell(Change::Seen(Arc::new(object))).await,
         watcher::Event::Delete(object) => watched.tell(Change::Gone(Arc::new(object))).await,
     }
 }
@@ -179,3 +235,7 @@ async fn tell<K: Watchable>(watched: &Watched<K>, check: &Check, before: &mut Ve
 fn gone<K: Watchable>(store: &Store<K>, old: &K) -> bool {
     store.get(&ObjectRef::from_obj(old)).is_none_or(|new| new.uid() != old.uid())
 }
+
+#[cfg(test)]
+#[path = "watch/tests.rs"]
+mod tests;

@@ -17,4 +17,5 @@ mod deletion;
 mod emulator;
 mod lifecycle;
 mod refusals;
+mod replicas;
 mod rig;

@@ -124,7 +124,7 @@ pub async fn install(client: &Client) {
     make_namespace(client, "qsl-keys").await;
 }
 
-async fn make_namespace(client: &Client, name: &str) {
+pub async fn make_namespace(client: &Client, name: &str) {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     let api: Api<Namespace> = Api::all(client.clone());
     api.patch(name, &PatchParams::apply("tests"), &Patch::Apply(namespace)).await.unwrap();
