@@ -8,9 +8,11 @@ use aws_config::SdkConfig;
 use aws_sdk_eventbridge::Client;
 use operator_core::arn::{BusArn, RuleArn};
 use operator_core::error::{AwsError, ErrorClass};
-use operator_core::names::{BusName, RulePartName};
+use operator_core::names::{ArchiveName, BusName, RulePartName};
 use operator_core::policy::PolicyDocument;
-use operator_core::ports::{Answer, BusFacts, Buses, NewBus, NewRule, RuleFacts, RuleState, Target};
+use operator_core::ports::{
+    Answer, ArchiveFacts, BusFacts, BusSettings, Buses, NewArchive, NewBus, NewRule, RuleFacts, RuleState, Target,
+};
 use operator_core::tags::Tags;
 use std::collections::BTreeSet;
 
@@ -53,6 +55,32 @@ impl EventBridge {
     }
 }
 
+impl EventBridge {
+    async fn list_archives(&self, bus: &BusArn) -> Answer<BTreeSet<ArchiveName>> {
+        let mut names = BTreeSet::new();
+        let mut token = None;
+        loop {
+            let request = self.client.list_archives().event_source_arn(bus.to_string()).set_next_token(token);
+            let answer = call!("ListArchives", request)?;
+            for archive in answer.archives() {
+                let name = ArchiveName::parse(archive.archive_name().unwrap_or_default());
+                names.insert(name.map_err(|error| CALLS.unreadable("ListArchives", error))?);
+            }
+            token = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+            if token.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+
+    async fn describe_archive(&self, name: &ArchiveName) -> Answer<Option<ArchiveFacts>> {
+        let request = self.client.describe_archive().archive_name(name.as_str());
+        let answer = unless_missing(call!("DescribeArchive", request))?;
+        let facts = answer.as_ref().map(convert::archive).transpose();
+        facts.map_err(|reason| CALLS.unreadable("DescribeArchive", reason))
+    }
+}
+
 /// EventBridge calls what is in the way of a delete a validation error.
 fn in_the_way(error: AwsError) -> AwsError {
     match error.class {
@@ -72,7 +100,7 @@ impl Buses for EventBridge {
         let arn = BusArn::parse(answer.arn().unwrap_or_default()).map_err(|e| CALLS.unreadable(operation, e))?;
         Ok(Some(BusFacts {
             arn,
-            description: answer.description().unwrap_or_default().to_owned(),
+            settings: convert::settings(&answer).map_err(|reason| CALLS.unreadable(operation, reason))?,
             policy: answer.policy().filter(|text| !text.is_empty()).map(PolicyDocument::from_text),
         }))
     }
@@ -83,20 +111,30 @@ impl Buses for EventBridge {
 
     async fn create_bus(&self, bus: &NewBus) -> Answer<BusArn> {
         let operation = "CreateEventBus";
-        let description = (!bus.description.is_empty()).then(|| bus.description.clone());
+        let BusSettings { description, kms_key, dead_letter } = &bus.settings;
         let request = self
             .client
             .create_event_bus()
             .name(bus.name.as_str())
-            .set_description(description)
+            .set_description((!description.is_empty()).then(|| description.clone()))
+            .set_kms_key_identifier(kms_key.as_ref().map(ToString::to_string))
+            .set_dead_letter_config(dead_letter.as_ref().map(|arn| convert::dead_letter(Some(arn))))
             .set_tags(Some(convert::tags(&bus.tags)?));
         let answer = call!("CreateEventBus", request)?;
         let arn = answer.event_bus_arn().unwrap_or_default();
         BusArn::parse(arn).map_err(|e| CALLS.unreadable(operation, e))
     }
 
-    async fn describe_bus_as(&self, name: &BusName, description: &str) -> Answer<()> {
-        let request = self.client.update_event_bus().name(name.as_str()).description(description);
+    async fn change_bus(&self, name: &BusName, settings: &BusSettings) -> Answer<()> {
+        let BusSettings { description, kms_key, dead_letter } = settings;
+        // What is left out stays as it is; what is empty is cleared.
+        let request = self
+            .client
+            .update_event_bus()
+            .name(name.as_str())
+            .description(description)
+            .kms_key_identifier(kms_key.as_ref().map(ToString::to_string).unwrap_or_default())
+            .dead_letter_config(convert::dead_letter(dead_letter.as_ref()));
         call!("UpdateEventBus", request).map(drop)
     }
 
@@ -223,5 +261,45 @@ impl Buses for EventBridge {
     async fn delete_rule(&self, bus: &BusName, rule: &RulePartName) -> Answer<()> {
         let request = self.client.delete_rule().event_bus_name(bus.as_str()).name(rule.as_str());
         unless_missing(call!("DeleteRule", request)).map(drop).map_err(in_the_way)
+    }
+
+    async fn archives(&self, bus: &BusArn) -> Answer<BTreeSet<ArchiveName>> {
+        self.list_archives(bus).await
+    }
+
+    async fn archive(&self, name: &ArchiveName) -> Answer<Option<ArchiveFacts>> {
+        self.describe_archive(name).await
+    }
+
+    async fn create_archive(&self, archive: &NewArchive) -> Answer<()> {
+        let NewArchive { name, bus, description, pattern, retention_days, kms_key } = archive;
+        let request = self
+            .client
+            .create_archive()
+            .archive_name(name.as_str())
+            .event_source_arn(bus.to_string())
+            .description(description)
+            .event_pattern(pattern.to_string())
+            .retention_days(convert::days(*retention_days))
+            .set_kms_key_identifier(kms_key.as_ref().map(ToString::to_string));
+        call!("CreateArchive", request).map(drop)
+    }
+
+    async fn change_archive(&self, archive: &NewArchive) -> Answer<()> {
+        let NewArchive { name, bus: _, description, pattern, retention_days, kms_key } = archive;
+        let request = self
+            .client
+            .update_archive()
+            .archive_name(name.as_str())
+            .description(description)
+            .event_pattern(pattern.to_string())
+            .retention_days(convert::days(*retention_days))
+            .kms_key_identifier(kms_key.as_ref().map(ToString::to_string).unwrap_or_default());
+        call!("UpdateArchive", request).map(drop)
+    }
+
+    async fn delete_archive(&self, name: &ArchiveName) -> Answer<()> {
+        let request = self.client.delete_archive().archive_name(name.as_str());
+        unless_missing(call!("DeleteArchive", request)).map(drop)
     }
 }

@@ -1,6 +1,8 @@
 //! Clients from one configuration.
 
 use crate::buses::EventBridge;
+use crate::keys::Kms;
+use crate::monitoring::CloudWatch;
 use crate::queues::Sqs;
 use crate::roles::Iam;
 use aws_config::retry::RetryConfig;
@@ -31,11 +33,13 @@ pub async fn load() -> SdkConfig {
         .await
 }
 
-/// The three services, as the ports know them.
+/// The services, as the ports know them.
 pub fn connect(config: &SdkConfig) -> Aws {
     Aws {
         buses: Arc::new(EventBridge::new(config)),
         queues: Arc::new(Sqs::new(config)),
         roles: Arc::new(Iam::new(config)),
+        monitoring: Arc::new(CloudWatch::new(config)),
+        keys: Arc::new(Kms::new(config)),
     }
 }

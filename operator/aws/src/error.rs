@@ -72,6 +72,7 @@ fn class(code: &str) -> ErrorClass {
         "LimitExceeded" | "LimitExceededException" | "OverLimit" => ErrorClass::LimitExceeded,
         "ConcurrentModification"
         | "ConcurrentModificationException"
+        | "ConflictException"
         | "DeleteConflict"
         | "EntityAlreadyExists"
         | "EntityTemporarilyUnmodifiable"
@@ -79,13 +80,21 @@ fn class(code: &str) -> ErrorClass {
         | "QueueAlreadyExists"
         | "QueueNameExists"
         | "ResourceAlreadyExistsException" => ErrorClass::Conflict,
-        "NoSuchEntity" | "NonExistentQueue" | "QueueDoesNotExist" | "ResourceNotFoundException" => ErrorClass::Missing,
+        "NoSuchEntity"
+        | "NonExistentQueue"
+        | "NotFoundException"
+        | "QueueDoesNotExist"
+        | "ResourceNotFound"
+        | "ResourceNotFoundException" => ErrorClass::Missing,
         "QueueDeletedRecently" => ErrorClass::QueueDeletedRecently,
         "InvalidAddress"
+        | "InvalidArnException"
         | "InvalidAttributeName"
         | "InvalidAttributeValue"
         | "InvalidEventPatternException"
         | "InvalidInput"
+        | "InvalidParameterCombination"
+        | "InvalidParameterInput"
         | "InvalidParameterValue"
         | "MalformedPolicyDocument"
         | "ManagedRuleException"

@@ -1,6 +1,6 @@
 //! Amazon resource names, parsed, one type for each thing they name.
 
-use crate::names::{BusName, QueueName, RoleName, RulePartName};
+use crate::names::{AlarmName, ArchiveName, BusName, QueueName, RoleName, RulePartName};
 use crate::parse::{ParseError, check_text, text_type};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -55,13 +55,13 @@ struct Arn {
 }
 
 impl Arn {
-    fn parse(what: &'static str, service: &str, text: &str) -> Result<Self, ParseError> {
+    fn parse(what: &'static str, services: &[&str], text: &str) -> Result<Self, ParseError> {
         let wrong = |reason: String| ParseError::new(what, reason);
         let mut parts = text.splitn(6, ':');
         let mut next = || parts.next().unwrap_or_default().to_owned();
         let (head, partition, found, region, account, resource) = (next(), next(), next(), next(), next(), next());
-        if head != "arn" || found != service {
-            return Err(wrong(format!("{text:?} is not an ARN of {service}")));
+        if head != "arn" || !services.contains(&found.as_str()) {
+            return Err(wrong(format!("{text:?} is not an ARN of {}", services.join(", "))));
         }
         if resource.is_empty() || resource.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(wrong(format!("{text:?} names nothing")));
@@ -84,7 +84,7 @@ impl fmt::Display for Arn {
 }
 
 macro_rules! arn_type {
-    ($(#[$meta:meta])* $name:ident, $what:literal, $service:literal, $check:path) => {
+    ($(#[$meta:meta])* $name:ident, $what:literal, $($service:literal)|+, $check:path) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -93,7 +93,7 @@ macro_rules! arn_type {
         impl $name {
             /// Checks and takes the text.
             pub fn parse(text: &str) -> Result<Self, ParseError> {
-                let arn = Arn::parse($what, $service, text)?;
+                let arn = Arn::parse($what, &[$($service),+], text)?;
                 if $check(&arn) {
                     Ok(Self(arn))
                 } else {
@@ -144,6 +144,10 @@ arn_type!(
     RuleArn, "rule ARN", "events", is_rule
 );
 arn_type!(
+    /// The ARN of an archive.
+    ArchiveArn, "archive ARN", "events", is_archive
+);
+arn_type!(
     /// The ARN of a queue.
     QueueArn, "queue ARN", "sqs", is_queue
 );
@@ -160,6 +164,19 @@ arn_type!(
     OidcProviderArn, "OIDC provider ARN", "iam", is_oidc_provider
 );
 
+arn_type!(
+    /// The ARN of a CloudWatch alarm.
+    AlarmArn, "alarm ARN", "cloudwatch", is_alarm
+);
+arn_type!(
+    /// The ARN of what an alarm does: an SNS topic, a Lambda function, an OpsItem or an incident of Systems Manager.
+    ActionArn, "alarm action", "sns" | "lambda" | "ssm" | "ssm-incidents", is_anything
+);
+arn_type!(
+    /// The ARN of a KMS key (not of an alias).
+    KeyArn, "KMS key ARN", "kms", is_key
+);
+
 fn is_bus(arn: &Arn) -> bool {
     arn.resource.strip_prefix("event-bus/").is_some_and(|name| BusName::parse(name).is_ok())
 }
@@ -169,6 +186,10 @@ fn is_rule(arn: &Arn) -> bool {
         .strip_prefix("rule/")
         .and_then(|rest| rest.split_once('/'))
         .is_some_and(|(bus, rule)| BusName::parse(bus).is_ok() && RulePartName::parse(rule).is_ok())
+}
+
+fn is_archive(arn: &Arn) -> bool {
+    arn.resource.strip_prefix("archive/").is_some_and(|name| ArchiveName::parse(name).is_ok())
 }
 
 fn is_queue(arn: &Arn) -> bool {
@@ -185,6 +206,18 @@ fn is_policy(arn: &Arn) -> bool {
 
 fn is_oidc_provider(arn: &Arn) -> bool {
     arn.resource.starts_with("oidc-provider/")
+}
+
+fn is_alarm(arn: &Arn) -> bool {
+    arn.resource.strip_prefix("alarm:").is_some_and(|name| AlarmName::parse(name).is_ok())
+}
+
+fn is_anything(_: &Arn) -> bool {
+    true
+}
+
+fn is_key(arn: &Arn) -> bool {
+    arn.resource.strip_prefix("key/").is_some_and(|id| !id.is_empty())
 }
 
 /// Where ARNs of one installation are: partition, Region and account.
@@ -218,6 +251,14 @@ impl Place<'_> {
         QueueArn(self.arn("sqs", true, name.to_string()))
     }
 
+    pub(crate) fn archive(&self, name: &ArchiveName) -> ArchiveArn {
+        ArchiveArn(self.arn("events", true, format!("archive/{name}")))
+    }
+
+    pub(crate) fn alarm(&self, name: &AlarmName) -> AlarmArn {
+        AlarmArn(self.arn("cloudwatch", true, format!("alarm:{name}")))
+    }
+
     pub(crate) fn role(&self, path: &str, name: &RoleName) -> RoleArn {
         RoleArn(self.arn("iam", false, format!("role{path}{name}")))
     }
@@ -233,6 +274,13 @@ impl RuleArn {
     /// The Region it is in.
     pub fn region(&self) -> &str {
         &self.0.region
+    }
+}
+
+impl AlarmArn {
+    /// The alarm's name.
+    pub fn name(&self) -> Option<AlarmName> {
+        AlarmName::parse(self.0.resource.strip_prefix("alarm:")?).ok()
     }
 }
 
@@ -282,6 +330,12 @@ mod tests {
             assert!(QueueArn::parse(text).is_err(), "{text}");
         }
         assert!(RuleArn::parse("arn:aws:events:eu-west-3:210987654321:event-bus/acme").is_err());
+        assert!(KeyArn::parse("arn:aws:kms:eu-west-3:210987654321:alias/ledger").is_err());
+        let refused = ActionArn::parse("arn:aws:sqs:eu-west-3:210987654321:gate").unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "alarm action: \"arn:aws:sqs:eu-west-3:210987654321:gate\" is not an ARN of sns, lambda, ssm, ssm-incidents"
+        );
         assert!(Region::parse("paris").is_err());
         assert!(AccountId::parse("12").is_err());
     }

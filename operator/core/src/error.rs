@@ -59,7 +59,7 @@ impl ErrorClass {
 pub struct AwsError {
     /// What the caller does next.
     pub class: ErrorClass,
-    /// `EventBridge`, `SQS`, `IAM` or `STS`.
+    /// `EventBridge`, `SQS`, `IAM`, `CloudWatch`, `KMS` or `STS`.
     pub service: &'static str,
     /// The operation, in AWS's name.
     pub operation: &'static str,

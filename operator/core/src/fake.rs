@@ -7,6 +7,8 @@
 //! | a FIFO target needs a message group of 1 to 100 characters; a standard one has none | a failed entry | [`buses`] |
 //! | 5 targets a rule, 300 rules a bus, 30 rules with wildcards a bus | `LimitExceeded` | [`buses`] |
 //! | 50 control-plane calls a second to EventBridge, for the account and Region | `Throttled`, once [`FakeAws::keep_rates`] is called | [`rates`] |
+//! | `PutMetricAlarm` and `PutDashboard` replace silently; `DeleteAlarms` deletes none where one is not there | the same; `Conflict` | [`monitoring`] |
+//! | an archive owns a rule that counts and that nobody else may change; no tags | the same | [`archives`] |
 //! | `PutRule` replaces silently, and ignores tags where the rule exists | the same | [`buses`] |
 //! | a bus with rules, a rule with targets, a role with policies is not deleted | `Conflict` | [`buses`], [`roles`] |
 //! | a redrive policy's queue exists, and is FIFO where the queue is | `Missing`, `Invalid` | [`queues`] |
@@ -19,9 +21,12 @@
 //! Every call is recorded ([`Call`], [`FakeAws::take_calls`], [`FakeAws::tally`]), and a [`Hook`] may wait around it:
 //! for a delay, or to end a test's operator right after a change.
 
+mod archives;
 mod buses;
 mod clock;
 mod faults;
+mod keys;
+mod monitoring;
 mod queues;
 mod rates;
 mod record;
@@ -34,8 +39,8 @@ pub use record::{Call, Tally};
 
 use crate::error::{AwsError, ErrorClass};
 use crate::installation::Installation;
-use crate::names::{BusName, QueueName, RoleName};
-use crate::ports::{Aws, Counts};
+use crate::names::{ArchiveName, BusName, QueueName, RoleName};
+use crate::ports::{ArchiveFacts, Aws, Counts};
 use crate::tags::Tags;
 use faults::Injected;
 use jiff::Timestamp;
@@ -62,12 +67,15 @@ struct Shared {
 #[derive(Default)]
 struct State {
     buses: BTreeMap<BusName, buses::Bus>,
+    archives: BTreeMap<ArchiveName, ArchiveFacts>,
     queues: BTreeMap<QueueName, queues::Queue>,
     deleted_queues: BTreeMap<QueueName, Timestamp>,
     roles: BTreeMap<RoleName, roles::Role>,
     record: Record,
     rates: Rates,
     injected: Injected,
+    monitoring: monitoring::CloudWatch,
+    keys: Vec<keys::Key>,
 }
 
 impl FakeAws {
@@ -83,7 +91,13 @@ impl FakeAws {
 
     /// The ports to it.
     pub fn aws(&self) -> Aws {
-        Aws { buses: Arc::new(self.clone()), queues: Arc::new(self.clone()), roles: Arc::new(self.clone()) }
+        Aws {
+            buses: Arc::new(self.clone()),
+            queues: Arc::new(self.clone()),
+            roles: Arc::new(self.clone()),
+            monitoring: Arc::new(self.clone()),
+            keys: Arc::new(self.clone()),
+        }
     }
 
     /// Lets the next call of an operation fail.
@@ -135,12 +149,15 @@ impl FakeAws {
         let state = self.state();
         let mut things = BTreeMap::new();
         for (name, bus) in &state.buses {
-            let text = format!("{:?} {:?}", bus.description, bus.policy);
+            let text = format!("{:?} {:?}", bus.settings, bus.policy);
             things.insert(format!("bus {name}"), (bus.tags.clone(), text));
             for (rule, facts) in &bus.rules {
                 let text = format!("{:?}", facts.without_tags());
                 things.insert(format!("rule {name}/{rule}"), (facts.tags.clone(), text));
             }
+        }
+        for (name, archive) in &state.archives {
+            things.insert(format!("archive {name}"), (Tags::new(), format!("{archive:?}")));
         }
         for (name, queue) in &state.queues {
             things.insert(format!("queue {name}"), (queue.tags.clone(), format!("{:?}", queue.attributes)));
@@ -148,6 +165,12 @@ impl FakeAws {
         for (name, role) in &state.roles {
             let text = format!("{:?} {:?} {:?}", role.facts.trust, role.facts.boundary, role.policies);
             things.insert(format!("role {name}"), (role.facts.tags.clone(), text));
+        }
+        for (name, stored) in &state.monitoring.alarms {
+            things.insert(format!("alarm {name}"), (stored.tags.clone(), format!("{:?}", stored.alarm)));
+        }
+        for (name, body) in &state.monitoring.dashboards {
+            things.insert(format!("dashboard {name}"), (Tags::new(), body.to_string()));
         }
         things
     }

@@ -1,7 +1,10 @@
 //! The facts of one installation that names, tags and policies are made of.
 
-use crate::arn::{AccountId, BusArn, OidcProviderArn, Partition, Place, PolicyArn, QueueArn, Region, RoleArn, RuleArn};
-use crate::names::{BusName, QueueName, RoleName, RuleName, RulePartName, role_path};
+use crate::arn::{
+    AccountId, AlarmArn, ArchiveArn, BusArn, OidcProviderArn, Partition, Place, PolicyArn, QueueArn, Region, RoleArn,
+    RuleArn,
+};
+use crate::names::{AlarmName, ArchiveName, BusName, QueueName, RoleName, RuleName, RulePartName, role_path};
 use crate::owner::Owner;
 use crate::tags::Tags;
 use std::time::Duration;
@@ -55,6 +58,16 @@ impl Installation {
     /// The ARN of a queue here.
     pub fn queue_arn(&self, name: &QueueName) -> QueueArn {
         self.place().queue(name)
+    }
+
+    /// The ARN of an archive here.
+    pub fn archive_arn(&self, name: &ArchiveName) -> ArchiveArn {
+        self.place().archive(name)
+    }
+
+    /// The ARN of an alarm here.
+    pub fn alarm_arn(&self, name: &AlarmName) -> AlarmArn {
+        self.place().alarm(name)
     }
 
     /// The ARN of a role that this installation makes for `owner`.

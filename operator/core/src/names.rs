@@ -3,6 +3,7 @@
 //! Derived names are deterministic, so that a crash after a create is healed by the next pass, which finds what
 //! the last one made.
 
+use crate::arn::KeyArn;
 use crate::installation::Installation;
 use crate::owner::Owner;
 use crate::parse::{check_text, text_type};
@@ -35,6 +36,22 @@ text_type!(
     RoleName, "role name", check_role
 );
 
+text_type!(
+    /// The name of an archive: at most 48 characters.
+    ArchiveName, "archive name", check_archive
+);
+text_type!(
+    /// The name of a CloudWatch alarm: 1 to 255 characters of ASCII that can be printed.
+    AlarmName, "alarm name", check_alarm
+);
+text_type!(
+    /// The name of a CloudWatch dashboard: at most 255 letters, digits, `-` and `_`.
+    DashboardName, "dashboard name", check_dashboard
+);
+text_type!(
+    /// What a user names a KMS key by: its id, its ARN, `alias/NAME`, or the alias's ARN.
+    KmsKeyId, "KMS key", check_kms_key
+);
 text_type!(
     /// A `source` that a publisher may use: letters, digits and `.-_/`, `*` for any characters.
     EventSource, "event source", check_source
@@ -80,6 +97,41 @@ fn check_inbox_queue(text: &str) -> Result<(), String> {
     check_text(text.strip_suffix(".fifo").unwrap_or(text), INBOX_QUEUE_NAME_MAX, "-_")
 }
 
+fn check_archive(text: &str) -> Result<(), String> {
+    check_text(text, 48, ".-_")
+}
+
+fn check_alarm(text: &str) -> Result<(), String> {
+    if text.is_empty() || text.len() > 255 {
+        return Err(format!("{text:?} has {} characters, 1 to 255 are allowed", text.len()));
+    }
+    match text.chars().find(|c| !c.is_ascii_graphic() && *c != ' ') {
+        Some(c) => Err(format!("{text:?} holds {c:?}, which is not ASCII that can be printed")),
+        None => Ok(()),
+    }
+}
+
+fn check_dashboard(text: &str) -> Result<(), String> {
+    check_text(text, 255, "-_")
+}
+
+fn check_kms_key(text: &str) -> Result<(), String> {
+    let resource = match text.strip_prefix("arn:") {
+        Some(rest) => rest.splitn(5, ':').nth(4).filter(|_| rest.split(':').nth(1) == Some("kms")),
+        None => Some(text),
+    };
+    let id = |id: &str| {
+        let hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+        (id.len() == 36 && hex(id)) || id.strip_prefix("mrk-").is_some_and(|rest| rest.len() == 32 && hex(rest))
+    };
+    let right = resource.is_some_and(|resource| match (resource.strip_prefix("alias/"), text.starts_with("arn:")) {
+        (Some(alias), _) => check_text(alias, 250, "/_-").is_ok(),
+        (None, true) => resource.strip_prefix("key/").is_some_and(|id| check_text(id, 64, "-").is_ok()),
+        (None, false) => id(resource),
+    });
+    if right { Ok(()) } else { Err(format!("{text:?} is neither a key's id nor alias/NAME nor the ARN of either")) }
+}
+
 fn check_role(text: &str) -> Result<(), String> {
     check_text(text, 64, "+=,.@_-")
 }
@@ -102,6 +154,13 @@ impl RuleName {
         let digits = rest.strip_prefix('-')?;
         let number: usize = digits.parse().ok()?;
         (number >= 2 && number.to_string() == digits).then_some(number)
+    }
+}
+
+impl KmsKeyId {
+    /// The key itself, whatever it was named by.
+    pub fn of(arn: &KeyArn) -> Self {
+        Self(arn.to_string())
     }
 }
 
@@ -189,14 +248,36 @@ pub fn role_name(installation: &Installation, owner: &Owner, purpose: &RolePurpo
 
 /// The path of all roles of one owner, under which IAM can list them.
 pub fn role_path(installation: &Installation, owner: &Owner) -> String {
-    let hash = hash16(&[
+    format!("/qsl-eventing/{}/", owner_hash(installation, owner))
+}
+
+/// What tells an owner from all others of the account.
+fn owner_hash(installation: &Installation, owner: &Owner) -> String {
+    hash16(&[
         installation.cluster_id.as_str(),
         installation.region.as_str(),
         &owner.namespace,
         owner.kind.as_str(),
         &owner.name,
-    ]);
-    format!("/qsl-eventing/{hash}/")
+    ])
+}
+
+/// How the names of all alarms of one owner begin; `qsl-` is what the operator's own permissions are limited to.
+pub fn alarm_prefix(installation: &Installation, owner: &Owner) -> String {
+    format!("qsl-{}-", owner_hash(installation, owner))
+}
+
+/// The name of an alarm of `owner`: the prefix, whose it is, and what it watches.
+pub fn alarm_name(installation: &Installation, owner: &Owner, watches: &str) -> AlarmName {
+    let prefix = alarm_prefix(installation, owner);
+    AlarmName(cut(&format!("{prefix}{}-{}-{watches}", owner.namespace, owner.name), 255))
+}
+
+/// The name of the dashboard of `owner`.
+pub fn dashboard_name(installation: &Installation, owner: &Owner) -> DashboardName {
+    let Owner { namespace, name, .. } = owner;
+    let readable = format!("{namespace}-{name}").replace('.', "-");
+    DashboardName(cut(&format!("qsl-{}-{readable}", owner_hash(installation, owner)), 255))
 }
 
 /// The id of a rule's target: the same queue and group always have the same.
@@ -252,6 +333,23 @@ pub(crate) mod tests {
         }
         assert!(InboxQueueName::parse("a.b").is_err());
         assert!(EventSource::parse("aws.s3").is_err());
+    }
+
+    #[test]
+    fn a_kms_key_is_named_by_id_alias_or_arn() {
+        let id = "1234abcd-12ab-34cd-56ef-1234567890ab";
+        for right in [
+            id.to_owned(),
+            "mrk-1234abcd12ab34cd56ef1234567890ab".to_owned(),
+            "alias/ledger/main".to_owned(),
+            format!("arn:aws:kms:eu-west-3:210987654321:key/{id}"),
+            "arn:aws:kms:eu-west-3:210987654321:alias/ledger".to_owned(),
+        ] {
+            assert!(KmsKeyId::parse(right.clone()).is_ok(), "{right}");
+        }
+        for wrong in ["", "ledger", "alias/", "key/1", "arn:aws:sqs:eu-west-3:210987654321:alias/ledger"] {
+            assert!(KmsKeyId::parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,10 +4,16 @@
 //! error where it is deleted, and is [`crate::error::ErrorClass::Missing`] where it is changed.
 
 mod buses;
+mod keys;
+mod monitoring;
 mod queues;
 mod roles;
 
-pub use buses::{BusFacts, Buses, NewBus, NewRule, RuleFacts, RuleState, Target};
+pub use buses::{
+    ArchiveFacts, BusFacts, BusSettings, Buses, NewArchive, NewBus, NewRule, RuleFacts, RuleState, Target,
+};
+pub use keys::{KeyFacts, KmsKeys};
+pub use monitoring::{Alarm, AlarmFacts, Comparison, Metric, MetricQuery, MissingData, Monitoring, Statistic, Window};
 pub use queues::{Counts, NewQueue, QueueAttributes, QueueChange, QueueFacts, QueueUrl, Queues, Redrive};
 pub use roles::{NewRole, RoleFacts, Roles};
 
@@ -15,7 +21,7 @@ use crate::error::AwsError;
 use std::fmt;
 use std::sync::Arc;
 
-/// The three services together.
+/// The services together.
 #[derive(Clone)]
 pub struct Aws {
     /// EventBridge.
@@ -24,6 +30,10 @@ pub struct Aws {
     pub queues: Arc<dyn Queues>,
     /// IAM.
     pub roles: Arc<dyn Roles>,
+    /// CloudWatch.
+    pub monitoring: Arc<dyn Monitoring>,
+    /// KMS.
+    pub keys: Arc<dyn KmsKeys>,
 }
 
 impl fmt::Debug for Aws {

@@ -7,7 +7,7 @@ mod support;
 use operator_core::claim::{Claim, Standing, Taken};
 use operator_core::deletion::DeletionStep;
 use operator_core::error::{AwsError, ErrorClass};
-use operator_core::ports::{NewBus, NewQueue, NewRole, NewRule, QueueAttributes, RuleState};
+use operator_core::ports::{BusSettings, NewBus, NewQueue, NewRole, NewRule, QueueAttributes, RuleState};
 use operator_core::tags::{ADOPT, Tags};
 use operator_core::{bus, inbox, rule};
 use serde_json::json;
@@ -23,7 +23,7 @@ fn tags(pairs: &[(&str, &str)]) -> Tags {
 /// A bus, its rule, an inbox with its dead-letter queue, and a role for its consumers, all made by somebody by hand.
 async fn made_by_hand(world: &World, tags: &Tags) {
     let (bus, rule, inbox) = (world.bus("acme"), world.rule("acme", "departures", &[]), world.inbox("gate"));
-    let new = NewBus { name: bus.bus_name.clone(), description: "by hand".into(), tags: tags.clone() };
+    let new = NewBus { name: bus.bus_name.clone(), settings: BusSettings { description: "by hand".into(), ..BusSettings::default() }, tags: tags.clone() };
     world.aws.buses.create_bus(&new).await.unwrap();
     let new = NewRule {
         bus: bus.bus_name,

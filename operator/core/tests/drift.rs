@@ -8,7 +8,7 @@ use operator_core::claim::Claim;
 use operator_core::difference::{Difference, sentence};
 use operator_core::names::RoleName;
 use operator_core::policy::PolicyDocument;
-use operator_core::ports::{NewRule, QueueChange, QueueUrl, RuleState, Target};
+use operator_core::ports::{BusSettings, NewRule, QueueChange, QueueUrl, RuleState, Target};
 use operator_core::tags::Tags;
 use operator_core::{bus, inbox, rule};
 use serde_json::json;
@@ -95,7 +95,7 @@ fn a_bus_is_put_right_attribute_by_attribute() {
         let (buses, name) = (&world.aws.buses, &desired.bus_name);
         let arn = world.installation.bus_arn(name);
 
-        buses.describe_bus_as(name, "by hand").await.unwrap();
+        buses.change_bus(name, &BusSettings { description: "by hand".into(), ..BusSettings::default() }).await.unwrap();
         assert_eq!(repaired_bus(&world, &desired).await, "bus acme: description is by hand, not a bus");
 
         buses.tag_bus(&arn, &team("blue")).await.unwrap();

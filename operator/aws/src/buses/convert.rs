@@ -1,11 +1,13 @@
 //! EventBridge's shapes and ours.
 
 use super::CALLS;
-use aws_sdk_eventbridge::types::{self, DeadLetterConfig, RetryPolicy, SqsParameters, Tag};
-use operator_core::arn::{QueueArn, RuleArn};
+use aws_sdk_eventbridge::operation::describe_archive::DescribeArchiveOutput;
+use aws_sdk_eventbridge::operation::describe_event_bus::DescribeEventBusOutput;
+use aws_sdk_eventbridge::types::{self, ArchiveState, DeadLetterConfig, RetryPolicy, SqsParameters, Tag};
+use operator_core::arn::{ArchiveArn, QueueArn, RuleArn};
 use operator_core::error::{AwsError, ErrorClass};
-use operator_core::names::RulePartName;
-use operator_core::ports::{Answer, RuleFacts, RuleState, Target};
+use operator_core::names::{ArchiveName, KmsKeyId, RulePartName};
+use operator_core::ports::{Answer, ArchiveFacts, BusSettings, RuleFacts, RuleState, Target};
 use operator_core::tags::Tags;
 use serde_json::Value;
 
@@ -36,6 +38,45 @@ pub(super) fn rule(rule: &types::Rule) -> Result<RuleFacts, String> {
         pattern,
         state,
         description: rule.description().unwrap_or_default().to_owned(),
+        managed_by: rule.managed_by().filter(|service| !service.is_empty()).map(str::to_owned),
+    })
+}
+
+pub(super) fn settings(bus: &DescribeEventBusOutput) -> Result<BusSettings, String> {
+    let dead_letter = bus.dead_letter_config().and_then(DeadLetterConfig::arn).filter(|arn| !arn.is_empty());
+    Ok(BusSettings {
+        description: bus.description().unwrap_or_default().to_owned(),
+        kms_key: key(bus.kms_key_identifier())?,
+        dead_letter: dead_letter.map(QueueArn::parse).transpose().map_err(|error| error.to_string())?,
+    })
+}
+
+fn key(identifier: Option<&str>) -> Result<Option<KmsKeyId>, String> {
+    let identifier = identifier.filter(|identifier| !identifier.is_empty());
+    identifier.map(KmsKeyId::parse).transpose().map_err(|error| error.to_string())
+}
+
+/// A dead-letter queue, or the shape that takes it away.
+pub(super) fn dead_letter(queue: Option<&QueueArn>) -> DeadLetterConfig {
+    DeadLetterConfig::builder().set_arn(queue.map(ToString::to_string)).build()
+}
+
+pub(super) fn days(days: u32) -> i32 {
+    i32::try_from(days).unwrap_or(i32::MAX)
+}
+
+pub(super) fn archive(found: &DescribeArchiveOutput) -> Result<ArchiveFacts, String> {
+    let failed = matches!(found.state(), Some(ArchiveState::CreateFailed | ArchiveState::UpdateFailed));
+    let pattern = found.event_pattern().filter(|text| !text.is_empty());
+    Ok(ArchiveFacts {
+        name: ArchiveName::parse(found.archive_name().unwrap_or_default()).map_err(|error| error.to_string())?,
+        arn: ArchiveArn::parse(found.archive_arn().unwrap_or_default()).map_err(|error| error.to_string())?,
+        bus: found.event_source_arn().unwrap_or_default().to_owned(),
+        description: found.description().unwrap_or_default().to_owned(),
+        pattern: pattern.map_or(Value::Null, |text| serde_json::from_str(text).unwrap_or_else(|_| text.into())),
+        retention_days: found.retention_days().and_then(|days| u32::try_from(days).ok()).unwrap_or_default(),
+        kms_key: key(found.kms_key_identifier())?,
+        failure: failed.then(|| found.state_reason().unwrap_or("no reason given").to_owned()),
     })
 }
 
@@ -145,6 +186,20 @@ mod tests {
         assert_eq!(class("ThrottlingException"), ErrorClass::Throttled);
         assert_eq!(class("ConcurrentModificationException"), ErrorClass::Retryable);
         assert_eq!(class("ResourceNotFoundException"), ErrorClass::Invalid);
+    }
+
+    #[test]
+    fn a_bus_whose_settings_were_cleared_has_none() {
+        let cleared =
+            DescribeEventBusOutput::builder().kms_key_identifier("").dead_letter_config(dead_letter(None)).build();
+        assert_eq!(settings(&cleared).unwrap(), BusSettings::default());
+        let queue = QueueArn::parse("arn:aws:sqs:eu-west-3:210987654321:lost").unwrap();
+        let set = DescribeEventBusOutput::builder()
+            .kms_key_identifier("alias/ledger")
+            .dead_letter_config(dead_letter(Some(&queue)))
+            .build();
+        let set = settings(&set).unwrap();
+        assert_eq!((set.kms_key.unwrap().as_str(), set.dead_letter), ("alias/ledger", Some(queue)));
     }
 
     #[test]

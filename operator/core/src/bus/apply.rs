@@ -54,7 +54,7 @@ pub(super) async fn act(aws: &Aws, action: &Action) -> Result<(), AwsError> {
     let buses = &aws.buses;
     match action {
         Action::CreateBus(bus) => buses.create_bus(bus).await.map(drop),
-        Action::Describe(name, description) => buses.describe_bus_as(name, description).await,
+        Action::Change(name, settings) => buses.change_bus(name, settings).await,
         Action::SetPolicy(name, policy) => buses.set_bus_policy(name, policy.as_ref()).await,
         Action::Tag(arn, tags) => buses.tag_bus(arn, tags).await,
         Action::Untag(arn, keys) => buses.untag_bus(arn, keys).await,

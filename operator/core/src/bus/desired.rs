@@ -5,6 +5,7 @@ use crate::installation::Installation;
 use crate::names::{BusName, EventSource, RoleName, RolePurpose, role_name};
 use crate::owner::{Owner, ServiceAccount};
 use crate::policy::{PolicyDocument, VERSION, role::publisher};
+use crate::ports::BusSettings;
 use crate::role::DesiredRole;
 use crate::tags::Tags;
 use serde_json::{Value, json};
@@ -48,6 +49,11 @@ impl Desired {
     /// The name of a publisher's role.
     pub fn role_name(&self, account: &ServiceAccount) -> RoleName {
         publisher_role_name(&self.installation, &self.owner, account)
+    }
+
+    /// What can be set of the bus.
+    pub(super) fn settings(&self) -> BusSettings {
+        BusSettings { description: self.description.clone(), kms_key: None, dead_letter: None }
     }
 
     /// The roles of all publishers that may publish something.

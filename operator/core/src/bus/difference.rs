@@ -1,8 +1,11 @@
 //! What of a bus is not as it should be.
 
 use super::{Action, Desired, Observed};
+use crate::arn::QueueArn;
 use crate::claim::{self, Taken};
 use crate::difference::Difference;
+use crate::names::KmsKeyId;
+use crate::ports::BusSettings;
 use crate::role;
 
 /// What of the things that are there is taken in this pass.
@@ -21,9 +24,9 @@ pub fn differences(observed: &Observed, actions: &[Action]) -> Vec<Difference> {
         .iter()
         .flat_map(|action| match action {
             Action::CreateBus(bus) => one(Difference::missing(format!("bus {}", bus.name))),
-            Action::Describe(name, wanted) => {
-                let found = observed.bus.as_ref().map(|bus| bus.description.clone()).unwrap_or_default();
-                one(Difference::field(format!("bus {name}"), "description", found, wanted))
+            Action::Change(name, wanted) => {
+                let found = observed.bus.as_ref().map(|bus| bus.settings.clone()).unwrap_or_default();
+                settings(&format!("bus {name}"), found, wanted)
             }
             Action::SetPolicy(name, _) => one(Difference::document(format!("bus {name}"), "policy")),
             Action::Tag(arn, tags) => Difference::tags_put(arn, tags, &found_tags),
@@ -33,4 +36,23 @@ pub fn differences(observed: &Observed, actions: &[Action]) -> Vec<Difference> {
             Action::DeleteBus(name) => one(Difference::superfluous(format!("bus {name}"))),
         })
         .collect()
+}
+
+/// What of a bus's settings is other than wanted.
+fn settings(bus: &str, found: BusSettings, wanted: &BusSettings) -> Vec<Difference> {
+    let BusSettings { description, kms_key, dead_letter } = found;
+    let mut differences = Vec::new();
+    if description != wanted.description {
+        differences.push(Difference::field(bus, "description", description, &wanted.description));
+    }
+    if kms_key != wanted.kms_key {
+        let text = |key: Option<&KmsKeyId>| key.map(ToString::to_string);
+        differences.push(Difference::optional(bus, "KMS key", text(kms_key.as_ref()), text(wanted.kms_key.as_ref())));
+    }
+    if dead_letter != wanted.dead_letter {
+        let text = |queue: Option<&QueueArn>| queue.map(ToString::to_string);
+        let (found, wanted) = (text(dead_letter.as_ref()), text(wanted.dead_letter.as_ref()));
+        differences.push(Difference::optional(bus, "dead-letter queue", found, wanted));
+    }
+    differences
 }

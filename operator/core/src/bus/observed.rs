@@ -5,7 +5,7 @@ use crate::arn::BusArn;
 use crate::error::AwsError;
 use crate::names::{RoleName, role_path};
 use crate::policy::PolicyDocument;
-use crate::ports::{Aws, BusFacts};
+use crate::ports::{Aws, BusFacts, BusSettings};
 use crate::role::{self, SeenRole};
 use crate::tags::Tags;
 use std::collections::BTreeMap;
@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 pub struct SeenBus {
     /// Its ARN.
     pub arn: BusArn,
-    /// Its description.
-    pub description: String,
+    /// What can be set of it.
+    pub settings: BusSettings,
     /// Its resource policy.
     pub policy: Option<PolicyDocument>,
     /// Its tags.
@@ -37,10 +37,10 @@ pub async fn observe(aws: &Aws, desired: &Desired) -> Result<Observed, AwsError>
     let Desired { installation, owner, claim, bus_name, .. } = desired;
     let bus = match aws.buses.bus(bus_name).await? {
         None => None,
-        Some(BusFacts { arn, description, policy }) => {
+        Some(BusFacts { arn, settings, policy }) => {
             let tags = aws.buses.bus_tags(&arn).await?;
             claim.check(installation, owner, &tags, "EventBridge", &format!("bus {bus_name}"))?;
-            Some(SeenBus { arn, description, policy, tags })
+            Some(SeenBus { arn, settings, policy, tags })
         }
     };
     let mut roles = BTreeMap::new();

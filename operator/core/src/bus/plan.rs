@@ -4,7 +4,7 @@ use super::{Desired, Observed, SeenBus};
 use crate::arn::BusArn;
 use crate::names::{BusName, RulePartName};
 use crate::policy::PolicyDocument;
-use crate::ports::NewBus;
+use crate::ports::{BusSettings, NewBus};
 use crate::role::{self, RoleAction};
 use crate::tags::{self, TagChange, Tags};
 use std::collections::BTreeSet;
@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 pub enum Action {
     /// Make the bus.
     CreateBus(NewBus),
-    /// Set its description.
-    Describe(BusName, String),
+    /// Set what can be set of it.
+    Change(BusName, BusSettings),
     /// Set or take away its policy.
     SetPolicy(BusName, Option<PolicyDocument>),
     /// Add tags to it.
@@ -43,7 +43,7 @@ impl Action {
     pub fn describe(&self) -> String {
         match self {
             Self::CreateBus(bus) => format!("create bus {}", bus.name),
-            Self::Describe(name, _) => format!("set the description of bus {name}"),
+            Self::Change(name, _) => format!("set the description of bus {name}"),
             Self::SetPolicy(name, _) => format!("set the policy of bus {name}"),
             Self::Tag(arn, _) => format!("tag {arn}"),
             Self::Untag(arn, _) => format!("untag {arn}"),
@@ -60,19 +60,16 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Vec<Action> {
     let name = || desired.bus_name.clone();
     let mut actions = Vec::new();
     let wanted_tags = tags::wanted(&desired.installation, &desired.owner, &desired.tags);
-    let found_policy = if let Some(SeenBus { arn, description, policy, tags }) = bus {
+    let found_policy = if let Some(SeenBus { arn, settings, policy, tags }) = bus {
         // Marked first: what is adopted is ours before it is changed.
         actions.extend(tags::changes(&wanted_tags, tags).into_iter().map(|change| Action::of_tags(arn, change)));
-        if *description != desired.description {
-            actions.push(Action::Describe(name(), desired.description.clone()));
+        if *settings != desired.settings() {
+            actions.push(Action::Change(name(), desired.settings()));
         }
         policy.as_ref()
     } else {
-        actions.push(Action::CreateBus(NewBus {
-            name: name(),
-            description: desired.description.clone(),
-            tags: wanted_tags,
-        }));
+        let settings = desired.settings();
+        actions.push(Action::CreateBus(NewBus { name: name(), settings, tags: wanted_tags }));
         None
     };
     let policy = desired.policy(found_policy);

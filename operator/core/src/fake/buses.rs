@@ -1,25 +1,27 @@
 //! EventBridge, in memory.
 
-use super::{FakeAws, State, refuse};
+use super::{FakeAws, State, archives, refuse};
 use crate::arn::{BusArn, QueueArn, RuleArn};
 use crate::error::{AwsError, ErrorClass};
 use crate::installation::TARGETS_PER_RULE;
-use crate::names::{BusName, RulePartName};
+use crate::names::{ArchiveName, BusName, RulePartName};
 use crate::policy::PolicyDocument;
-use crate::ports::{Answer, BusFacts, Buses, NewBus, NewRule, RuleFacts, Target};
+use crate::ports::{
+    Answer, ArchiveFacts, BusFacts, BusSettings, Buses, NewArchive, NewBus, NewRule, RuleFacts, Target,
+};
 use crate::tags::Tags;
 use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 const SERVICE: &str = "EventBridge";
-const RULES_PER_BUS: usize = 300;
+pub(super) const RULES_PER_BUS: usize = 300;
 const WILDCARD_RULES_PER_BUS: usize = 30;
 const MESSAGE_GROUP_ID_MAX: usize = 100;
 
 #[derive(Debug, Default)]
 pub(super) struct Bus {
-    pub(super) description: String,
+    pub(super) settings: BusSettings,
     pub(super) policy: Option<PolicyDocument>,
     pub(super) tags: Tags,
     pub(super) rules: BTreeMap<RulePartName, Rule>,
@@ -39,7 +41,7 @@ impl Rule {
 }
 
 impl State {
-    fn bus_mut(&mut self, operation: &'static str, name: &BusName) -> Result<&mut Bus, AwsError> {
+    pub(super) fn bus_mut(&mut self, operation: &'static str, name: &BusName) -> Result<&mut Bus, AwsError> {
         self.buses
             .get_mut(name)
             .ok_or_else(|| AwsError::new(ErrorClass::Missing, SERVICE, operation, format!("bus {name} does not exist")))
@@ -58,10 +60,14 @@ impl State {
         }
     }
 
-    fn bus_by_arn(&mut self, operation: &'static str, arn: &BusArn) -> Result<&mut Bus, AwsError> {
+    pub(super) fn bus_by_arn(
+        &mut self,
+        operation: &'static str,
+        arn: &BusArn,
+    ) -> Result<(BusName, &mut Bus), AwsError> {
         let name = self.buses.keys().find(|name| arn.to_string().ends_with(&format!("/{name}"))).cloned();
         match name {
-            Some(name) => self.bus_mut(operation, &name),
+            Some(name) => self.bus_mut(operation, &name).map(|bus| (name, bus)),
             None => refuse(ErrorClass::Missing, SERVICE, operation, format!("{arn} does not exist")),
         }
     }
@@ -94,13 +100,19 @@ fn refusal(target: &Target) -> Option<&'static str> {
     dead_letter.is_some_and(|name| name.is_fifo()).then_some("a dead-letter queue of a target must be a standard queue")
 }
 
+/// What AWS says of a bus's settings, if it refuses them.
+fn refused_settings(settings: &BusSettings) -> Option<&'static str> {
+    let dead_letter = settings.dead_letter.as_ref().and_then(QueueArn::name);
+    dead_letter.is_some_and(|name| name.is_fifo()).then_some("a dead-letter queue of a bus must be a standard queue")
+}
+
 #[async_trait]
 impl Buses for FakeAws {
     async fn bus(&self, name: &BusName) -> Answer<Option<BusFacts>> {
         self.call(SERVICE, "DescribeEventBus", false, |state| {
             Ok(state.buses.get(name).map(|bus| BusFacts {
                 arn: self.0.installation.bus_arn(name),
-                description: bus.description.clone(),
+                settings: bus.settings.clone(),
                 policy: bus.policy.clone(),
             }))
         })
@@ -109,7 +121,7 @@ impl Buses for FakeAws {
 
     async fn bus_tags(&self, arn: &BusArn) -> Answer<Tags> {
         let operation = "ListTagsForResource";
-        self.call(SERVICE, operation, false, |state| Ok(state.bus_by_arn(operation, arn)?.tags.clone())).await
+        self.call(SERVICE, operation, false, |state| Ok(state.bus_by_arn(operation, arn)?.1.tags.clone())).await
     }
 
     async fn create_bus(&self, new: &NewBus) -> Answer<BusArn> {
@@ -118,17 +130,23 @@ impl Buses for FakeAws {
             if state.buses.contains_key(&new.name) {
                 return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{} exists", new.name));
             }
-            let bus = Bus { description: new.description.clone(), tags: new.tags.clone(), ..Bus::default() };
+            if let Some(reason) = refused_settings(&new.settings) {
+                return refuse(ErrorClass::Invalid, SERVICE, operation, reason.to_owned());
+            }
+            let bus = Bus { settings: new.settings.clone(), tags: new.tags.clone(), ..Bus::default() };
             state.buses.insert(new.name.clone(), bus);
             Ok(self.0.installation.bus_arn(&new.name))
         })
         .await
     }
 
-    async fn describe_bus_as(&self, name: &BusName, description: &str) -> Answer<()> {
+    async fn change_bus(&self, name: &BusName, settings: &BusSettings) -> Answer<()> {
         let operation = "UpdateEventBus";
         self.call(SERVICE, operation, true, |state| {
-            description.clone_into(&mut state.bus_mut(operation, name)?.description);
+            if let Some(reason) = refused_settings(settings) {
+                return refuse(ErrorClass::Invalid, SERVICE, operation, reason.to_owned());
+            }
+            settings.clone_into(&mut state.bus_mut(operation, name)?.settings);
             Ok(())
         })
         .await
@@ -146,7 +164,7 @@ impl Buses for FakeAws {
     async fn tag_bus(&self, arn: &BusArn, tags: &Tags) -> Answer<()> {
         let operation = "TagResource";
         self.call(SERVICE, operation, true, |state| {
-            state.bus_by_arn(operation, arn)?.tags.extend(tags.clone());
+            state.bus_by_arn(operation, arn)?.1.tags.extend(tags.clone());
             Ok(())
         })
         .await
@@ -155,7 +173,7 @@ impl Buses for FakeAws {
     async fn untag_bus(&self, arn: &BusArn, keys: &BTreeSet<String>) -> Answer<()> {
         let operation = "UntagResource";
         self.call(SERVICE, operation, true, |state| {
-            state.bus_by_arn(operation, arn)?.tags.retain(|key, _| !keys.contains(key));
+            state.bus_by_arn(operation, arn)?.1.tags.retain(|key, _| !keys.contains(key));
             Ok(())
         })
         .await
@@ -199,6 +217,7 @@ impl Buses for FakeAws {
                 pattern: new.pattern.clone(),
                 state: Some(new.state),
                 description: new.description.clone(),
+                managed_by: None,
             };
             let others = rules.iter().filter(|(name, rule)| **name != new.name && has_wildcard(&rule.facts.pattern));
             if has_wildcard(&new.pattern) && others.count() >= WILDCARD_RULES_PER_BUS {
@@ -206,6 +225,9 @@ impl Buses for FakeAws {
                 return refuse(ErrorClass::LimitExceeded, SERVICE, operation, message);
             }
             if let Some(rule) = rules.get_mut(&new.name) {
+                if rule.facts.managed_by.is_some() {
+                    return refuse(ErrorClass::Invalid, SERVICE, operation, format!("{} is managed", new.name));
+                }
                 rule.facts = facts;
             } else if rules.len() >= RULES_PER_BUS {
                 let message = format!("{} has {RULES_PER_BUS} rules", new.bus);
@@ -298,6 +320,30 @@ impl Buses for FakeAws {
                 return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{rule} has targets"));
             }
             rules.remove(rule);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn archives(&self, bus: &BusArn) -> Answer<BTreeSet<ArchiveName>> {
+        self.call(SERVICE, "ListArchives", false, |state| Ok(archives::of_bus(state, bus))).await
+    }
+
+    async fn archive(&self, name: &ArchiveName) -> Answer<Option<ArchiveFacts>> {
+        self.call(SERVICE, "DescribeArchive", false, |state| Ok(state.archives.get(name).cloned())).await
+    }
+
+    async fn create_archive(&self, new: &NewArchive) -> Answer<()> {
+        self.call(SERVICE, "CreateArchive", true, |state| archives::create(&self.0.installation, state, new)).await
+    }
+
+    async fn change_archive(&self, new: &NewArchive) -> Answer<()> {
+        self.call(SERVICE, "UpdateArchive", true, |state| archives::change(state, new)).await
+    }
+
+    async fn delete_archive(&self, name: &ArchiveName) -> Answer<()> {
+        self.call(SERVICE, "DeleteArchive", true, |state| {
+            archives::delete(state, name);
             Ok(())
         })
         .await

@@ -1,8 +1,8 @@
 //! The port to EventBridge's classic buses.
 
 use super::Answer;
-use crate::arn::{BusArn, QueueArn, RuleArn};
-use crate::names::{BusName, RulePartName};
+use crate::arn::{ArchiveArn, BusArn, QueueArn, RuleArn};
+use crate::names::{ArchiveName, BusName, KmsKeyId, RulePartName};
 use crate::policy::PolicyDocument;
 use crate::tags::Tags;
 use async_trait::async_trait;
@@ -14,10 +14,21 @@ use std::collections::BTreeSet;
 pub struct BusFacts {
     /// Its ARN.
     pub arn: BusArn,
-    /// Its description, empty where it has none.
-    pub description: String,
+    /// What can be set of it.
+    pub settings: BusSettings,
     /// Its resource policy.
     pub policy: Option<PolicyDocument>,
+}
+
+/// What can be set of a bus, all of it at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BusSettings {
+    /// Its description, empty where it has none; at most 512 characters.
+    pub description: String,
+    /// The key that encrypts its events; an AWS-owned one where there is none. AWS tells it as it was given.
+    pub kms_key: Option<KmsKeyId>,
+    /// The standard queue that takes events which cannot be encrypted or decrypted.
+    pub dead_letter: Option<QueueArn>,
 }
 
 /// A bus to make.
@@ -25,8 +36,8 @@ pub struct BusFacts {
 pub struct NewBus {
     /// Its name.
     pub name: BusName,
-    /// Its description.
-    pub description: String,
+    /// What can be set of it.
+    pub settings: BusSettings,
     /// Its tags.
     pub tags: Tags,
 }
@@ -53,6 +64,8 @@ pub struct RuleFacts {
     pub state: Option<RuleState>,
     /// Its description, empty where it has none.
     pub description: String,
+    /// The AWS service that made it and alone may change it, such as for an archive.
+    pub managed_by: Option<String>,
 }
 
 /// A rule to make, or to put in the place of the one of its name.
@@ -91,6 +104,44 @@ pub struct Target {
     pub foreign_settings: bool,
 }
 
+/// An archive as AWS describes it. It has no tags.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArchiveFacts {
+    /// Its name, unique in the account and Region.
+    pub name: ArchiveName,
+    /// Its ARN.
+    pub arn: ArchiveArn,
+    /// The ARN of its bus; text, since it may be one that is never ours.
+    pub bus: String,
+    /// Its description, empty where it has none.
+    pub description: String,
+    /// Which events it keeps; `Null` is all.
+    pub pattern: Value,
+    /// How long it keeps them, in days; 0 is for ever.
+    pub retention_days: u32,
+    /// The key that encrypts them, as it was given.
+    pub kms_key: Option<KmsKeyId>,
+    /// Why it does not work, where it does not.
+    pub failure: Option<String>,
+}
+
+/// An archive to make or to change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewArchive {
+    /// Its name.
+    pub name: ArchiveName,
+    /// Its bus, which cannot be changed.
+    pub bus: BusArn,
+    /// Its description; at most 512 characters.
+    pub description: String,
+    /// Which events it keeps.
+    pub pattern: Value,
+    /// How long it keeps them, in days; 0 is for ever.
+    pub retention_days: u32,
+    /// The key that encrypts them; an AWS-owned one where there is none.
+    pub kms_key: Option<KmsKeyId>,
+}
+
 /// EventBridge's classic buses.
 #[async_trait]
 pub trait Buses: Send + Sync {
@@ -100,8 +151,8 @@ pub trait Buses: Send + Sync {
     async fn bus_tags(&self, arn: &BusArn) -> Answer<Tags>;
     /// Makes a bus; a bus of the name is a conflict.
     async fn create_bus(&self, bus: &NewBus) -> Answer<BusArn>;
-    /// Sets a bus's description.
-    async fn describe_bus_as(&self, name: &BusName, description: &str) -> Answer<()>;
+    /// Sets what can be set of a bus, and clears what is absent.
+    async fn change_bus(&self, name: &BusName, settings: &BusSettings) -> Answer<()>;
     /// Sets or, with `None`, takes away a bus's resource policy.
     async fn set_bus_policy(&self, name: &BusName, policy: Option<&PolicyDocument>) -> Answer<()>;
     /// Adds tags to a bus.
@@ -129,4 +180,15 @@ pub trait Buses: Send + Sync {
     async fn remove_targets(&self, bus: &BusName, rule: &RulePartName, ids: &BTreeSet<String>) -> Answer<()>;
     /// Deletes a rule; one with targets is a conflict.
     async fn delete_rule(&self, bus: &BusName, rule: &RulePartName) -> Answer<()>;
+
+    /// The names of a bus's archives.
+    async fn archives(&self, bus: &BusArn) -> Answer<BTreeSet<ArchiveName>>;
+    /// The archive, if there is one, whatever its bus.
+    async fn archive(&self, name: &ArchiveName) -> Answer<Option<ArchiveFacts>>;
+    /// Makes an archive, and with it a rule on the bus that AWS manages; an archive of the name is a conflict.
+    async fn create_archive(&self, archive: &NewArchive) -> Answer<()>;
+    /// Changes an archive; one that is not there is `Missing`.
+    async fn change_archive(&self, archive: &NewArchive) -> Answer<()>;
+    /// Deletes an archive, what it holds, and its rule.
+    async fn delete_archive(&self, name: &ArchiveName) -> Answer<()>;
 }
