@@ -8,7 +8,7 @@ use operator_core::fake::{Call, Fault, Tally, When};
 use operator_core::names::{BusName, QueueName, RoleName, RulePartName};
 use operator_core::policy::PolicyDocument;
 use operator_core::ports::{
-    Answer, NewBus, NewQueue, NewRole, NewRule, QueueAttributes, QueueChange, Redrive, RuleState, Target,
+    Answer, BusSettings, NewBus, NewQueue, NewRole, NewRule, QueueAttributes, QueueChange, Redrive, RuleState, Target,
 };
 use operator_core::tags::Tags;
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ fn part(name: &str) -> RulePartName {
 
 async fn with_bus() -> World {
     let world = World::new();
-    let bus = NewBus { name: bus_name(), description: String::new(), tags: Tags::new() };
+    let bus = NewBus { name: bus_name(), settings: BusSettings::default(), tags: Tags::new() };
     world.aws.buses.create_bus(&bus).await.unwrap();
     world
 }
