@@ -23,7 +23,11 @@ fn tags(pairs: &[(&str, &str)]) -> Tags {
 /// A bus, its rule, an inbox with its dead-letter queue, and a role for its consumers, all made by somebody by hand.
 async fn made_by_hand(world: &World, tags: &Tags) {
     let (bus, rule, inbox) = (world.bus("acme"), world.rule("acme", "departures", &[]), world.inbox("gate"));
-    let new = NewBus { name: bus.bus_name.clone(), settings: BusSettings { description: "by hand".into(), ..BusSettings::default() }, tags: tags.clone() };
+    let new = NewBus {
+        name: bus.bus_name.clone(),
+        settings: BusSettings { description: "by hand".into(), ..BusSettings::default() },
+        tags: tags.clone(),
+    };
     world.aws.buses.create_bus(&new).await.unwrap();
     let new = NewRule {
         bus: bus.bus_name,
