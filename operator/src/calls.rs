@@ -19,10 +19,12 @@ pub use ports::Gated;
 
 /// `aws`, each call of which passes through `gate`.
 pub fn guard(aws: Aws, gate: &Arc<Gate>) -> Aws {
-    let Aws { buses, queues, roles } = aws;
+    let Aws { buses, queues, roles, monitoring, keys } = aws;
     Aws {
         buses: Arc::new(Gated::new(buses, gate)),
         queues: Arc::new(Gated::new(queues, gate)),
         roles: Arc::new(Gated::new(roles, gate)),
+        monitoring: Arc::new(Gated::new(monitoring, gate)),
+        keys: Arc::new(Gated::new(keys, gate)),
     }
 }

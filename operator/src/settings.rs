@@ -94,6 +94,14 @@ pub struct ControllerSettings {
     #[arg(long, env = "QSL_IAM_CALLS_PER_SECOND", default_value_t = Budgets::default().iam,
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub iam_calls_per_second: u32,
+    /// Calls a second to CloudWatch.
+    #[arg(long, env = "QSL_CLOUDWATCH_CALLS_PER_SECOND", default_value_t = Budgets::default().cloud_watch,
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub cloudwatch_calls_per_second: u32,
+    /// Calls a second to KMS.
+    #[arg(long, env = "QSL_KMS_CALLS_PER_SECOND", default_value_t = Budgets::default().kms,
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub kms_calls_per_second: u32,
     /// What each namespace may name, sign, adopt and refer to in AWS, as a JSON list of
     /// {namespaces, namePrefixes, sources, adopt, arns}; without entries names and sources are free, and nothing that
     /// exists is taken.
@@ -173,6 +181,8 @@ impl ControllerSettings {
             event_bridge: self.eventbridge_calls_per_second,
             sqs: self.sqs_calls_per_second,
             iam: self.iam_calls_per_second,
+            cloud_watch: self.cloudwatch_calls_per_second,
+            kms: self.kms_calls_per_second,
         }
     }
 }

@@ -31,6 +31,10 @@ pub enum Service {
     Sqs,
     /// IAM, which is one for all Regions of the account.
     Iam,
+    /// CloudWatch: AWS allows about three alarms to be put a second.
+    CloudWatch,
+    /// KMS's control plane.
+    Kms,
 }
 
 impl Service {
@@ -40,6 +44,8 @@ impl Service {
             Self::EventBridge => "EventBridge",
             Self::Sqs => "SQS",
             Self::Iam => "IAM",
+            Self::CloudWatch => "CloudWatch",
+            Self::Kms => "KMS",
         }
     }
 }
@@ -64,11 +70,15 @@ pub struct Budgets {
     pub sqs: u32,
     /// IAM's.
     pub iam: u32,
+    /// CloudWatch's.
+    pub cloud_watch: u32,
+    /// KMS's.
+    pub kms: u32,
 }
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { event_bridge: 20, sqs: 50, iam: 20 }
+        Self { event_bridge: 20, sqs: 50, iam: 20, cloud_watch: 5, kms: 10 }
     }
 }
 
@@ -85,6 +95,8 @@ struct ServiceBudgets {
     event_bridge: Budget,
     sqs: Budget,
     iam: Budget,
+    cloud_watch: Budget,
+    kms: Budget,
 }
 
 impl ServiceBudgets {
@@ -93,6 +105,8 @@ impl ServiceBudgets {
             Service::EventBridge => &mut self.event_bridge,
             Service::Sqs => &mut self.sqs,
             Service::Iam => &mut self.iam,
+            Service::CloudWatch => &mut self.cloud_watch,
+            Service::Kms => &mut self.kms,
         }
     }
 }
@@ -100,9 +114,14 @@ impl ServiceBudgets {
 impl Gate {
     /// A gate that is open for `term`. `attempt` is the longest that one attempt may take.
     pub fn new(term: Term, attempt: Duration, budgets: Budgets, metrics: Metrics) -> Self {
-        let Budgets { event_bridge, sqs, iam } = budgets;
-        let budgets =
-            ServiceBudgets { event_bridge: Budget::new(event_bridge), sqs: Budget::new(sqs), iam: Budget::new(iam) };
+        let Budgets { event_bridge, sqs, iam, cloud_watch, kms } = budgets;
+        let budgets = ServiceBudgets {
+            event_bridge: Budget::new(event_bridge),
+            sqs: Budget::new(sqs),
+            iam: Budget::new(iam),
+            cloud_watch: Budget::new(cloud_watch),
+            kms: Budget::new(kms),
+        };
         Self { term, attempt, start: Instant::now(), budgets: Mutex::new(budgets), metrics }
     }
 

@@ -5,15 +5,17 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use operator_core::{
-    arn::{BusArn, PolicyArn, RoleArn, RuleArn},
-    names::{BusName, QueueName, RoleName, RulePartName},
+    arn::{AlarmArn, BusArn, KeyArn, PolicyArn, RoleArn, RuleArn},
+    names::{AlarmName, ArchiveName, BusName, DashboardName, KmsKeyId, QueueName, RoleName, RulePartName},
     policy::PolicyDocument,
     ports::{
-        Answer, BusFacts, Buses, NewBus, NewQueue, NewRole, NewRule, QueueChange, QueueFacts, QueueUrl, Queues,
-        RoleFacts, Roles, RuleFacts, Target,
+        Alarm, AlarmFacts, Answer, ArchiveFacts, BusFacts, BusSettings, Buses, KeyFacts, KmsKeys, MetricQuery,
+        Monitoring, NewArchive, NewBus, NewQueue, NewRole, NewRule, QueueChange, QueueFacts, QueueUrl, Queues,
+        RoleFacts, Roles, RuleFacts, Target, Window,
     },
     tags::Tags,
 };
+use serde_json::Value;
 
 use super::{Gate, Operation, Service};
 
@@ -56,7 +58,7 @@ gated! { Buses, EventBridge;
     reads "DescribeEventBus" => fn bus(name: &BusName) -> Option<BusFacts>;
     reads "ListTagsForResource" => fn bus_tags(arn: &BusArn) -> Tags;
     writes "CreateEventBus" => fn create_bus(bus: &NewBus) -> BusArn;
-    writes "UpdateEventBus" => fn describe_bus_as(name: &BusName, description: &str) -> ();
+    writes "UpdateEventBus" => fn change_bus(name: &BusName, settings: &BusSettings) -> ();
     writes "PutPermission" if policy.is_some(); else "RemovePermission" => fn set_bus_policy(name: &BusName, policy: Option<&PolicyDocument>) -> ();
     writes "TagResource" => fn tag_bus(arn: &BusArn, tags: &Tags) -> ();
     writes "DeleteEventBus" => fn delete_bus(name: &BusName) -> ();
@@ -70,6 +72,11 @@ gated! { Buses, EventBridge;
     writes "UntagResource" => fn untag_bus(arn: &BusArn, keys: &BTreeSet<String>) -> ();
     writes "UntagResource" => fn untag_rule(arn: &RuleArn, keys: &BTreeSet<String>) -> ();
     writes "DeleteRule" => fn delete_rule(bus: &BusName, rule: &RulePartName) -> ();
+    reads "ListArchives" => fn archives(bus: &BusArn) -> BTreeSet<ArchiveName>, 100 a page;
+    reads "DescribeArchive" => fn archive(name: &ArchiveName) -> Option<ArchiveFacts>;
+    writes "CreateArchive" => fn create_archive(archive: &NewArchive) -> ();
+    writes "UpdateArchive" => fn change_archive(archive: &NewArchive) -> ();
+    writes "DeleteArchive" => fn delete_archive(name: &ArchiveName) -> ();
 }
 
 gated! { Queues, Sqs;
@@ -95,4 +102,23 @@ gated! { Roles, Iam;
     writes "UntagRole" => fn untag(name: &RoleName, keys: &BTreeSet<String>) -> ();
     writes "DeleteRolePolicy" => fn delete_inline_policy(role: &RoleName, policy: &str) -> ();
     writes "DeleteRole" => fn delete(name: &RoleName) -> ();
+}
+
+gated! { Monitoring, CloudWatch;
+    reads "DescribeAlarms" => fn alarms(names: &BTreeSet<AlarmName>) -> Vec<AlarmFacts>, 100 a page;
+    reads "DescribeAlarms" => fn alarms_under(prefix: &str) -> Vec<AlarmFacts>, 50 a page;
+    writes "PutMetricAlarm" => fn put_alarm(alarm: &Alarm, tags: &Tags) -> ();
+    writes "DeleteAlarms" => fn delete_alarms(names: &BTreeSet<AlarmName>) -> ();
+    reads "ListTagsForResource" => fn alarm_tags(arn: &AlarmArn) -> Tags;
+    writes "TagResource" => fn tag_alarm(arn: &AlarmArn, tags: &Tags) -> ();
+    writes "UntagResource" => fn untag_alarm(arn: &AlarmArn, keys: &BTreeSet<String>) -> ();
+    reads "GetDashboard" => fn dashboard(name: &DashboardName) -> Option<Value>;
+    writes "PutDashboard" => fn put_dashboard(name: &DashboardName, body: &Value) -> ();
+    writes "DeleteDashboards" => fn delete_dashboard(name: &DashboardName) -> ();
+    reads "GetMetricData" => fn newest(queries: &[MetricQuery], window: Window) -> Vec<Option<f64>>, 500 a page;
+}
+
+gated! { KmsKeys, Kms;
+    reads "DescribeKey" => fn key(id: &KmsKeyId) -> Option<KeyFacts>;
+    reads "GetKeyPolicy" => fn key_policy(key: &KeyArn) -> PolicyDocument;
 }

@@ -79,7 +79,7 @@ impl ApiServer {
 /// A runner whose term is `term`, with so many calls a second to each service.
 fn runner(term: &Term, fake: &FakeAws, server: &ApiServer, per_second: u32) -> Runner<InboxQueue, InboxQueues> {
     let metrics = Metrics::new(&mut Registry::default());
-    let budgets = Budgets { event_bridge: per_second, sqs: per_second, iam: per_second };
+    let budgets = Budgets { event_bridge: per_second, sqs: per_second, iam: per_second, ..Budgets::default() };
     let attempt = Duration::from_secs(5);
     let gate = Arc::new(Gate::new(term.clone(), attempt, budgets, metrics.clone()));
     let (hub, _watches) = Hub::new();
