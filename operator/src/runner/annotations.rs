@@ -11,6 +11,8 @@ use crds::{
     names::{PAUSED, POLL_INTERVAL, RECONCILE_REQUESTED_AT},
 };
 
+use super::backoff::spread;
+
 /// The shortest time between two looks.
 const SHORTEST: Duration = Duration::from_mins(1);
 /// The longest.
@@ -27,6 +29,13 @@ pub struct Asked {
     pub reconcile_requested_at: Option<String>,
     /// What cannot be understood, and is ignored: the annotation, its value, and what would be right.
     pub ignored: Vec<String>,
+}
+
+impl Asked {
+    /// The time until the next look, a tenth more or less, for a `dice` in `0.0..1.0`; `otherwise` where nothing is asked.
+    pub fn interval(&self, otherwise: Duration, dice: f64) -> Duration {
+        spread(self.poll_interval.unwrap_or(otherwise), dice)
+    }
 }
 
 /// Reads them.
@@ -92,6 +101,14 @@ mod tests {
             assert!(asked.ignored.iter().all(|said| said.contains(POLL_INTERVAL) && said.contains(bad)), "{asked:?}");
             assert_eq!(asked.ignored.len(), 1, "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_asked_goes_before_the_installations_interval() {
+        let ten = Duration::from_mins(10);
+        assert_eq!(asked(POLL_INTERVAL, "2m").interval(ten, 0.5), Duration::from_mins(2));
+        assert_eq!(asked(POLL_INTERVAL, "2s").interval(ten, 0.5), ten);
+        assert_eq!(Asked::default().interval(ten, 0.0), Duration::from_mins(9));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
-    Cleanup, Failure, Hub, Look, Progress, Reconciler, Report,
+    Blocked, Cleanup, Failure, Hub, Look, Progress, Reconciler, Report,
     annotations::{self, Asked, Warned},
     backoff::{Attempts, pause, spread},
     finalizer,
@@ -168,7 +168,7 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         }
         status.set_applied_hash(found.map(|found| found.wanted));
         self.attempts.succeeded(&uid(object));
-        let resync = self.resync(asked);
+        let resync = asked.interval(self.settings.resync, rand::random());
         let again = again.map_or(resync, |again| again.min(resync));
         match &progress {
             Progress::Ready => {
@@ -188,7 +188,8 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         match self.reconciler.look(object).await {
             Ok(Look { status, differences, has_references }) => {
                 self.attempts.succeeded(&uid(object));
-                let (verdict, again) = (Verdict::Looked(&differences), Some(self.resync(asked)));
+                let (verdict, again) =
+                    (Verdict::Looked(&differences), Some(asked.interval(self.settings.resync, rand::random())));
                 (Ending::Ready, self.settle(api, object, Some(status), &verdict, has_references, again).await)
             }
             Err(failure) => self.failed(api, object, &failure).await,
@@ -202,11 +203,6 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
             Err(kube::Error::Api(answer)) if answer.is_conflict() => (Ending::Retry, Some(SOON)),
             Err(error) => self.failed(api, object, &error.into()).await,
         }
-    }
-
-    /// The time until the next look, jittered.
-    fn resync(&self, asked: &Asked) -> Duration {
-        spread(asked.poll_interval.unwrap_or(self.settings.resync), rand::random())
     }
 
     async fn told(&self, object: &K, told: Told) {
@@ -243,11 +239,22 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
                 (Ending::Waiting, self.settle(api, object, None, &Verdict::Leaving(&wait), false, again).await)
             }
             Ok(Cleanup::Blocked(blocked)) => {
+                let blocked = self.with_its_namespace(object, blocked);
                 let again = Some(spread(blocked.again, rand::random()));
                 (Ending::Blocked, self.settle(api, object, None, &Verdict::Blocked(&blocked), false, again).await)
             }
             Err(failure) => self.failed(api, object, &failure).await,
         }
+    }
+
+    /// Says too that the object's namespace waits, where it is being deleted: who looks there finds the way out here.
+    fn with_its_namespace(&self, object: &K, blocked: Blocked) -> Blocked {
+        let namespace = object.namespace().unwrap_or_default();
+        if !self.hub.is_terminating(&namespace) {
+            return blocked;
+        }
+        let message = format!("{}; namespace {namespace} is being deleted and waits for this", blocked.message);
+        Blocked { message, ..blocked }
     }
 
     /// A pass that ended early.

@@ -12,10 +12,16 @@
     unreachable_pub
 )]
 
+mod asked;
+mod by_hand;
 mod consent;
 mod deletion;
 mod emulator;
+mod events;
 mod lifecycle;
+mod observing;
+mod outages;
 mod refusals;
 mod replicas;
 mod rig;
+mod taking;

@@ -24,7 +24,7 @@ use operator::{
     runner::{Hub, metrics::Metrics},
 };
 use operator_core::{
-    Aws, Installation,
+    Aws, Installation, Tenancy,
     arn::{AccountId, OidcProviderArn, Partition, Region},
     fake::{FakeAws, FakeClock},
     tags::{self, Tags},
@@ -36,6 +36,13 @@ use tokio_util::sync::CancellationToken;
 
 /// How long something may take to become true on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What namespaces of cases may do; those of `outsider` cases may do nothing.
+const TENANCY: &str = r#"[
+    {"namespaces": ["case*"], "namePrefixes": ["*"], "sources": ["*"]},
+    {"namespaces": ["adopt*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Named"},
+    {"namespaces": ["tagged*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Tagged"}
+]"#;
 
 /// The control plane and the operator that runs on it.
 pub struct Rig {
@@ -90,7 +97,7 @@ pub async fn operate(client: Client, aws: Aws, place: Installation, stop: Cancel
         hub,
         aws,
         place: Arc::new(place),
-        tenancy: Arc::default(),
+        tenancy: Arc::new(Tenancy::parse(TENANCY).unwrap()),
         metrics: Metrics::new(&mut Registry::default()),
         pod: None,
         key_namespace: "qsl-keys".into(),
@@ -139,8 +146,14 @@ pub struct Case {
 impl Case {
     /// A case with the operator of this program.
     pub async fn new() -> Self {
+        Self::of("case").await
+    }
+
+    /// A case whose namespaces begin so: what they may do is said in [`TENANCY`].
+    pub async fn of(prefix: &str) -> Self {
         let rig = tokio::task::spawn_blocking(rig).await.unwrap();
-        Self::with(client_of(rig.plane.kubeconfig()).await)
+        let case = Self::with(client_of(rig.plane.kubeconfig()).await);
+        Self { prefix: case.prefix.replace("case", prefix), ..case }
     }
 
     /// A case on another control plane.
