@@ -143,21 +143,27 @@ async fn what_was_sent_while_parts_were_away_arrives(system: &mut System) -> any
 }
 
 async fn bad_input_is_refused_with_a_sentence(system: &System) -> anyhow::Result<()> {
-    let inbox = "{apiVersion: eventing.qsl.dev/v1alpha1, kind: InboxQueue, metadata: {name: bad, namespace: treasury}, \
-                 spec: {queueName: 'not a queue'}}";
+    let inbox = json!({"apiVersion": "eventing.qsl.dev/v1alpha1", "kind": "InboxQueue",
+        "metadata": {"name": "bad", "namespace": "treasury"}, "spec": {"queueName": "not a queue"}});
     let refusal = system
         .kubectl
-        .run_with_input(&["apply", "-f", "-"], inbox)
+        .run_with_input(&["apply", "-f", "-"], &inbox.to_string())
         .await
         .err()
         .context("a bad queue name was taken")?;
     ensure!(refusal.to_string().contains("queueName"), "the field is not named: {refusal}");
 
-    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: bad, namespace: treasury, annotations: \
-               {eventing.qsl.dev/inject: 'true', eventing.qsl.dev/inbox: treasury, eventing.qsl.dev/app-port: http}}, \
-               spec: {containers: [{name: app, image: qsl-example-treasury}]}}";
-    let refusal =
-        system.kubectl.run_with_input(&["apply", "-f", "-"], pod).await.err().context("a bad annotation was taken")?;
+    let annotations = json!({"eventing.qsl.dev/inject": "true", "eventing.qsl.dev/inbox": "treasury",
+        "eventing.qsl.dev/app-port": "http"});
+    let pod = json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "bad", "namespace": "treasury", "annotations": annotations},
+        "spec": {"containers": [{"name": "app", "image": "qsl-example-treasury"}]}});
+    let refusal = system
+        .kubectl
+        .run_with_input(&["apply", "-f", "-"], &pod.to_string())
+        .await
+        .err()
+        .context("a bad annotation was taken")?;
     ensure!(refusal.to_string().contains("eventing.qsl.dev/app-port"), "the annotation is not named: {refusal}");
 
     let url = system.stage.cloud.queue_url("qsl-treasury-inbox").await?;
