@@ -10,7 +10,7 @@ use super::key_client::{ConnectKeySets, keep};
 use super::keys;
 use super::metrics::Metrics;
 use super::mount::Mount;
-use super::pipeline::{Consumer, Memory};
+use super::pipeline::{Clock, Consumer, Memory};
 use super::ports::{Handler, Queue};
 use super::settings::Settings;
 use crate::config::InboxConfig;
@@ -52,6 +52,7 @@ pub async fn consume<Q: ConnectQueue, K: ConnectKeySets, H: Handler>(
             settings,
             memory: memory.clone(),
             metrics: metrics.clone(),
+            clock: Clock::system(),
         };
         tracing::info!(queue = %config.queue_arn, "consuming");
         let run = consumer.run(child.clone());

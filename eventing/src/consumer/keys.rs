@@ -97,6 +97,11 @@ impl Keys {
     /// Asks for a confirmation and resolves when the keys differ from `known`.
     pub async fn newer_than(&self, known: &KeyView) {
         self.ask.notify_one();
+        self.other_than(known).await;
+    }
+
+    /// Resolves when the keys differ from `known`.
+    pub async fn other_than(&self, known: &KeyView) {
         let mut view = self.view.clone();
         if view.wait_for(|view| !view.same(known)).await.is_err() {
             std::future::pending::<()>().await;

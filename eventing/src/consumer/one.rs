@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::business::business_key;
 use super::disposition::{Disposition, HandlerAnswer, Stage, Standing, Verdict, backoff, disposition, put_back};
@@ -21,6 +21,10 @@ use crate::verify::{Code, RawMessage, Rejection, Verified, verify};
 const EVENT_KEY_TTL: Duration = Duration::from_hours(1);
 /// How often writing one dead letter is tried before its message goes back to the queue.
 const LETTER_TRIES: u32 = 5;
+
+/// How long a change of configuration takes to reach a consumer: a mounted ConfigMap follows within two minutes, and the
+/// operator writes it within moments.
+const CONFIGURATION_SPREADS: Duration = Duration::from_secs(150);
 
 /// What is left to do with the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +50,10 @@ pub(super) struct Arrival {
 }
 
 impl Arrival {
-    pub(super) fn now() -> Self {
-        Self { at: Instant::now(), wall: Millis::now() }
+    /// From when on a bus that feeds the inbox is in the consumer's configuration, if it fed it when the message came.
+    fn configured_by(&self, sent_at: Millis) -> Instant {
+        let age = u64::try_from(self.wall.0.saturating_sub(sent_at.0)).map_or(Duration::ZERO, Duration::from_millis);
+        self.at + CONFIGURATION_SPREADS.saturating_sub(age)
     }
 }
 
@@ -156,7 +162,8 @@ fn standing<Q, H>(shared: &Shared<Q, H>, message: &Received, settings: &Settings
     }
 }
 
-/// Verifies. An unknown kid is a verdict only against keys confirmed after the message arrived.
+/// Verifies. An unknown kid is a verdict only against keys confirmed after the message arrived, of buses that a
+/// configuration names which knew all that fed the inbox when the message was sent.
 async fn verified<Q: Queue, H: Handler>(
     shared: &Shared<Q, H>,
     message: &Received,
@@ -164,31 +171,46 @@ async fn verified<Q: Queue, H: Handler>(
     arrival: Arrival,
 ) -> Result<Arc<Verified>, NotNow> {
     let raw = RawMessage { body: message.body.as_bytes(), attributes: &message.attributes, sent_at: message.sent_at };
+    let configured_by = arrival.configured_by(message.sent_at);
     let mut place = None;
     loop {
         let view = shared.consumer.keys.view();
+        let confirmed = view.confirmed.is_some_and(|at| at >= arrival.at);
+        let now = Instant::now();
         if let Some(ring) = &view.ring {
             match verify(&raw, ring, &settings.policy, arrival.wall) {
                 Ok(event) => return Ok(Arc::new(event)),
                 Err(rejection) if rejection.code != Code::KidUnknown => return Err(NotNow::Rejected(rejection)),
-                Err(rejection) if view.confirmed.is_some_and(|at| at >= arrival.at) => {
-                    return Err(NotNow::Rejected(rejection));
-                }
+                Err(rejection) if confirmed && now >= configured_by => return Err(NotNow::Rejected(rejection)),
                 Err(_) => {}
             }
         }
         if place.is_none() {
             place = match shared.waiting.try_acquire() {
                 Ok(permit) => Some(permit),
-                Err(_) => return Err(NotNow::Later(backoff(4, rand::random()))),
+                Err(_) => return Err(NotNow::Later(without_a_place(message, configured_by - now))),
             };
         }
         tokio::select! {
             biased;
             () = shared.drain.requested() => return Err(NotNow::Later(Duration::ZERO)),
-            () = shared.consumer.keys.newer_than(&view) => {}
+            () = sleep_until(configured_by), if confirmed => {}
+            () = async {
+                if confirmed {
+                    shared.consumer.keys.other_than(&view).await;
+                } else {
+                    shared.consumer.keys.newer_than(&view).await;
+                }
+            } => {}
         }
     }
+}
+
+/// When a message with an unknown kid comes back that finds no place to wait: soon at first, since its key may be on its
+/// way; after that when there can be a verdict, so that it does not use up its receives.
+fn without_a_place(message: &Received, until_configured: Duration) -> Duration {
+    let soon = backoff(4, rand::random());
+    if message.receive_count > 1 { soon.max(until_configured) } else { soon }
 }
 
 /// The consumer is being drained: nothing is awaited any more.
@@ -241,7 +263,7 @@ async fn conclude<Q: Queue, H: Handler>(
         Disposition::Retry(after) => return Settled::Back(after),
         Disposition::DeadLetter(verdict) => verdict,
     };
-    let letter = dead_letter(message, &verdict, known, Millis::now());
+    let letter = dead_letter(message, &verdict, known, shared.consumer.clock.now());
     for attempt in 1..=LETTER_TRIES {
         let written = tokio::select! {
             biased;

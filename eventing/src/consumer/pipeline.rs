@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +17,7 @@ use super::one::{Arrival, Settled, settle, turn_away};
 use super::ports::{BATCH, Handler, Queue, QueueError, Receipt, Received};
 use super::seen::{Attempts, Seen};
 use super::settings::Settings;
+use crate::time::Millis;
 
 /// How long after the end of its wait a receive may take before it counts as hung.
 const RECEIVE_SLACK: Duration = Duration::from_secs(10);
@@ -40,6 +41,33 @@ impl Default for Memory {
     }
 }
 
+/// The wall clock.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Millis + Send + Sync>);
+
+impl Clock {
+    /// The machine's.
+    pub fn system() -> Self {
+        Self(Arc::new(Millis::now))
+    }
+
+    #[cfg(all(test, feature = "paused-clock"))]
+    pub(super) fn new(now: impl Fn() -> Millis + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// What it shows.
+    pub fn now(&self) -> Millis {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Clock").field(&self.now()).finish()
+    }
+}
+
 /// A consumer of one inbox, over its ports.
 #[derive(Debug)]
 pub struct Consumer<Q, H> {
@@ -55,6 +83,8 @@ pub struct Consumer<Q, H> {
     pub memory: Arc<Memory>,
     /// The numbers.
     pub metrics: Metrics,
+    /// The time of day.
+    pub clock: Clock,
 }
 
 /// What each message's task shares.
@@ -200,7 +230,7 @@ async fn work<Q: Queue, H: Handler>(
     let visibility = shared.consumer.settings.borrow().visibility_timeout;
     let receipts: Vec<Receipt> = unit.iter().map(|message| message.receipt.clone()).collect();
     let _holding: Vec<_> = unit.iter().map(|_| shared.consumer.metrics.holding()).collect();
-    let arrival = Arrival::now();
+    let arrival = Arrival { at: Instant::now(), wall: shared.consumer.clock.now() };
     let mut back: Option<Duration> = None;
     for (at, message) in unit.iter().enumerate() {
         if let Some(after) = back {

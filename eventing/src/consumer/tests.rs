@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::fake::FakeQueue;
 use super::keys::{self, KeyView, Keys, KeysSender};
-use super::pipeline::Memory;
+use super::pipeline::{Clock, Memory};
 use super::*;
 use crate::algorithm::Algorithm;
 use crate::envelope::Trace;
@@ -127,6 +127,12 @@ fn event_of(key: &TestKey, n: u64) -> Vec<u8> {
     body(&sign_event(&key.private, key.kid(), facts, jti, NOW.into()).unwrap().detail)
 }
 
+/// A wall clock that goes with the paused one.
+fn clock() -> Clock {
+    let began = Instant::now();
+    Clock::new(move || NOW.plus_millis(i64::try_from(began.elapsed().as_millis()).unwrap()))
+}
+
 fn world(handler: Script) -> World {
     world_with(handler, settings(), true)
 }
@@ -148,6 +154,7 @@ fn world_with(handler: Script, settings: Settings, with_keys: bool) -> World {
         settings: receiver,
         memory: Arc::new(Memory::default()),
         metrics: Metrics::default(),
+        clock: clock(),
     };
     let running = tokio::spawn(consumer.run(drain.clone()));
     World { queue, key, handler, settings, drain, keys: sender, running }

@@ -33,12 +33,15 @@ pub struct Found<'a> {
     pub is_revoked: bool,
 }
 
-/// A bus of the ring has no set that is in its time: receiving must stop.
+/// Nothing can be verified: receiving must stop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no usable key set of bus {bus}")]
-pub struct KeysUnavailable {
-    /// The first such bus.
-    pub bus: BusId,
+pub enum KeysUnavailable {
+    /// The ring has no bus: none feeds the inbox, or the configuration that names it is on its way.
+    #[error("no bus feeds the inbox")]
+    NoBus,
+    /// A bus of the ring has no set that is in its time: the first such bus.
+    #[error("no usable key set of bus {0}")]
+    NoSet(BusId),
 }
 
 impl KeyRing {
@@ -90,14 +93,15 @@ impl KeyRing {
         self.seen.get(bus).map(|seen| &seen.set)
     }
 
-    /// Whether every bus has a set in its time; without, a consumer stops receiving.
+    /// Whether there is a bus, and every one has a set in its time; without, a consumer stops receiving.
     ///
     /// # Errors
-    /// The first bus that has none.
+    /// What is missing.
     pub fn usable(&self, now: Millis) -> Result<(), KeysUnavailable> {
         let is_usable = |bus: &BusId| self.set(bus).is_some_and(|set| now < set.expires());
         match self.buses.iter().find(|bus| !is_usable(bus)) {
-            Some(bus) => Err(KeysUnavailable { bus: bus.clone() }),
+            Some(bus) => Err(KeysUnavailable::NoSet(bus.clone())),
+            None if self.buses.is_empty() => Err(KeysUnavailable::NoBus),
             None => Ok(()),
         }
     }

@@ -22,7 +22,7 @@ fn a_signed_set_is_taken_and_never_goes_back() {
     let key = TestKey::new(Algorithm::Dilithium2, KeyUse::Sig);
     let jws = |version| sign_keyset(&root, &document(&north, version, &[&key]), NOW.into()).unwrap();
     let mut ring = KeyRing::new([north.clone()]);
-    assert_eq!(ring.usable(NOW), Err(KeysUnavailable { bus: north.clone() }));
+    assert_eq!(ring.usable(NOW), Err(KeysUnavailable::NoSet(north.clone())));
 
     ring.offer(&north, &jws(7), &roots, NOW).unwrap();
     assert_eq!(ring.version(&north), Some(7));
@@ -40,12 +40,17 @@ fn a_signed_set_is_taken_and_never_goes_back() {
 }
 
 #[test]
+fn a_ring_without_a_bus_verifies_nothing_and_is_not_usable() {
+    assert_eq!(KeyRing::default().usable(NOW), Err(KeysUnavailable::NoBus));
+}
+
+#[test]
 fn every_bus_needs_a_set_before_the_ring_is_usable() {
     let (root, roots) = root();
     let mut ring = KeyRing::new([bus("north"), bus("south")]);
     let jws = sign_keyset(&root, &document(&bus("north"), 1, &[]), NOW.into()).unwrap();
     ring.offer(&bus("north"), &jws, &roots, NOW).unwrap();
-    assert_eq!(ring.usable(NOW), Err(KeysUnavailable { bus: bus("south") }));
+    assert_eq!(ring.usable(NOW), Err(KeysUnavailable::NoSet(bus("south"))));
     assert_eq!(ring.expires(), None);
 }
 

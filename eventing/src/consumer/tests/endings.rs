@@ -50,6 +50,7 @@ async fn fifty_restarts_lose_nothing_and_move_nothing() {
             settings: watch::channel(Arc::new(Settings { max_receive_count: 100, ..settings() })).1,
             memory: Arc::default(),
             metrics: Metrics::default(),
+            clock: clock(),
         };
         let running = tokio::spawn(consumer.run(drain.clone()));
         if restart < 20 {

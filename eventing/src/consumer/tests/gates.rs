@@ -78,6 +78,46 @@ async fn an_unknown_kid_waits_for_a_confirmation_and_is_then_a_verdict() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_of_a_bus_that_the_configuration_does_not_name_yet_waits_for_it() {
+    let newer = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
+    let world = world(Script::takes(Duration::ZERO));
+    world.queue.send(&newer.body());
+    world.keys.asked().await;
+    // The sets of all buses that are known are confirmed, and the bus is not among them.
+    world.keys.publish(KeyView { confirmed: Some(Instant::now()), ..view(&world.key) });
+    sleep(Duration::from_mins(2)).await;
+    assert!(world.queue.letters().is_empty());
+    let both = ring(&[(&bus("lamps"), &[&world.key]), (&bus("doors"), &[&newer])]);
+    world.keys.publish(KeyView { ring: Some(Arc::new(both)), confirmed: None });
+    world.until(|world| world.queue.left() == 0).await;
+    assert!(world.queue.letters().is_empty());
+    assert_eq!(world.handler.attempts(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_unknown_kids_gets_its_verdict_before_its_receives_are_used_up() {
+    let stranger = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
+    let world = world_with(Script::takes(Duration::ZERO), Settings { max_in_flight: 8, ..settings() }, true);
+    let forged = stranger.body();
+    for _ in 0..40 {
+        world.queue.send(&forged);
+    }
+    world.keys.asked().await;
+    let confirming = async {
+        loop {
+            world.keys.publish(KeyView { confirmed: Some(Instant::now()), ..view(&world.key) });
+            world.keys.asked().await;
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        () = confirming => {}
+        () = world.until(|world| world.queue.left() == 0) => {}
+    }
+    assert_eq!(world.queue.codes(), vec!["KID_UNKNOWN"; 40], "none ran out of receives");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_of_a_new_key_waits_until_its_key_arrives() {
     let newer = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
     let world = world(Script::takes(Duration::ZERO));
