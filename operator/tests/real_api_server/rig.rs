@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What namespaces of cases may do; those of `outsider` cases may do nothing.
 const TENANCY: &str = r#"[
-    {"namespaces": ["case*"], "namePrefixes": ["*"], "sources": ["*"]},
+    {"namespaces": ["case*"], "namePrefixes": ["*"], "sources": ["*"], "arns": ["*"]},
     {"namespaces": ["adopt*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Named"},
     {"namespaces": ["tagged*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Tagged"}
 ]"#;
