@@ -48,8 +48,8 @@ impl ApiServer {
         let method = request.method().clone();
         let sent = request.into_body().collect().await?.to_bytes();
         let mut present = self.lease.lock().unwrap();
-        let refuse = |code: u16| {
-            let status = json!({"kind": "Status", "status": "Failure", "code": code, "reason": "R", "message": "m"});
+        let refuse = |code: u16, reason: &str| {
+            let status = json!({"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": "m"});
             Ok(Response::builder().status(code).body(Body::from(status.to_string().into_bytes()))?)
         };
         if method != Method::GET {
@@ -57,14 +57,14 @@ impl ApiServer {
             let expected = present.as_ref().map(|lease| lease["metadata"]["resourceVersion"].clone());
             let given = sent["metadata"].get("resourceVersion").cloned();
             if expected != given {
-                return refuse(409);
+                return refuse(409, "Conflict");
             }
             sent["metadata"]["resourceVersion"] = json!(self.version.fetch_add(1, Ordering::SeqCst).to_string());
             *present = Some(sent);
         }
         match present.as_ref() {
             Some(lease) => Ok(Response::new(Body::from(lease.to_string().into_bytes()))),
-            None => refuse(404),
+            None => refuse(404, "NotFound"),
         }
     }
 }

@@ -150,6 +150,8 @@ async fn a_pass_is_a_trace_whose_calls_to_aws_are_its_children() {
     let (spans, traces) = eventing_service::traces::layer(Some(&endpoint), "qsl-operator").unwrap();
     let only_ours = tracing_subscriber::filter::Targets::new().with_target("operator", tracing::Level::INFO);
     let recorded = tracing_subscriber::Layer::with_filter(spans, only_ours);
+    // With one subscriber alone, a span that another test's thread meets first would be off for all of them.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     {
         let _recording = tracing::subscriber::set_default(tracing_subscriber::registry().with(recorded));
         let (fake, server) = (FakeAws::new(&place(), &FakeClock::new()), ApiServer::default());
