@@ -3,8 +3,8 @@
 //! What comes in is what users write ([`EventBus`], [`EventRule`], [`InboxQueue`], [`SigningKey`]); what goes out is
 //! the same types for controllers to read, and the CustomResourceDefinitions ([`generate`]) for the API server to
 //! judge by. The rooms:
-//! - one file a kind: [`event_bus`], [`event_rule`], [`inbox_queue`] (with its parts in [`inbox_parts`],
-//!   [`inbox_aws`], [`inbox_delivery`], [`subscription`] and [`autoscaling`]), [`signing_key`];
+//! - one file a kind: [`event_bus`] (with its parts in [`bus_parts`]), [`event_rule`], [`inbox_queue`] (with its parts in
+//!   [`inbox_parts`], [`inbox_aws`], [`inbox_delivery`], [`subscription`] and [`autoscaling`]), [`signing_key`];
 //! - what they share: [`reference`](mod@reference) (references and consent), [`policy`] (adoption, management, deletion), [`duration`],
 //!   [`conditions`] (condition types, reasons, and how one replaces another), [`names`] (annotations, labels, the
 //!   finalizer), [`object`] (what a controller needs of each kind);
@@ -15,6 +15,7 @@
 #![expect(unreachable_pub, reason = "KubeSchema derives from a private copy of each struct that keeps its `pub`")]
 
 pub mod autoscaling;
+pub mod bus_parts;
 pub mod conditions;
 pub mod duration;
 pub mod event_bus;

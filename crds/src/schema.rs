@@ -29,6 +29,8 @@ pub(crate) const KMS_KEY: &str = "^(arn:aws(-[a-z]+)*:kms:[a-z0-9-]{1,32}:[0-9]{
 /// What an alarm of CloudWatch does: an SNS topic, a Lambda function, an OpsItem or an incident of Systems Manager.
 pub(crate) const ALARM_ACTION: &str =
     "^arn:aws(-[a-z]+)*:(sns|lambda|ssm|ssm-incidents):[a-z0-9-]{0,32}:[0-9]{0,12}:[!-~]{1,900}$";
+/// An archive's name in EventBridge.
+pub(crate) const ARCHIVE_NAME: &str = "^[A-Za-z0-9._-]{1,48}$";
 /// A path below the application's address.
 pub(crate) const PATH: &str = "^/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,255}$";
 /// A JSON pointer (RFC 6901) that is not the whole document.

@@ -6,7 +6,7 @@
 
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use operator_core::arn::{OidcProviderArn, QueueArn, Region};
-use operator_core::bus::Publishing;
+use operator_core::bus::{Publishing, SharedAlarm};
 use operator_core::deletion::{DeletionBlocked, DeletionStep};
 use operator_core::error::ErrorClass;
 use operator_core::names::{BusName, InboxQueueName, RuleName};
@@ -101,6 +101,12 @@ impl Emulated {
             description: "first".to_owned(),
             publishers: BTreeMap::from([(account, BTreeSet::from(["acme.flight".parse().unwrap()]))]),
             publishing: Publishing::Enabled,
+            kms_key: None,
+            dead_letter: None,
+            archives: BTreeMap::new(),
+            alarms: None,
+            shared_alarm: SharedAlarm::OfOthers,
+            dashboard: false,
             tags: Tags::from([("team".to_owned(), "ground".to_owned())]),
         }
     }
@@ -184,11 +190,12 @@ impl Emulated {
             owner: desired.owner.clone(),
             bus_name: desired.bus_name.clone(),
             force: false,
+            last_with_alarms: false,
         };
         loop {
             let seen = bus::observe_deletion(&self.aws, &deletion).await.unwrap();
             match bus::plan_deletion(&deletion, &seen) {
-                DeletionStep::Act(actions) => bus::apply_deletion(&self.aws, &actions).await.unwrap(),
+                DeletionStep::Act(actions) => bus::apply_deletion(&self.aws, &deletion, &actions).await.unwrap(),
                 step => return step,
             }
         }

@@ -284,6 +284,13 @@ impl RuleArn {
     }
 }
 
+impl ArchiveArn {
+    /// The archive's name.
+    pub fn name(&self) -> &str {
+        self.0.resource.strip_prefix("archive/").unwrap_or_default()
+    }
+}
+
 impl AlarmArn {
     /// The alarm's name.
     pub fn name(&self) -> Option<AlarmName> {

@@ -213,7 +213,7 @@ async fn release(world: &World) {
     while let DeletionStep::Act(actions) =
         bus::plan_release(&deletion, &bus::observe_deletion(&world.aws, &deletion).await.unwrap())
     {
-        bus::apply_deletion(&world.aws, &actions).await.unwrap();
+        bus::apply_deletion(&world.aws, &deletion, &actions).await.unwrap();
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the installation grants an object (chart value `tenancy`): its names, its sources, what it may adopt. Pure.
 //! What is outside is `Terminal`, naming the value to set.
 
-use crds::{AdoptionPolicy, EventBus, EventRule, Eventing, InboxQueue, ManagementPolicy, SigningKey};
+use crds::{AdoptionPolicy, EventBus, EventBusSpec, EventRule, Eventing, InboxQueue, ManagementPolicy, SigningKey};
 use kube::ResourceExt;
 use operator_core::{Claim, Tenancy, names::RuleName};
 
@@ -13,6 +13,9 @@ pub(super) fn bus(tenancy: &Tenancy, object: &EventBus) -> Result<Claim, Termina
     let claim = claim(tenancy, object, "busName", &object.spec.bus_name)?;
     for (field, source) in sources(object) {
         tenancy.source(&namespace, source).map_err(|refusal| Terminal::not_granted(&field, &refusal))?;
+    }
+    for (field, arn) in arns(object) {
+        tenancy.arn(&namespace, arn).map_err(|refusal| Terminal::not_granted(&field, &refusal))?;
     }
     Ok(claim)
 }
@@ -57,6 +60,16 @@ pub(super) fn adopts_keys(tenancy: &Tenancy, object: &SigningKey) -> Result<bool
             granted.map(|_| true).map_err(|refusal| Terminal::not_granted("adoptionPolicy", &refusal))
         }
     }
+}
+
+/// What a bus names by hand, and where each stands in the spec.
+fn arns(object: &EventBus) -> impl Iterator<Item = (String, &str)> {
+    let EventBusSpec { kms_key_id, dead_letter, alarms, .. } = &object.spec;
+    let key = kms_key_id.iter().map(|key| ("kmsKeyId".to_owned(), key.as_str()));
+    let queue = dead_letter.iter().map(|queue| ("deadLetter.queueArn".to_owned(), queue.queue_arn.as_str()));
+    let actions = alarms.actions.iter().enumerate();
+    let actions = actions.map(|(index, arn)| (format!("alarms.actions[{index}]"), arn.as_str()));
+    key.chain(queue).chain(actions)
 }
 
 /// The sources of a bus, and where each stands in the spec.
@@ -116,6 +129,28 @@ mod tests {
 
     fn said<T: std::fmt::Debug>(judged: Result<T, Terminal>) -> String {
         judged.map_or_else(|terminal| format!("{}: {}", terminal.reason, terminal.message), |ok| format!("{ok:?}"))
+    }
+
+    #[test]
+    fn what_a_bus_names_by_hand_is_granted_one_by_one() {
+        let topic = "arn:aws:sns:eu-central-1:000000000000:pager";
+        let queue = "arn:aws:sqs:eu-central-1:000000000000:lost";
+        let spec = json!({"busName": "red-core", "kmsKeyId": "alias/red", "deadLetter": {"queueArn": queue},
+            "alarms": {"actions": [topic]}});
+        let object: EventBus = tests::object("EventBus", "red", "core", &spec);
+        let judged = |arns: &[&str]| {
+            let entry = json!({"namespaces": ["red"], "namePrefixes": ["red-"], "sources": [], "arns": arns});
+            said(bus(&Tenancy::parse(&json!([entry]).to_string()).unwrap(), &object))
+        };
+        assert_eq!(judged(&["alias/red", queue, topic]), "Own");
+        for (arns, field) in [
+            (&[queue, topic][..], "spec.kmsKeyId"),
+            (&["alias/*", topic], "spec.deadLetter.queueArn"),
+            (&["alias/red", queue], "spec.alarms.actions[0]"),
+        ] {
+            let said = judged(arns);
+            assert!(said.starts_with(&format!("NotGranted: {field}: ")) && said.contains("arns"), "{said}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@
 )]
 
 mod asked;
+mod buses;
 mod by_hand;
 mod consent;
 mod deletion;

@@ -23,6 +23,53 @@ const REFUSED: &[(&str, &str, &str, &[&str])] = &[
         &["spec.allowedNamespaces", "selector goes with"],
     ),
     (BUS, "busName: $bus", "busName: $bus\n  dashboards: {}", &["spec.dashboards", "field not declared"]),
+    (
+        BUS,
+        "busName: $bus",
+        "busName: $bus\n  kmsKeyId: alias/ledger",
+        &["spec.deadLetter", "required with kmsKeyId", "name a standard queue in deadLetter.queueArn"],
+    ),
+    (
+        BUS,
+        "busName: $bus",
+        "busName: $bus\n  deadLetter: {queueArn: 'arn:aws:sqs:eu-central-1:000000000000:a'}\n  kmsKeyId: alias/aws/sqs",
+        &["spec.kmsKeyId", "name a customer managed key"],
+    ),
+    (BUS, "busName: $bus", "busName: $bus\n  kmsKeyId: ledger", &["spec.kmsKeyId", "should match"]),
+    (
+        BUS,
+        "busName: $bus",
+        "busName: $bus\n  deadLetter: {queueArn: 'arn:aws:sqs:eu-central-1:000000000000:a.fifo'}",
+        &["spec.deadLetter.queueArn", "names a standard queue"],
+    ),
+    (BUS, "busName: $bus", "busName: $bus\n  deadLetter: {}", &["spec.deadLetter.queueArn", "Required value"]),
+    (
+        BUS,
+        "busName: $bus",
+        "busName: $bus\n  deadLetter: {queueArn: 'arn:aws:sns:eu-central-1:000000000000:a'}",
+        &["spec.deadLetter.queueArn", "should match"],
+    ),
+    (BUS, "busName: $bus", "busName: $bus\n  archives: [{name: 'a b'}]", &["spec.archives[0].name", "should match"]),
+    (BUS, "busName: $bus", "busName: $bus\n  archives: [{name: a}, {name: a}]", &["spec.archives[1]", "uplicate"]),
+    (
+        BUS,
+        "busName: $bus",
+        "busName: $bus\n  archives: [{name: a, retentionDays: 0}]",
+        &["spec.archives[0].retentionDays", "greater than or equal to 1"],
+    ),
+    (
+        BUS,
+        "busName: $bus",
+        "busName: $bus\n  archives: [{name: a, eventPattern: {source: qsl.coin}}]",
+        &["spec.archives[0].eventPattern.source", "expected list"],
+    ),
+    (
+        BUS,
+        "busName: $bus",
+        "busName: $bus\n  alarms: {enabled: true, actions: [pager]}",
+        &["spec.alarms.actions[0]", "should match"],
+    ),
+    (BUS, "busName: $bus", "busName: $bus\n  dashboard: {enabled: 1}", &["spec.dashboard.enabled", "boolean"]),
     (RULE, "{source: [qsl.coin]}", "{}", &["spec.eventPattern", "at least 1"]),
     (RULE, "{source: [qsl.coin]}", "{source: qsl.coin}", &["spec.eventPattern.source", "expected list"]),
     (RULE, "{source: [qsl.coin]}", "{source: []}", &["spec.eventPattern.source", "at least 1"]),
@@ -136,6 +183,11 @@ spec:
   - {serviceAccountRef: {name: mint}, sources: [qsl.coin, qsl.note]}
   - {serviceAccountRef: {name: cashier, namespace: $shop}, sources: [qsl.coin]}
   allowedNamespaces: {from: All}
+  kmsKeyId: alias/ledger
+  deadLetter: {queueArn: 'arn:aws:sqs:eu-central-1:000000000000:lost'}
+  archives: [{name: $all}, {name: $coins, retentionDays: 36500, eventPattern: {source: [{prefix: qsl.}]}}]
+  alarms: {enabled: true, actions: ['arn:aws:sns:eu-central-1:000000000000:pager']}
+  dashboard: {enabled: true}
   tags: {team: money}
   deletionPolicy: Retain
   adoptionPolicy: AdoptOrCreate

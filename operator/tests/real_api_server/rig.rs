@@ -42,7 +42,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const TENANCY: &str = r#"[
     {"namespaces": ["case*"], "namePrefixes": ["*"], "sources": ["*"], "arns": ["*"]},
     {"namespaces": ["adopt*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Named"},
-    {"namespaces": ["tagged*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Tagged"}
+    {"namespaces": ["tagged*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Tagged"},
+    {"namespaces": ["naming*"], "namePrefixes": ["*"], "sources": ["*"], "arns": ["*"]}
 ]"#;
 
 /// The control plane and the operator that runs on it.

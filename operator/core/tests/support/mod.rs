@@ -60,6 +60,12 @@ impl World {
             description: "a bus".to_owned(),
             publishers: BTreeMap::from([(account("hangar", "pilot"), sources(&["acme.flight"]))]),
             publishing: bus::Publishing::Enabled,
+            kms_key: None,
+            dead_letter: None,
+            archives: BTreeMap::new(),
+            alarms: None,
+            shared_alarm: bus::SharedAlarm::OfOthers,
+            dashboard: false,
             tags: Tags::new(),
         }
     }
@@ -174,6 +180,7 @@ pub fn bus_deletion(desired: &bus::Desired) -> bus::Deletion {
         owner: desired.owner.clone(),
         bus_name: desired.bus_name.clone(),
         force: false,
+        last_with_alarms: false,
     }
 }
 

@@ -1,0 +1,150 @@
+//! A bus that a customer's key encrypts: whether EventBridge can use the key, and whether what it cannot encrypt is
+//! kept. Both are looked at before the bus is made or changed: an event that meets a key which refuses is lost, or goes to
+//! the dead-letter queue where there is one that takes it.
+//!
+//! EventBridge uses the key itself, on behalf of the bus: publishers need no permission on it
+//! (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-encryption-key-policy.html>). It says which bus or
+//! archive it is for in the encryption context.
+
+use super::Desired;
+use crate::arn::QueueArn;
+use crate::error::{AwsError, ErrorClass};
+use crate::names::KmsKeyId;
+use crate::policy::PolicyDocument;
+use crate::policy::grants::{EVENTBRIDGE, Request, allows};
+use crate::ports::{Aws, KeyFacts};
+use serde_json::{Value, json};
+
+/// The encryption context in which EventBridge names the bus, or the archive.
+const CONTEXT: &str = "kms:EncryptionContext:aws:events:event-bus:arn";
+/// What EventBridge does with the key of a bus.
+const OF_A_BUS: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
+/// What it does with the key of an archive.
+const OF_AN_ARCHIVE: [&str; 4] = ["kms:Decrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"];
+
+/// The key that the bus should have, by its ARN, and what keeps EventBridge from using it or the dead-letter queue.
+pub(super) async fn observe(aws: &Aws, desired: &Desired) -> Result<(Option<KmsKeyId>, Option<AwsError>), AwsError> {
+    let found = match check_dead_letter(aws, desired).await {
+        Ok(()) => find_key(aws, desired).await,
+        Err(error) => Err(error),
+    };
+    match found {
+        Ok(key) => Ok((key, None)),
+        // What a person has to do something about must not keep, say, the rollback switch from acting.
+        Err(error) if matches!(error.class, ErrorClass::Denied | ErrorClass::Missing | ErrorClass::Invalid) => {
+            Ok((None, Some(error)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Finds the key that the bus should have, or says why it cannot have it.
+async fn find_key(aws: &Aws, desired: &Desired) -> Result<Option<KmsKeyId>, AwsError> {
+    let Some(id) = &desired.kms_key else {
+        return Ok(None);
+    };
+    let refuse =
+        |class, message: String| Err(AwsError::new(class, "KMS", "DescribeKey", format!("key {id} {message}")));
+    let Some(KeyFacts { arn, aws_managed, enabled, symmetric }) = aws.keys.key(id).await? else {
+        return refuse(ErrorClass::Missing, format!("does not exist in Region {}", desired.installation.region));
+    };
+    if aws_managed {
+        return refuse(ErrorClass::Invalid, "is AWS's own, which a bus cannot use: name a customer managed key".into());
+    }
+    if !symmetric {
+        return refuse(ErrorClass::Invalid, "is not a symmetric key for encryption, as EventBridge needs".into());
+    }
+    if !enabled {
+        return refuse(ErrorClass::Denied, "is disabled, or about to be deleted: enable it".into());
+    }
+    if *arn.account() != desired.installation.account {
+        let message = format!(
+            "is of account {}, so that its policy cannot be read: name a key of account {}",
+            arn.account(),
+            desired.installation.account
+        );
+        return refuse(ErrorClass::Invalid, message);
+    }
+    let policy = aws.keys.key_policy(&arn).await?;
+    if lets_eventbridge_use(desired, &policy, &arn.to_string()) {
+        return Ok(Some(KmsKeyId::of(&arn)));
+    }
+    let [describe, crypt] = statements(desired);
+    let message = format!("does not let EventBridge use it: add to its policy the statements {describe}, {crypt}");
+    Err(AwsError::new(ErrorClass::Denied, "KMS", "GetKeyPolicy", format!("key {id} {message}")))
+}
+
+/// The ARNs of the bus and of its archives, as EventBridge names them in the encryption context.
+fn contexts(desired: &Desired) -> Vec<(String, &'static [&'static str])> {
+    let bus = (desired.installation.bus_arn(&desired.bus_name).to_string(), &OF_A_BUS[..]);
+    let archives = desired.archives.keys();
+    let archives = archives.map(|name| (desired.installation.archive_arn(name).to_string(), &OF_AN_ARCHIVE[..]));
+    std::iter::once(bus).chain(archives).collect()
+}
+
+/// The statements that a key's policy needs.
+fn statements(desired: &Desired) -> [Value; 2] {
+    let arns: Vec<String> = contexts(desired).into_iter().map(|(arn, _)| arn).collect();
+    let mut actions = vec!["kms:Decrypt", "kms:GenerateDataKey"];
+    if !desired.archives.is_empty() {
+        actions.push("kms:ReEncrypt*");
+    }
+    let principal = json!({"Service": EVENTBRIDGE});
+    [
+        json!({"Effect": "Allow", "Principal": principal, "Action": "kms:DescribeKey", "Resource": "*"}),
+        json!({
+            "Effect": "Allow", "Principal": principal, "Action": actions, "Resource": "*",
+            "Condition": {"StringEquals": {CONTEXT: arns}},
+        }),
+    ]
+}
+
+fn lets_eventbridge_use(desired: &Desired, policy: &PolicyDocument, key: &str) -> bool {
+    let account = Some(desired.installation.account.as_str());
+    let context_key = CONTEXT.to_lowercase();
+    let may = |action: &str, arn: Option<&str>| {
+        let mut context = vec![("aws:sourceaccount", account), (context_key.as_str(), arn)];
+        // Whether a mere look names its source, nobody says.
+        context.extend(arn.map(|arn| ("aws:sourcearn", Some(arn))));
+        allows(policy, &Request { action, resource: key, context: &context })
+    };
+    let uses = contexts(desired);
+    may("kms:DescribeKey", None)
+        && uses.iter().all(|(arn, actions)| actions.iter().all(|one| may(one, Some(arn.as_str()))))
+}
+
+/// Looks whether the dead-letter queue takes what the bus sends it. It is not ours: its policy is never written.
+async fn check_dead_letter(aws: &Aws, desired: &Desired) -> Result<(), AwsError> {
+    let Some(queue) = &desired.dead_letter else {
+        return Ok(());
+    };
+    let refuse = |class, message: String| {
+        Err(AwsError::new(class, "SQS", "GetQueueAttributes", format!("dead-letter queue {queue} {message}")))
+    };
+    let Some(name) = queue.name() else {
+        return refuse(ErrorClass::Invalid, "names no queue".to_owned());
+    };
+    let missing = "does not exist";
+    let Some(url) = aws.queues.url(&name).await? else {
+        return refuse(ErrorClass::Missing, missing.to_owned());
+    };
+    let Some(facts) = aws.queues.queue(&url).await? else {
+        return refuse(ErrorClass::Missing, missing.to_owned());
+    };
+    if facts.attributes.policy.as_ref().is_some_and(|policy| takes_from_bus(desired, policy, queue)) {
+        return Ok(());
+    }
+    let bus = desired.installation.bus_arn(&desired.bus_name);
+    let statement = json!({
+        "Effect": "Allow", "Principal": {"Service": EVENTBRIDGE}, "Action": "sqs:SendMessage", "Resource": queue,
+        "Condition": {"ArnEquals": {"aws:SourceArn": bus}},
+    });
+    refuse(ErrorClass::Denied, format!("takes nothing from the bus: add to its policy the statement {statement}"))
+}
+
+fn takes_from_bus(desired: &Desired, policy: &PolicyDocument, queue: &QueueArn) -> bool {
+    let bus = desired.installation.bus_arn(&desired.bus_name).to_string();
+    let account = desired.installation.account.as_str();
+    let context = [("aws:sourcearn", Some(bus.as_str())), ("aws:sourceaccount", Some(account))];
+    allows(policy, &Request { action: "sqs:SendMessage", resource: &queue.to_string(), context: &context })
+}
