@@ -137,9 +137,16 @@ impl Publisher {
             );
             let _ = installed.wait_for(Option::is_some).await;
         };
+        // The watches wait for their readers: unread, a few hundred changes would stop them for all controllers.
+        let reading = async {
+            loop {
+                wake.woken().await;
+            }
+        };
         tokio::select! {
             () = ready => {}
             () = shutdown.cancelled() => return,
+            () = reading => {}
         }
         let mut failures = 0;
         while !shutdown.is_cancelled() {
