@@ -8,6 +8,7 @@ use operator_core::bus::{self, Deletion, DesiredAlarms, DesiredArchive, Publishi
 use operator_core::deletion::DeletionStep;
 use operator_core::error::ErrorClass;
 use operator_core::names::{AlarmName, ArchiveName, BusName, DashboardName, KmsKeyId};
+use operator_core::owner::ServiceAccount;
 use operator_core::owner::{Kind, Owner};
 use operator_core::ports::{
     Alarm, Aws, BusSettings, Comparison, Metric, MetricQuery, MissingData, NewArchive, NewBus, Statistic, Window,
@@ -56,6 +57,7 @@ impl Emulated {
             token_audience: "sts.amazonaws.com".to_owned(),
             permissions_boundary: None,
             settle: Duration::ZERO,
+            tools: ServiceAccount { namespace: "ground".to_owned(), name: "tools".to_owned() },
             tags: Tags::new(),
         })
     }
