@@ -158,7 +158,8 @@ impl Keda {
     async fn exists(&self) -> Result<bool, kube::Error> {
         let exists = match self.client.list_api_group_resources(&format!("{GROUP}/{VERSION}")).await {
             Ok(served) => KINDS.iter().all(|kind| served.resources.iter().any(|one| one.name == kind.plural)),
-            Err(kube::Error::Api(answer)) if answer.is_not_found() => false,
+            // By the code: a group that is not served is answered in plain text, which has no reason.
+            Err(kube::Error::Api(answer)) if answer.code == 404 => false,
             Err(error) => return Err(error),
         };
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), exists));
