@@ -96,6 +96,7 @@ pub async fn run(operate: &Operate) -> Result<()> {
         place: Arc::new(place),
         tenancy: Arc::default(),
         metrics,
+        signing: operator::publication::metrics::SigningMetrics::default(),
     };
     let stop = CancellationToken::new();
     let fence = campaign.fence.clone();

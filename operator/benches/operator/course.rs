@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Time between two looks at an object: the first falls well after the last object is ready.
-const RESYNC: Duration = Duration::from_secs(180);
+const RESYNC: Duration = Duration::from_mins(3);
 
 /// What is run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -188,7 +188,7 @@ async fn clear(client: &Client) -> Result<()> {
 async fn clear_kind<K: Eventing>(client: &Client) -> Result<()> {
     let api: Api<K> = objects::api(client);
     let names: Vec<String> =
-        api.list(&ListParams::default()).await?.items.iter().map(|object| object.name_any()).collect();
+        api.list(&ListParams::default()).await?.items.iter().map(kube::ResourceExt::name_any).collect();
     let gone = |name: String| {
         let api = &api;
         async move {

@@ -11,7 +11,7 @@ use kube::{
 };
 
 /// Nothing takes longer, or something is broken.
-const PATIENCE: Duration = Duration::from_mins(60);
+const PATIENCE: Duration = Duration::from_hours(1);
 
 /// Waits until so many objects of a kind are ready. Fails where one's spec was written to.
 pub async fn all_ready<K: Eventing>(api: Api<K>, count: usize) -> Result<()> {

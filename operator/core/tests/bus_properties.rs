@@ -1,6 +1,6 @@
 //! Over generated pairs of states of a bus with all there is: after `apply`, `plan` is empty; and what lacks our mark
 //! is never touched.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::option_option)]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! The alarms of an inbox come when they are enabled, are put right, and go when they are not or the inbox goes.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 

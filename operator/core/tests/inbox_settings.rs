@@ -26,9 +26,9 @@ const EDITS: &[(Edit, &str)] = &[
         },
         "set policy of",
     ),
-    (|inbox| drop(inbox.service_accounts.insert("another".to_owned())), "set who may take role"),
+    (|inbox| inbox.service_accounts.extend(["another".to_owned()]), "set who may take role"),
     (|inbox| inbox.service_accounts.clear(), "delete role"),
-    (|inbox| drop(inbox.redrive_service_accounts.insert("fixer".to_owned())), "set who may take role"),
+    (|inbox| inbox.redrive_service_accounts.extend(["fixer".to_owned()]), "set who may take role"),
     (
         |inbox| {
             let (oldest_message_age_seconds, dead_letters, in_flight) = (900, 0, 100_000);
@@ -162,7 +162,7 @@ fn eventbridge_refuses_a_fifo_queue_that_does_not_tell_copies_by_content() {
             foreign_settings: false,
         };
         let (bus, rule) = ("acme".parse().unwrap(), "departures".parse().unwrap());
-        world.aws.buses.put_targets(&bus, &rule, &[target.clone()]).await.unwrap();
+        world.aws.buses.put_targets(&bus, &rule, std::slice::from_ref(&target)).await.unwrap();
         let by_id = QueueChange { content_based_deduplication: Some(false), ..QueueChange::default() };
         change(&world.aws, &desired, Part::Inbox, by_id).await;
         let error = world.aws.buses.put_targets(&bus, &rule, &[target]).await.unwrap_err();

@@ -157,7 +157,8 @@ async fn operate(client: Client, tls: PathBuf) {
     let keeping = Keeping { store: KeyStore::new(client.clone(), KEYS), namespace: KEYS.to_owned(), keep: KEEP };
     let everything = json!([{"namespaces": ["*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Tagged"}]);
     let tenancy = Arc::new(Tenancy::parse(&everything.to_string()).unwrap());
-    let world = World { hub: hub.clone(), aws: aws().aws(), installation: Arc::new(place()), tenancy };
+    let (aws, fresh) = (aws().aws(), aws().aws());
+    let world = World { hub: hub.clone(), aws, fresh, installation: Arc::new(place()), tenancy };
     let keys = SigningKeys::new(world, keeping, events.clone());
     let pace = RunnerSettings { resync: Duration::from_hours(1), concurrency: 4 };
     let runner = Runner::new(client.clone(), hub.clone(), keys, events, Metrics::new(&mut Registry::default()), pace);

@@ -217,6 +217,9 @@ fn attributes_of_any() -> operator_core::ports::QueueAttributes {
         max_message_bytes: 1_048_576,
         policy: None,
         redrive: None,
+        delay_seconds: 0,
+        content_based_deduplication: false,
+        encryption: operator_core::ports::Encryption::SqsManaged,
     }
 }
 

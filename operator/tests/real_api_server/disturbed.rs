@@ -150,7 +150,7 @@ impl Disturbed {
                 let fuse = burnt.clone();
                 async move {
                     if burns {
-                        fuse.burn().await
+                        fuse.burn().await;
                     }
                 }
                 .boxed()

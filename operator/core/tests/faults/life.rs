@@ -74,10 +74,9 @@ impl Course {
                 for number in 1..=passes {
                     match pass(&world, &economy, &stage).await {
                         Ok(true) => break,
-                        Ok(false) => {}
                         // The operator is another one by now, which knows nothing.
                         Err(_) if crashes => economy = self::economy(&world),
-                        Err(_) => {}
+                        Ok(false) | Err(_) => {}
                     }
                     assert!(number < ENOUGH, "{disturbed:?}: it never ends");
                     world.clock.advance(Duration::from_secs(61));
@@ -135,7 +134,7 @@ async fn pass(world: &World, economy: &Economy, stage: &Stage) -> Result<bool, A
 async fn leave_bus(aws: &Aws, going: &bus::Deletion) -> Result<bool, AwsError> {
     let seen = bus::observe_deletion(aws, going).await?;
     match bus::plan_deletion(going, &seen) {
-        DeletionStep::Act(actions) => bus::apply_deletion(aws, &actions).await.map(|()| false),
+        DeletionStep::Act(actions) => bus::apply_deletion(aws, going, &actions).await.map(|()| false),
         step => Ok(step == DeletionStep::Gone),
     }
 }

@@ -20,6 +20,7 @@ fn going_bus(desired: &bus::Desired) -> bus::Deletion {
         owner: desired.owner.clone(),
         bus_name: desired.bus_name.clone(),
         force: false,
+        last_with_alarms: true,
     }
 }
 
@@ -43,13 +44,13 @@ fn going_rule(desired: &rule::Desired) -> rule::Deletion {
 
 fn changed_bus(desired: &bus::Desired) -> bus::Desired {
     let mut changed = desired.clone();
-    changed.description = "another description".to_owned();
+    "another description".clone_into(&mut changed.description);
     changed.publishing = Publishing::Disabled;
     changed.publishers.clear();
     changed.publishers.insert(account("hangar", "pilot"), sources(&["acme.flight", "acme.cargo"]));
     changed.publishers.insert(account("tower", "control"), sources(&["acme.tower.*"]));
     changed.tags = team("red");
-    changed.owner.uid = "uid-2".to_owned();
+    "uid-2".clone_into(&mut changed.owner.uid);
     changed
 }
 
@@ -73,7 +74,7 @@ fn changed_inbox(world: &World, desired: &inbox::Desired) -> inbox::Desired {
     changed.service_accounts = BTreeSet::from(["controller".to_owned(), "deputy".to_owned()]);
     changed.allowed_rule_arns = allowed(world, &["arrivals", "departures"]);
     changed.tags = team("red");
-    changed.owner.uid = "uid-2".to_owned();
+    "uid-2".clone_into(&mut changed.owner.uid);
     changed
 }
 
@@ -107,7 +108,7 @@ pub fn of_a_rule(world: &World) -> Vec<Stage> {
     let mut split = world.rule("acme", "departures", &SEVEN);
     split.state = RuleState::Disabled;
     split.tags = team("red");
-    split.owner.uid = "uid-2".to_owned();
+    "uid-2".clone_into(&mut split.owner.uid);
     split.targets[1].max_event_age_seconds = Some(600);
     let joined = world.rule("acme", "departures", &SEVEN[3..]);
     let with = |rule: rule::Desired| Stage { buses: vec![bus.clone()], rules: vec![rule], ..Stage::default() };
@@ -126,7 +127,7 @@ pub fn of_all(world: &World) -> Vec<Stage> {
     let rule = |name: &str, queues: &[&str]| world.rule("acme", name, queues);
     let fed = |name: &str, rules: &[&str]| {
         let mut inbox = world.inbox(name);
-        inbox.owner.name = name.to_owned();
+        name.clone_into(&mut inbox.owner.name);
         inbox.allowed_rule_arns = allowed(world, rules);
         inbox
     };

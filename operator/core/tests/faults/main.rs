@@ -3,7 +3,7 @@
 //!
 //! A life ([`life`]) makes objects, changes them, and deletes them. It is run undisturbed first, which tells how many
 //! changes it takes and what stands after each stage; then once for every change and every fault that may befall it.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)]
 
 mod life;
 mod lives;

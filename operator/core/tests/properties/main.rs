@@ -3,7 +3,7 @@
 //!
 //! A past ([`past`]) leaves things behind that are foreign, half made, drifted, or stripped of their marks; a wish
 //! ([`wish`]) varies every field. What the operator remembers of AWS ([`operator_core::economy`]) is as old as the past.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)]
 
 mod past;
 #[path = "../support/mod.rs"]

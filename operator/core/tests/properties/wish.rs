@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 /// What one wish says of a bus, a rule on it and an inbox.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a field of an object that has two values")]
 pub struct Wish {
     pub claim: Claim,
     pub fifo: bool,

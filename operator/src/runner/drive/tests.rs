@@ -90,7 +90,8 @@ fn runner(term: &Term, fake: &FakeAws, server: &ApiServer, per_second: u32) -> R
     let gate = Arc::new(Gate::new(term.clone(), attempt, budgets, metrics.clone()));
     let (hub, _watches) = Hub::new();
     let aws = calls::guard(fake.aws(), &gate);
-    let world = World { hub: hub.clone(), aws, installation: Arc::new(place()), tenancy: Arc::default() };
+    let fresh = aws.clone();
+    let world = World { hub: hub.clone(), aws, fresh, installation: Arc::new(place()), tenancy: Arc::default() };
     let client = fenced(server.client(), term.clone(), attempt);
     let settings = RunnerSettings { resync: Duration::from_mins(10), concurrency: 1 };
     let events = Events::new(client.clone(), None);
