@@ -22,10 +22,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    installation::Installation,
+    installation::{Installation, root::pods::Told},
+    publication::metrics::SigningMetrics,
     runner::{
         Hub,
         metrics::{Metrics, Objects},
+        record::Events,
     },
     settings::Settings,
     webhooks::{self, WebhookServer, api::Answers, inject},
@@ -63,6 +65,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
     let readiness = Readiness::new();
     let mut registry = Registry::with_prefix("qsl_operator");
     let metrics = Metrics::new(&mut registry);
+    let signing_metrics = SigningMetrics::new(&mut registry);
     let admin = Server::plain(settings.admin_listen).await.map_err(AppError::broken)?;
     let (hub, watches) = Hub::new();
     Objects::register(hub.clone(), &mut registry);
@@ -75,14 +78,19 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
     let first_start = Installation {
         client: client.clone(),
         namespace: settings.release_namespace.clone(),
+        key_namespace: settings.key_namespace.clone(),
         webhook_configuration: settings.webhooks.webhook_configuration.clone(),
         webhook_hosts: Vec::new(),
+        webhook_certificates: settings.webhooks.webhook_certificates,
+        events: Events::new(client.clone(), settings.pod_name.clone()),
+        told: Told::default(),
     };
     tasks.spawn("first start", until_stopped(first_start.run(installed_sender, tasks.shutdown())));
     let server = WebhookServer::new(
         webhooks::WebhookSettings {
             listen: settings.webhooks.webhook_listen,
             folder: settings.webhooks.webhook_certificate_dir.clone(),
+            certificates: settings.webhooks.webhook_certificates,
         },
         installed.clone(),
     );
@@ -101,7 +109,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
         until_stopped(async move {
             let Some(place) = place::find(&facts, &aws, &client, &account, &stop).await else { return };
             let (aws, place) = (operator_aws::connect(&aws), Arc::new(place));
-            let leader = Leader { settings, client, hub, installed, aws, place, tenancy, metrics };
+            let signing = signing_metrics;
+            let leader = Leader { settings, client, hub, installed, aws, place, tenancy, metrics, signing };
             Box::pin(campaign.run(stop, |term, stop| leader.work(term, stop))).await;
         }),
     );

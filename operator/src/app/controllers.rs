@@ -11,7 +11,7 @@ use crate::{
         event_bus::{self, EventBuses},
         event_rule::{self, EventRules},
         inbox_queue::{self, InboxQueues},
-        signing_key::{self, SigningKeys},
+        signing_key::{self, Keeping, SigningKeys},
         world::World,
     },
     keys::store::KeyStore,
@@ -58,12 +58,12 @@ impl Controllers {
             installation: Arc::clone(&self.place),
             tenancy: Arc::clone(&self.tenancy),
         };
-        let keys = SigningKeys::new(
-            self.hub.clone(),
-            Arc::clone(&self.tenancy),
-            KeyStore::new(self.client.clone(), &self.key_namespace),
-            self.keep,
-        );
+        let keeping = Keeping {
+            store: KeyStore::new(self.client.clone(), &self.key_namespace),
+            namespace: self.key_namespace.clone(),
+            keep: self.keep,
+        };
+        let keys = SigningKeys::new(world.clone(), keeping, events.clone());
         tokio::join!(
             event_bus::run(&world, self.runner(EventBuses::new(world.clone()), &events), shutdown.clone()),
             event_rule::run(&world, self.runner(EventRules::new(world.clone()), &events), shutdown.clone()),

@@ -41,6 +41,17 @@ pub(super) fn signing_key(tenancy: &Tenancy, object: &SigningKey, bus: &EventBus
     Ok(())
 }
 
+/// Whether a key takes over the private keys that an earlier SigningKey of its name left behind.
+pub(super) fn adopts_keys(tenancy: &Tenancy, object: &SigningKey) -> Result<bool, Terminal> {
+    match object.spec.adoption_policy {
+        AdoptionPolicy::Never => Ok(false),
+        AdoptionPolicy::AdoptOrCreate => {
+            let granted = tenancy.adoption(&object.namespace().unwrap_or_default(), &object.name_any());
+            granted.map(|_| true).map_err(|refusal| Terminal::not_granted("adoptionPolicy", &refusal))
+        }
+    }
+}
+
 /// The sources of a bus, and where each stands in the spec.
 fn sources(object: &EventBus) -> impl Iterator<Item = (String, &str)> {
     object.spec.publishers.iter().enumerate().flat_map(|(index, publisher)| {

@@ -4,7 +4,8 @@ mod spam;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crds::Eventing;
+use crds::{EventBus, EventRule, Eventing, InboxQueue, SigningKey};
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Client, Resource,
     runtime::events::{Event, EventType, Recorder, Reporter},
@@ -48,10 +49,23 @@ impl Events {
     }
 
     async fn publish<K: Eventing>(&self, object: &K, type_: EventType, reason: &str, note: String) {
-        let uid = object.meta().uid.as_deref().unwrap_or_default();
+        self.tell(&Resource::object_ref(object, &()), None, type_, reason, note).await;
+    }
+
+    /// Something about any object. Events of one reason are counted together for some minutes, and the first one's note
+    /// stands for all: `related` keeps those apart that are about different things.
+    pub async fn tell(
+        &self,
+        regarding: &ObjectReference,
+        related: Option<ObjectReference>,
+        type_: EventType,
+        reason: &str,
+        note: String,
+    ) {
+        let uid = regarding.uid.as_deref().unwrap_or_default();
         let held_back = !self.spam.lock().unwrap_or_else(PoisonError::into_inner).lets_through(uid, Instant::now());
         if let Some(metrics) = &self.metrics {
-            EventTold { kind: K::KIND, reason, held_back }.emit(metrics);
+            EventTold { kind: kind_of(regarding), reason, held_back }.emit(metrics);
         }
         if held_back {
             return;
@@ -61,10 +75,16 @@ impl Events {
             reason: reason.to_owned(),
             note: Some(note.chars().take(1024).collect()),
             action: "Reconcile".to_owned(),
-            secondary: None,
+            secondary: related,
         };
-        if let Err(error) = self.recorder.publish(&event, &Resource::object_ref(object, &())).await {
+        if let Err(error) = self.recorder.publish(&event, regarding).await {
             tracing::debug!(reason, error = %error, "event not published");
         }
     }
+}
+
+/// The kind as a metric's label has it: one of a few words.
+fn kind_of(object: &ObjectReference) -> &'static str {
+    let known = [EventBus::KIND, EventRule::KIND, InboxQueue::KIND, SigningKey::KIND, "Pod"];
+    known.into_iter().find(|known| object.kind.as_deref() == Some(known)).unwrap_or("other")
 }

@@ -8,10 +8,11 @@ use eventing::{
     time::Millis,
     types::BusId,
 };
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use operator::publication::run::set_name;
 use serde_json::json;
 
-use crate::rig::{Case, eventually, make_namespace};
+use crate::rig::{Case, KEYS, eventually, make_namespace};
 
 async fn inbox_and_rule(case: &Case) {
     let platform = case.namespace("platform");
@@ -91,6 +92,66 @@ async fn what_does_not_change_is_not_written_and_what_nothing_needs_goes() {
     case.api::<crds::InboxQueue>("books").delete("ledger", &DeleteParams::default()).await.unwrap();
     eventually("it is gone", || async {
         if maps.get_opt("qsl-eventing").await.unwrap().is_none() { Ok(()) } else { Err("there") }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bus_that_feeds_no_more_is_trusted_while_its_messages_may_wait() {
+    let case = Case::new().await;
+    case.bus_and_key().await;
+    inbox_and_rule(&case).await;
+    let (bus, books) = (BusId::new(&case.namespace("platform"), "core").unwrap(), case.namespace("books"));
+    let set = format!("keyset_{}_core", bus.namespace());
+    entry(&case, "books", &set).await;
+    let inboxes = case.api::<crds::InboxQueue>("books");
+    let noted = || async {
+        let inbox = inboxes.get("ledger").await.unwrap();
+        inbox.metadata.annotations.unwrap_or_default().remove("eventing.qsl.dev/fed-by")
+    };
+    assert_eq!(noted().await, None, "while a bus feeds, nothing is written");
+
+    case.api::<crds::EventRule>("platform").delete("coins-all", &DeleteParams::default()).await.unwrap();
+    let text = eventually("it is remembered", || async { noted().await.ok_or("not yet") }).await;
+    assert!(text.contains(&bus.to_string()), "{text}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let text = entry(&case, "books", "inbox_ledger").await;
+    let roots = case.roots().await;
+    let opened = open_config::<InboxConfig>(&text, &roots, &books, INBOX_QUEUE, "ledger", Millis::now(), None);
+    assert_eq!(opened.unwrap().config.buses, [bus]);
+    entry(&case, "books", &set).await;
+
+    inbox_and_rule(&case).await;
+    eventually("it feeds again", || async { noted().await.map_or(Ok(()), Err) }).await;
+}
+
+#[tokio::test]
+async fn a_set_that_is_restored_from_a_backup_is_followed_by_one_above_all_that_were_given_out() {
+    let case = Case::new().await;
+    case.bus_and_key().await;
+    let bus = BusId::new(&case.namespace("platform"), "core").unwrap();
+    let (maps, name) = (case.maps(KEYS), set_name(&bus));
+    let roots = case.roots().await;
+    let version = |text: &str| open_keyset(text, &roots, &bus, Millis::now(), None).map(|set| set.version());
+    let backup = eventually("there is a set", || async {
+        maps.get(&name).await.map_err(|error| error.to_string())?.data.ok_or("empty".to_owned())
+    })
+    .await;
+    let patch = json!({"metadata": {"annotations": {"eventing.qsl.dev/rotate-requested-at": "now"}}});
+    let keys = case.api::<crds::SigningKey>("platform");
+    keys.patch("coins", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    let given = eventually("the set moves on", || async {
+        let text = maps.get(&name).await.unwrap().data.unwrap().remove("keyset").unwrap();
+        let (now, before) = (version(&text).unwrap(), version(&backup["keyset"]).unwrap());
+        if now > before { Ok(now) } else { Err(now) }
+    })
+    .await;
+    let restore = Patch::Merge(json!({"data": backup}));
+    maps.patch(&name, &PatchParams::default(), &restore).await.unwrap();
+    eventually("a newer one stands", || async {
+        let text = maps.get(&name).await.unwrap().data.unwrap().remove("keyset").unwrap();
+        let now = version(&text).unwrap();
+        if now > given { Ok(()) } else { Err(now) }
     })
     .await;
 }
