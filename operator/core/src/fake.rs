@@ -15,6 +15,7 @@
 //! | a queue's name is refused for 60 seconds after its delete | `QueueDeletedRecently` | [`queues`] |
 //! | `CreateQueue` returns an existing queue whose attributes match, whoever owns it | the same; `Conflict` where they differ | [`queues`] |
 //! | a queue's policy has at most 8,192 bytes and 20 statements | `Invalid` | [`queues`] |
+//! | policies come back in another order and in other words | the same | [`writing`] |
 //! | role names are unique in the account without regard to case; a trust policy has at most 2,048 characters | `Conflict`, `LimitExceeded` | [`roles`] |
 //! | throttling, `ConcurrentModificationException`, a 5xx before or after the change took effect | [`Faults`], by a seed; or one at a time | [`faults`] |
 //!
@@ -31,6 +32,7 @@ mod queues;
 mod rates;
 mod record;
 mod roles;
+mod writing;
 
 pub use clock::FakeClock;
 pub use faults::{Fault, Faults, When};
@@ -112,6 +114,11 @@ impl FakeAws {
         state.injected.at_write(index, fault);
     }
 
+    /// Lets no single call fail any more that was to fail yet.
+    pub fn forget_failures(&self) {
+        self.state().injected.forget();
+    }
+
     /// From now on, calls have the faults of this plan; `None` ends that.
     pub fn set_faults(&self, faults: Option<Faults>) {
         self.state().injected.set_plan(faults);
@@ -160,11 +167,11 @@ impl FakeAws {
             things.insert(format!("archive {name}"), (Tags::new(), format!("{archive:?}")));
         }
         for (name, queue) in &state.queues {
-            things.insert(format!("queue {name}"), (queue.tags.clone(), format!("{:?}", queue.attributes)));
+            things.insert(format!("queue {name}"), (queue.tags.clone(), format!("{:?}", queue.attributes())));
         }
         for (name, role) in &state.roles {
-            let text = format!("{:?} {:?} {:?}", role.facts.trust, role.facts.boundary, role.policies);
-            things.insert(format!("role {name}"), (role.facts.tags.clone(), text));
+            let text = format!("{:?} {:?} {:?}", role.trust, role.boundary, role.policies);
+            things.insert(format!("role {name}"), (role.tags.clone(), text));
         }
         for (name, stored) in &state.monitoring.alarms {
             things.insert(format!("alarm {name}"), (stored.tags.clone(), format!("{:?}", stored.alarm)));

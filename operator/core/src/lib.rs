@@ -9,7 +9,8 @@
 //! - [`names`], [`arn`], [`owner`], [`tags`], [`claim`], [`installation`]: what things are called and whose they are
 //! - [`difference`]: what differs, for drift and for who only observes
 //! - [`budget`]: how many calls a service gets, and what throttled answers do to that
-//! - [`ports`], [`error`]: what is asked of AWS, and how it fails; `fake`: an AWS in memory that refuses as AWS does
+//! - [`ports`], [`error`]: what is asked of AWS, and how it fails; [`economy`]: what need not be asked again; `fake`:
+//!   an AWS in memory that refuses as AWS does
 
 pub mod arn;
 pub mod budget;
@@ -17,6 +18,7 @@ pub mod bus;
 pub mod claim;
 pub mod deletion;
 pub mod difference;
+pub mod economy;
 pub mod error;
 #[cfg(feature = "test-util")]
 pub mod fake;

@@ -246,9 +246,12 @@ pub fn role_name(installation: &Installation, owner: &Owner, purpose: &RolePurpo
     RoleName(cut(&format!("qsl-{hash}-{readable}"), 64))
 }
 
+/// The path of all roles that any installation of QSL Eventing makes in the account.
+pub const ROLES_PATH: &str = "/qsl-eventing/";
+
 /// The path of all roles of one owner, under which IAM can list them.
 pub fn role_path(installation: &Installation, owner: &Owner) -> String {
-    format!("/qsl-eventing/{}/", owner_hash(installation, owner))
+    format!("{ROLES_PATH}{}/", owner_hash(installation, owner))
 }
 
 /// What tells an owner from all others of the account.

@@ -2,8 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
-use operator_core::{Aws, Installation, Tenancy};
+use operator_core::{
+    Aws, Installation, Tenancy,
+    economy::{Economy, Now},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -52,9 +56,12 @@ impl Controllers {
             () = shutdown.cancelled() => return,
         }
         let events = Events::new(self.client.clone(), self.pod.clone()).counted(self.metrics.clone());
+        let now: Now = Arc::new(Timestamp::now);
+        let Economy { aws, fresh } = Economy::new(&self.aws, &self.place.cluster_id, self.resync, &now);
         let world = World {
             hub: self.hub.clone(),
-            aws: self.aws.clone(),
+            aws,
+            fresh,
             installation: Arc::clone(&self.place),
             tenancy: Arc::clone(&self.tenancy),
         };

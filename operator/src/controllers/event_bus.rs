@@ -34,14 +34,15 @@ impl EventBuses {
 impl Reconciler<EventBus> for EventBuses {
     async fn apply(&self, object: &EventBus) -> Result<Report<EventBus>, Failure> {
         let desired = validate::validate(&self.world.installation, granted::bus(&self.world.tenancy, object)?, object)?;
-        let observed = bus::observe(&self.world.aws, &desired).await?;
+        let aws = self.world.aws_for(object);
+        let observed = bus::observe(aws, &desired).await?;
         let actions = bus::plan(&desired, &observed);
         let found = Found {
             wanted: hash_of(&desired),
             differences: bus::differences(&observed, &actions),
             taken: bus::taken(&desired, &observed),
         };
-        let applied = bus::apply(&self.world.aws, &desired, &actions).await?;
+        let applied = bus::apply(aws, &desired, &actions).await?;
         Ok(Report {
             status: status::status(applied),
             progress: Progress::Ready,
@@ -54,7 +55,8 @@ impl Reconciler<EventBus> for EventBuses {
 
     async fn look(&self, object: &EventBus) -> Result<Look<EventBus>, Failure> {
         let desired = validate::validate(&self.world.installation, granted::bus(&self.world.tenancy, object)?, object)?;
-        let observed = bus::observe(&self.world.aws, &desired).await?;
+        let aws = self.world.aws_for(object);
+        let observed = bus::observe(aws, &desired).await?;
         Ok(Look {
             status: status::seen(&desired, &observed),
             differences: bus::differences(&observed, &bus::plan(&desired, &observed)),

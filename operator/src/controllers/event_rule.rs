@@ -47,14 +47,15 @@ impl Reconciler<EventRule> for EventRules {
             }
         };
         let validated = self.validate(object, &referenced)?;
-        let observed = rule::observe(&self.world.aws, &validated.desired).await?;
+        let aws = self.world.aws_for(object);
+        let observed = rule::observe(aws, &validated.desired).await?;
         let actions = rule::plan(&validated.desired, &observed);
         let found = Found {
             wanted: hash_of(&validated.desired),
             differences: rule::differences(&observed, &actions),
             taken: rule::taken(&validated.desired, &observed),
         };
-        let applied = rule::apply(&self.world.aws, &validated.desired, &actions).await?;
+        let applied = rule::apply(aws, &validated.desired, &actions).await?;
         Ok(Report {
             status: status::status(&validated.desired, &observed, &applied),
             progress: status::progress(&referenced, &validated, &applied),
@@ -71,7 +72,8 @@ impl Reconciler<EventRule> for EventRules {
             Consented::Refused { wait, .. } => return Err(wait.into()),
         };
         let validated = self.validate(object, &referenced)?;
-        let observed = rule::observe(&self.world.aws, &validated.desired).await?;
+        let aws = self.world.aws_for(object);
+        let observed = rule::observe(aws, &validated.desired).await?;
         Ok(Look {
             status: status::seen(&observed),
             differences: rule::differences(&observed, &rule::plan(&validated.desired, &observed)),

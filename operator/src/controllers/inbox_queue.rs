@@ -40,7 +40,8 @@ impl Reconciler<InboxQueue> for InboxQueues {
         let feeding = dereference::dereference(&self.world, object);
         let claim = granted::inbox(&self.world.tenancy, object)?;
         let desired = validate::validate(&self.world.installation, claim, object, &feeding)?;
-        let observed = inbox::observe(&self.world.aws, &desired).await?;
+        let aws = self.world.aws_for(object);
+        let observed = inbox::observe(aws, &desired).await?;
         let actions = inbox::plan(&desired, &observed);
         let found = Found {
             // A rule that lingers is wanted for a while yet.
@@ -48,7 +49,7 @@ impl Reconciler<InboxQueue> for InboxQueues {
             differences: inbox::differences(&observed, &actions),
             taken: inbox::taken(&desired, &observed),
         };
-        let applied = inbox::apply(&self.world.aws, &desired, &observed, &actions).await?;
+        let applied = inbox::apply(aws, &desired, &observed, &actions).await?;
         let again = (!applied.lingering.is_empty()).then_some(LINGERING_AGAIN);
         let settle = self.world.installation.settle;
         Ok(Report {
@@ -65,7 +66,8 @@ impl Reconciler<InboxQueue> for InboxQueues {
         let feeding = dereference::dereference(&self.world, object);
         let claim = granted::inbox(&self.world.tenancy, object)?;
         let desired = validate::validate(&self.world.installation, claim, object, &feeding)?;
-        let observed = inbox::observe(&self.world.aws, &desired).await?;
+        let aws = self.world.aws_for(object);
+        let observed = inbox::observe(aws, &desired).await?;
         let settle = self.world.installation.settle;
         Ok(Look {
             status: status::seen(object, &feeding, &observed, &desired, settle, Timestamp::now()),

@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crds::{Eventing, conditions::reason, names::FORCE_DELETE};
+use crds::{
+    Eventing,
+    conditions::reason,
+    names::{FORCE_DELETE, RECONCILE_REQUESTED_AT},
+    object::CommonStatus,
+};
 use kube::ResourceExt;
 use operator_core::{
     Aws, Installation, Tenancy,
@@ -23,12 +28,23 @@ pub(super) const STEPS: usize = 8;
 pub struct World {
     /// The objects of all kinds.
     pub hub: Hub,
-    /// AWS.
+    /// AWS; what need not be asked again is answered from memory.
     pub aws: Aws,
+    /// AWS, asked each time: for deletions, and where a person asks for a look.
+    pub fresh: Aws,
     /// The installation.
     pub installation: Arc<Installation>,
     /// What it grants to whom.
     pub tenancy: Arc<Tenancy>,
+}
+
+impl World {
+    /// AWS for a pass over the object: asked each time where a person asked for the pass.
+    pub(super) fn aws_for<K: Eventing>(&self, object: &K) -> &Aws {
+        let requested = object.annotations().get(RECONCILE_REQUESTED_AT);
+        let handled = object.status().and_then(CommonStatus::last_handled_reconcile_at);
+        if requested.is_some_and(|requested| Some(requested.as_str()) != handled) { &self.fresh } else { &self.aws }
+    }
 }
 
 /// The owner that an object is, in AWS.

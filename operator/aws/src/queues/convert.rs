@@ -1,6 +1,7 @@
 //! SQS's attributes and ours.
 
 use aws_sdk_sqs::types::QueueAttributeName as Name;
+use jiff::Timestamp;
 use operator_core::arn::QueueArn;
 use operator_core::policy::PolicyDocument;
 use operator_core::ports::{Counts, NewQueue, QueueAttributes, QueueChange, QueueFacts, Redrive};
@@ -28,7 +29,14 @@ pub(super) fn facts(attributes: &Attributes) -> Result<QueueFacts, String> {
             in_flight: number(attributes, &Name::ApproximateNumberOfMessagesNotVisible)?,
             delayed: number(attributes, &Name::ApproximateNumberOfMessagesDelayed)?,
         },
+        // AWS always tells it; where an emulator does not, all queues of a name count as one.
+        created_at: attributes.get(&Name::CreatedTimestamp).map_or(Ok(Timestamp::UNIX_EPOCH), |text| second(text))?,
     })
+}
+
+fn second(text: &str) -> Result<Timestamp, String> {
+    let second = text.parse().ok().and_then(|second| Timestamp::from_second(second).ok());
+    second.ok_or_else(|| format!("CreatedTimestamp is {text:?}"))
 }
 
 fn number<T: FromStr>(attributes: &Attributes, name: &Name) -> Result<T, String> {
@@ -104,6 +112,12 @@ mod tests {
             );
             assert_eq!(redrive(&text).unwrap().max_receive_count, 15);
         }
+    }
+
+    #[test]
+    fn when_a_queue_was_made_is_a_second_of_unix_time() {
+        assert_eq!(second("1764201600").unwrap(), Timestamp::from_second(1_764_201_600).unwrap());
+        assert!(second("yesterday").unwrap_err().contains("yesterday"));
     }
 
     #[test]

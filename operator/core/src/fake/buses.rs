@@ -1,5 +1,6 @@
 //! EventBridge, in memory.
 
+use super::writing::Written;
 use super::{FakeAws, State, archives, refuse};
 use crate::arn::{BusArn, QueueArn, RuleArn};
 use crate::error::{AwsError, ErrorClass};
@@ -22,7 +23,7 @@ const MESSAGE_GROUP_ID_MAX: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Bus {
     pub(super) settings: BusSettings,
-    pub(super) policy: Option<PolicyDocument>,
+    pub(super) policy: Option<Written>,
     pub(super) tags: Tags,
     pub(super) rules: BTreeMap<RulePartName, Rule>,
 }
@@ -113,7 +114,7 @@ impl Buses for FakeAws {
             Ok(state.buses.get(name).map(|bus| BusFacts {
                 arn: self.0.installation.bus_arn(name),
                 settings: bus.settings.clone(),
-                policy: bus.policy.clone(),
+                policy: bus.policy.as_ref().map(Written::returned),
             }))
         })
         .await
@@ -155,7 +156,7 @@ impl Buses for FakeAws {
     async fn set_bus_policy(&self, name: &BusName, policy: Option<&PolicyDocument>) -> Answer<()> {
         let operation = "PutPermission";
         self.call(SERVICE, operation, true, |state| {
-            state.bus_mut(operation, name)?.policy = policy.cloned();
+            state.bus_mut(operation, name)?.policy = policy.map(Written::new);
             Ok(())
         })
         .await

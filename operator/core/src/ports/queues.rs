@@ -7,6 +7,7 @@ use crate::names::QueueName;
 use crate::policy::PolicyDocument;
 use crate::tags::Tags;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -74,6 +75,8 @@ pub struct QueueFacts {
     pub attributes: QueueAttributes,
     /// What it holds.
     pub counts: Counts,
+    /// When it was made, in whole seconds: another time is another queue of the same name.
+    pub created_at: Timestamp,
 }
 
 /// A queue to make.

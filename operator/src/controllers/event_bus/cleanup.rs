@@ -28,14 +28,14 @@ pub(super) async fn cleanup(world: &World, object: &EventBus) -> Result<Cleanup,
     let installation = Arc::clone(&world.installation);
     let deletion = Deletion { installation, owner: owner(Kind::EventBus, object), bus_name, force };
     for _ in 0..STEPS {
-        let observed = bus::observe_deletion(&world.aws, &deletion).await?;
+        let observed = bus::observe_deletion(&world.fresh, &deletion).await?;
         let step =
             if retain { bus::plan_release(&deletion, &observed) } else { bus::plan_deletion(&deletion, &observed) };
         if let Some(cleanup) = cleanup_of(&step) {
             return Ok(cleanup);
         }
         if let DeletionStep::Act(actions) = step {
-            bus::apply_deletion(&world.aws, &actions).await?;
+            bus::apply_deletion(&world.fresh, &actions).await?;
         }
     }
     Ok(Cleanup::Waiting(Wait::time(reason::DELETING, "AWS still shows the bus", std::time::Duration::from_secs(5))))

@@ -25,7 +25,7 @@ pub(super) async fn cleanup(world: &World, object: &InboxQueue) -> Result<Cleanu
     let owner = owner(Kind::InboxQueue, object);
     let deletion = Deletion { installation, owner, queue_name, force: is_forced(object) };
     for _ in 0..STEPS {
-        let observed = inbox::observe_deletion(&world.aws, &deletion).await?;
+        let observed = inbox::observe_deletion(&world.fresh, &deletion).await?;
         let step = if retain {
             inbox::plan_release(&deletion, &observed)
         } else {
@@ -35,7 +35,7 @@ pub(super) async fn cleanup(world: &World, object: &InboxQueue) -> Result<Cleanu
             return Ok(cleanup);
         }
         if let DeletionStep::Act(actions) = step {
-            inbox::apply_deletion(&world.aws, &actions).await?;
+            inbox::apply_deletion(&world.fresh, &actions).await?;
         }
     }
     Ok(Cleanup::Waiting(Wait::time(reason::DELETING, "AWS still shows the queues", Duration::from_secs(5))))
