@@ -16,6 +16,7 @@ mod asked;
 mod by_hand;
 mod consent;
 mod deletion;
+mod disturbed;
 mod emulator;
 mod events;
 mod lifecycle;

@@ -172,6 +172,11 @@ impl Case {
         format!("{}-{short}", self.prefix)
     }
 
+    /// A text without this case's prefix, so that cases can be compared.
+    pub fn without_prefix(&self, text: &str) -> String {
+        text.replace(&format!("{}-", self.prefix), "")
+    }
+
     /// Applies documents in YAML, in which `$` in front of a name stands for this case's prefix.
     pub async fn apply(&self, yaml: &str) {
         for document in self.documents(yaml) {
