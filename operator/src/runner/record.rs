@@ -15,11 +15,16 @@ use tokio::time::Instant;
 use super::{FIELD_MANAGER, metrics::Metrics, telemetry::EventTold};
 use spam::Spam;
 
+/// After so many Events what like ones were counted in is forgotten: a thousand new objects are megabytes of them.
+const REMEMBERED: u32 = 256;
+
 /// Publishes Events; a failure to do so is logged and never hides what the Event is about. Like ones are counted in
 /// one Event by the recorder; what is more than a few a minute on one object is held back, and counted in a metric.
 #[derive(Clone)]
 pub struct Events {
-    recorder: Recorder,
+    client: Client,
+    reporter: Reporter,
+    recorder: Arc<Mutex<(Recorder, u32)>>,
     spam: Arc<Mutex<Spam>>,
     metrics: Option<Metrics>,
 }
@@ -28,7 +33,8 @@ impl Events {
     /// Events in the name of this operator's pod.
     pub fn new(client: Client, pod: Option<String>) -> Self {
         let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: pod };
-        Self { recorder: Recorder::new(client, reporter), spam: Arc::default(), metrics: None }
+        let recorder = Arc::new(Mutex::new((Recorder::new(client.clone(), reporter.clone()), 0)));
+        Self { client, reporter, recorder, spam: Arc::default(), metrics: None }
     }
 
     /// As it is, and counted in `metrics`.
@@ -46,6 +52,16 @@ impl Events {
     /// Something that wants a person.
     pub async fn warning<K: Eventing>(&self, object: &K, reason: &str, note: String) {
         self.publish(object, EventType::Warning, reason, note).await;
+    }
+
+    /// The recorder, or a new one: each keeps every Event for minutes, to count like ones in one.
+    fn recorder(&self) -> Recorder {
+        let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        recorder.1 += 1;
+        if recorder.1 > REMEMBERED {
+            *recorder = (Recorder::new(self.client.clone(), self.reporter.clone()), 0);
+        }
+        recorder.0.clone()
     }
 
     async fn publish<K: Eventing>(&self, object: &K, type_: EventType, reason: &str, note: String) {
@@ -78,6 +94,7 @@ impl Events {
             secondary: related,
         };
         if let Err(error) = self.recorder.publish(&event, regarding).await {
+        if let Err(error) = self.recorder().publish(&event, &Resource::object_ref(object, &())).await {
             tracing::debug!(reason, error = %error, "event not published");
         }
     }

@@ -9,7 +9,7 @@
 use std::{
     collections::HashMap,
     fmt::Debug,
-    hash::Hash,
+    hash::{DefaultHasher, Hash, Hasher as _},
     pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -104,21 +104,22 @@ impl<K: Watchable> Watched<K> {
     }
 
     /// As [`Watched::subscribe`], but only changes in what `facts` says of an object, and its end.
-    pub fn changes_of<F: Hash + Eq + Send + 'static>(
+    pub fn changes_of<F: Hash + Send + 'static>(
         &self,
         facts: impl Fn(&K) -> F + Send + 'static,
     ) -> BoxStream<'static, Change<K>> {
-        let mut known: HashMap<ObjectRef<K>, F> = HashMap::new();
+        // Digests: with a copy of the facts, every subscriber would keep half of every object.
+        let mut known: HashMap<u64, u64> = HashMap::new();
         let mut is_news = move |change: &Change<K>| match change {
             Change::Seen(object) => {
-                let now = facts(object);
-                let key = ObjectRef::from_obj(object.as_ref());
+                let now = digest(&facts(object));
+                let key = digest(&ObjectRef::from_obj(object.as_ref()));
                 let news = known.get(&key) != Some(&now);
                 known.insert(key, now);
                 news
             }
             Change::Gone(object) => {
-                known.remove(&ObjectRef::from_obj(object.as_ref()));
+                known.remove(&digest(&ObjectRef::from_obj(object.as_ref())));
                 true
             }
         };
@@ -148,6 +149,13 @@ struct Standing {
     is_listed: AtomicBool,
     /// What it failed by last, until it told something again.
     error: Mutex<Option<String>>,
+}
+
+/// The same for the same, within this process.
+fn digest(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Who wrote which field is the API server's business, and takes more memory than all the rest of an object.
