@@ -93,8 +93,7 @@ impl Events {
             action: "Reconcile".to_owned(),
             secondary: related,
         };
-        if let Err(error) = self.recorder.publish(&event, regarding).await {
-        if let Err(error) = self.recorder().publish(&event, &Resource::object_ref(object, &())).await {
+        if let Err(error) = self.recorder().publish(&event, regarding).await {
             tracing::debug!(reason, error = %error, "event not published");
         }
     }
