@@ -20,6 +20,10 @@ pub(crate) const BUS_NAME: &str = "^[A-Za-z0-9._-]{1,256}$";
 pub(crate) const RULE_NAME: &str = "^[A-Za-z0-9._-]{1,60}$";
 /// A queue's name in SQS; 68 characters leave room for the suffixes of its other queues.
 pub(crate) const QUEUE_NAME: &str = "^[A-Za-z0-9_-]{1,68}$";
+/// A queue's ARN; that it is of this installation's account and Region is the controller's to say.
+pub(crate) const QUEUE_ARN: &str = "^arn:aws(-[a-z]+)*:sqs:[a-z0-9-]{1,32}:[0-9]{12}:[A-Za-z0-9_-]{1,80}([.]fifo)?$";
+/// The message group of a FIFO target: printable, and without spaces.
+pub(crate) const MESSAGE_GROUP: &str = "^[!-~]{1,100}$";
 /// A path below the application's address.
 pub(crate) const PATH: &str = "^/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,255}$";
 /// A JSON pointer (RFC 6901) that is not the whole document.

@@ -155,8 +155,9 @@ impl Emulated {
     }
 
     async fn converge_rule(&self, desired: &rule::Desired) -> usize {
-        let actions = rule::plan(desired, &rule::observe(&self.aws, desired).await.unwrap());
-        rule::apply(&self.aws, desired, &actions).await.unwrap();
+        let observed = rule::observe(&self.aws, desired).await.unwrap();
+        let actions = rule::plan(desired, &observed);
+        rule::apply(&self.aws, desired, &observed, &actions).await.unwrap();
         let after = rule::observe(&self.aws, desired).await.unwrap();
         assert_eq!(rule::plan(desired, &after), []);
         actions.len()
@@ -291,7 +292,7 @@ fn a_rule_is_split_changed_and_deleted_before_its_bus() {
         let orphan = emulated.rule(&[]);
         let observed = rule::observe(&emulated.aws, &orphan).await.unwrap_or_default();
         let actions = rule::plan(&orphan, &observed);
-        let missing = rule::apply(&emulated.aws, &orphan, &actions).await.unwrap_err();
+        let missing = rule::apply(&emulated.aws, &orphan, &observed, &actions).await.unwrap_err();
         assert_eq!(missing.class, ErrorClass::Missing, "{missing}");
         emulated.converge_bus(&bus).await;
         let mut queues = Vec::new();

@@ -296,6 +296,21 @@ impl QueueArn {
     pub fn name(&self) -> Option<QueueName> {
         QueueName::parse(self.0.resource.clone()).ok()
     }
+
+    /// The Region it is in.
+    pub fn region(&self) -> &str {
+        &self.0.region
+    }
+
+    /// The partition it is in.
+    pub fn partition(&self) -> &Partition {
+        &self.0.partition
+    }
+
+    /// Whether it is a FIFO queue.
+    pub fn is_fifo(&self) -> bool {
+        self.0.resource.strip_suffix(".fifo").is_some()
+    }
 }
 
 impl RoleArn {

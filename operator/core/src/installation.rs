@@ -6,6 +6,7 @@ use crate::arn::{
 };
 use crate::names::{AlarmName, ArchiveName, BusName, QueueName, RoleName, RuleName, RulePartName, role_path};
 use crate::owner::Owner;
+use crate::parse::ParseError;
 use crate::tags::Tags;
 use std::time::Duration;
 
@@ -68,6 +69,30 @@ impl Installation {
     /// The ARN of an alarm here.
     pub fn alarm_arn(&self, name: &AlarmName) -> AlarmArn {
         self.place().alarm(name)
+    }
+
+    /// Refuses a queue that a rule here cannot deliver to: one of another Region or partition, which EventBridge does
+    /// not reach, and one of another account, which takes an execution role that this installation does not make
+    /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-cross-account.html>).
+    pub fn check_reach(&self, queue: &QueueArn) -> Result<(), ParseError> {
+        let (region, partition) = (queue.region(), queue.partition());
+        if region != self.region.as_str() || partition != &self.partition {
+            let reason = format!(
+                "{queue} is in Region {region} of {partition}; a rule delivers in its own, {} of {}",
+                self.region, self.partition
+            );
+            return Err(ParseError::new("queue ARN", reason));
+        }
+        if queue.account() != &self.account {
+            let reason = format!(
+                "{queue} is in account {}; this installation serves {}: send to a queue of it, or to a bus of that \
+                 account by a rule that is not an EventRule",
+                queue.account(),
+                self.account
+            );
+            return Err(ParseError::new("queue ARN", reason));
+        }
+        Ok(())
     }
 
     /// The ARN of a role that this installation makes for `owner`.

@@ -5,7 +5,7 @@
 //! No Kubernetes and no AWS SDK here: the controllers are in `operator`, the adapters in `operator-aws`.
 //!
 //! - [`bus`], [`rule`], [`inbox`]: a room a kind, each with desired, observed, plan, apply and delete
-//! - [`role`]: roles, which buses and inboxes share; [`policy`]: the documents
+//! - [`role`]: roles, which buses and inboxes share; [`policy`]: the documents; [`pattern`]: event patterns
 //! - [`names`], [`arn`], [`owner`], [`tags`], [`claim`], [`installation`]: what things are called and whose they are
 //! - [`difference`]: what differs, for drift and for who only observes
 //! - [`budget`]: how many calls a service gets, and what throttled answers do to that
@@ -27,6 +27,7 @@ pub mod installation;
 pub mod names;
 pub mod owner;
 pub mod parse;
+pub mod pattern;
 pub mod policy;
 pub mod ports;
 pub mod role;

@@ -57,6 +57,12 @@ text_type!(
     EventSource, "event source", check_source
 );
 
+text_type!(
+    /// The message group of a FIFO target, a literal: 1 to 100 printable ASCII characters, none of them a space.
+    /// EventBridge takes fewer than SQS's 128.
+    MessageGroup, "message group", check_group
+);
+
 /// The longest bus name.
 pub const BUS_NAME_MAX: usize = 256;
 /// The longest rule name that a user may give.
@@ -107,6 +113,17 @@ fn check_alarm(text: &str) -> Result<(), String> {
     }
     match text.chars().find(|c| !c.is_ascii_graphic() && *c != ' ') {
         Some(c) => Err(format!("{text:?} holds {c:?}, which is not ASCII that can be printed")),
+        None => Ok(()),
+    }
+}
+
+fn check_group(text: &str) -> Result<(), String> {
+    let length = text.chars().count();
+    if !(1..=100).contains(&length) {
+        return Err(format!("has {length} characters; 1 to 100 are allowed"));
+    }
+    match text.chars().find(|c| !c.is_ascii_graphic()) {
+        Some(c) => Err(format!("{text:?} holds {c:?}; printable ASCII characters but spaces are allowed")),
         None => Ok(()),
     }
 }
@@ -283,11 +300,12 @@ pub fn dashboard_name(installation: &Installation, owner: &Owner) -> DashboardNa
     DashboardName(cut(&format!("qsl-{}-{readable}", owner_hash(installation, owner)), 255))
 }
 
-/// The id of a rule's target: the same queue and group always have the same.
-pub fn target_id(queue: &impl Display, message_group_id: Option<&str>) -> String {
+/// The id of a rule's target: the same queue always has the same, so that another message group is put in the place of
+/// the former, and there is no moment between the two.
+pub fn target_id(queue: &impl Display) -> String {
     let arn = queue.to_string();
     let readable = arn.rsplit(':').next().unwrap_or_default().to_owned();
-    let hash = hash16(&[arn.as_str(), message_group_id.unwrap_or_default()]);
+    let hash = hash16(&[arn.as_str()]);
     cut(&format!("{hash}-{readable}"), 64)
 }
 
@@ -395,10 +413,11 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_same_queue_in_two_groups_is_two_targets() {
-        let id = |group| target_id(&"arn:aws:sqs:eu-west-3:210987654321:gate", group);
-        assert_eq!(id(None), id(None));
-        assert_ne!(id(Some("a")), id(Some("b")));
-        assert!(id(None).ends_with("-gate"));
+    fn a_target_is_told_by_its_queue() {
+        let id = |queue: &str| target_id(&format!("arn:aws:sqs:eu-west-3:210987654321:{queue}"));
+        assert_eq!(id("gate"), id("gate"));
+        assert_ne!(id("gate"), id("gate2"));
+        assert!(id("gate").ends_with("-gate"));
+        assert!(id(&"q".repeat(80)).len() <= 64);
     }
 }

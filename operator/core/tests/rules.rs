@@ -98,7 +98,7 @@ fn a_pattern_in_another_order_is_no_change_and_another_pattern_is() {
             pattern(json!({"detail": {"n": [{"numeric": [">", 0, "<", 5]}]}, "source": ["b", "a"]}));
         assert_eq!(converge_rule(&world.aws, &desired).await.unwrap().1, 0);
         desired.event_pattern =
-            pattern(json!({"source": ["b", "a"], "detail": {"n": [{"numeric": ["<", 0, ">", 5]}]}}));
+            pattern(json!({"source": ["b", "a"], "detail": {"n": [{"numeric": [">", 0, "<", 6]}]}}));
         assert_eq!(converge_rule(&world.aws, &desired).await.unwrap().1, 1);
     });
 }

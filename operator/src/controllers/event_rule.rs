@@ -7,6 +7,7 @@
 mod cleanup;
 mod dereference;
 mod status;
+pub(crate) mod target;
 pub(super) mod triggers;
 pub(super) mod validate;
 
@@ -55,7 +56,7 @@ impl Reconciler<EventRule> for EventRules {
             differences: rule::differences(&observed, &actions),
             taken: rule::taken(&validated.desired, &observed),
         };
-        let applied = rule::apply(aws, &validated.desired, &actions).await?;
+        let applied = rule::apply(aws, &validated.desired, &observed, &actions).await?;
         Ok(Report {
             status: status::status(&validated.desired, &observed, &applied),
             progress: status::progress(&referenced, &validated, &applied),

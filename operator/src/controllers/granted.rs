@@ -19,6 +19,13 @@ pub(super) fn bus(tenancy: &Tenancy, object: &EventBus) -> Result<Claim, Termina
 
 /// How a rule of that name in EventBridge lays claim to what it finds, or what of it is not granted.
 pub(super) fn rule(tenancy: &Tenancy, object: &EventRule, name: &RuleName) -> Result<Claim, Terminal> {
+    let namespace = object.namespace().unwrap_or_default();
+    for (number, target) in object.spec.targets.iter().enumerate() {
+        for (field, arn) in [("queueArn", &target.queue_arn), ("deadLetterArn", &target.dead_letter_arn)] {
+            let granted = arn.as_ref().map_or(Ok(()), |arn| tenancy.arn(&namespace, arn));
+            granted.map_err(|refusal| Terminal::not_granted(&format!("targets[{number}].{field}"), &refusal))?;
+        }
+    }
     claim(tenancy, object, "ruleName", name.as_str())
 }
 

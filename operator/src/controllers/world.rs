@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crds::{
-    Eventing,
+    Eventing, InboxQueue,
     conditions::reason,
     names::{FORCE_DELETE, RECONCILE_REQUESTED_AT},
     object::CommonStatus,
@@ -12,7 +12,9 @@ use kube::ResourceExt;
 use operator_core::{
     Aws, Installation, Tenancy,
     deletion::{DeletionBlocked, DeletionStep, Waiting},
+    names::InboxQueueName,
     owner::{Kind, Owner},
+    parse::ParseError,
 };
 
 use crate::runner::{Blocked, Cleanup, Hub, Wait};
@@ -71,6 +73,11 @@ pub(super) fn own_facts<K: Eventing>(object: &K) -> (Option<String>, Option<i64>
 /// `namespace/name` of an object.
 pub(super) fn full_name<K: Eventing>(object: &K) -> String {
     format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// The name of an inbox's queue, from which those of its others come.
+pub(crate) fn queue_name(inbox: &InboxQueue) -> Result<InboxQueueName, ParseError> {
+    InboxQueueName::parse(inbox.spec.queue_name.as_str())
 }
 
 /// What a step of a deletion in AWS that is not an action comes to; `None` for actions, which are the caller's to do.

@@ -40,7 +40,7 @@ pub fn buses<'a>(
     let mut buses = BTreeSet::new();
     for rule in rules {
         let own = rule.namespace().unwrap_or_default();
-        let targets = rule.spec.targets.iter().map(|target| &target.inbox_ref);
+        let targets = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.as_ref());
         let feeds = targets.into_iter().any(|inbox| inbox.name == name && inbox.namespace_or(&own) == namespace);
         let Ok(bus) = BusId::new(rule.spec.bus_ref.namespace_or(&own), &rule.spec.bus_ref.name) else { continue };
         if feeds && may_target(&own) && may_attach(&bus, &own) {

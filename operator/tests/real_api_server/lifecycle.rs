@@ -137,7 +137,7 @@ async fn what_only_an_edit_can_fix_is_terminal_and_the_edit_fixes_it() {
     case.apply(INBOX).await;
     case.apply(&RULE.replace("{source: [qsl.coin]}", "{sorce: [qsl.coin]}")).await;
     let found = case.until::<EventRule>("platform", "coins-all", TERMINAL, "True", reason::INVALID_SPEC).await;
-    assert!(found.message.contains("spec.eventPattern: 'sorce'"), "{}", found.message);
+    assert!(found.message.contains("spec.eventPattern: at /sorce: 'sorce'"), "{}", found.message);
     let rule: serde_json::Value = serde_json::to_value(case.documents(RULE)).unwrap();
     // Applied by another manager than the tests' own, so that the wrong member goes.
     let patch = serde_json::json!({"spec": {"eventPattern": {"sorce": null, "source": rule[0]["spec"]["eventPattern"]["source"]}}});

@@ -158,7 +158,7 @@ metadata: {name: coins-all, namespace: $platform}
 spec:
   busRef: {name: core, namespace: $platform}
   ruleName: Coins.all_1
-  eventPattern: {source: [{prefix: qsl.}], detail-type: [{anything-but: X}], detail: {detailCore: {amount: [{numeric: ['>', 0]}]}}, $or: [{region: [a]}]}
+  eventPattern: {source: [{prefix: qsl.}], detail-type: [{anything-but: X}], detail: {detailCore: {amount: [{numeric: ['>', 0]}]}}, $or: [{region: [a]}, {account: [b]}]}
   state: Disabled
   targets: [{inboxRef: {name: ledger, namespace: $books}, retryPolicy: {maximumEventAgeSeconds: 60}}]
   deletionPolicy: Retain

@@ -140,7 +140,7 @@ pub async fn converge_bus(aws: &Aws, desired: &bus::Desired) -> Result<(bus::App
 pub async fn converge_rule(aws: &Aws, desired: &rule::Desired) -> Result<(rule::Applied, usize), AwsError> {
     let observed = rule::observe(aws, desired).await?;
     let actions = rule::plan(desired, &observed);
-    Ok((rule::apply(aws, desired, &actions).await?, actions.len()))
+    Ok((rule::apply(aws, desired, &observed, &actions).await?, actions.len()))
 }
 
 pub async fn converge_inbox(aws: &Aws, desired: &inbox::Desired) -> Result<(inbox::Applied, usize), AwsError> {

@@ -24,6 +24,7 @@ pub(super) fn status(desired: &Desired, observed: &Observed, applied: &Applied) 
         .collect();
     EventRuleStatus {
         rule_arns: applied.rule_arns.iter().map(ToString::to_string).collect(),
+        parts: i32::try_from(applied.rule_arns.len()).ok(),
         targets: i32::try_from(queues.len()).ok(),
         target_queue_arns: queues,
         ..EventRuleStatus::default()

@@ -19,7 +19,7 @@ pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<EventRule>> + 
     let of_inbox = hub.inboxes.changes_of(inbox_facts).map(move |change| {
         let (namespace, name) = (change.object().namespace().unwrap_or_default(), change.object().name_any());
         select(&rules, |rule, own| {
-            let mut inboxes = rule.spec.targets.iter().map(|target| &target.inbox_ref);
+            let mut inboxes = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.as_ref());
             inboxes.any(|inbox| inbox.name == name && inbox.namespace_or(own) == namespace)
         })
     });

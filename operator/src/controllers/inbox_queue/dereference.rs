@@ -51,6 +51,6 @@ pub(super) fn dereference(world: &World, object: &InboxQueue) -> Feeding {
 /// Whether the rule names the inbox among its targets.
 pub(super) fn targets(rule: &EventRule, namespace: &str, name: &str) -> bool {
     let own = rule.metadata.namespace.as_deref().unwrap_or_default();
-    let mut inboxes = rule.spec.targets.iter().map(|target| &target.inbox_ref);
+    let mut inboxes = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.as_ref());
     inboxes.any(|inbox| inbox.name == name && inbox.namespace_or(own) == namespace)
 }

@@ -58,7 +58,7 @@ fn named(rules: &Store<EventRule>, of_interest: impl Fn(&EventRule, &str) -> boo
         .iter()
         .flat_map(|rule| {
             let own = rule.namespace().unwrap_or_default();
-            let inboxes = rule.spec.targets.iter().map(|target| &target.inbox_ref);
+            let inboxes = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.as_ref());
             inboxes.map(|inbox| (inbox.namespace_or(&own).to_owned(), inbox.name.clone())).collect::<Vec<_>>()
         })
         .collect();
@@ -70,7 +70,7 @@ type RuleFacts = (Option<String>, bool, Vec<Reference>, Reference, Option<String
 /// What of a rule matters to the inboxes it feeds: where it leads, and where it led when last looked at.
 fn rule_facts(rule: &EventRule) -> RuleFacts {
     let going = rule.metadata.deletion_timestamp.is_some();
-    let inboxes = rule.spec.targets.iter().map(|target| target.inbox_ref.clone()).collect();
+    let inboxes = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.clone()).collect();
     let led = rule.status.as_ref().map(|status| status.target_queue_arns.clone()).unwrap_or_default();
     (rule.uid(), going, inboxes, rule.spec.bus_ref.clone(), rule.spec.rule_name.clone(), led)
 }
