@@ -16,6 +16,13 @@ pub const RECONCILING: &str = "Reconciling";
 pub const STALLED: &str = "Stalled";
 /// The object is being deleted and something is in the way.
 pub const DELETION_BLOCKED: &str = "DeletionBlocked";
+/// InboxQueue: a copy of an event is recognised at whichever replica it arrives.
+pub const REPLAY_PROTECTED: &str = "ReplayProtected";
+/// InboxQueue with `autoscaling`: KEDA scales the consumers.
+pub const AUTOSCALING: &str = "Autoscaling";
+
+/// The conditions that the runner sets for every kind; all others are a kind's own.
+pub const COMMON: [&str; 7] = [READY, SYNCED, REFERENCES_RESOLVED, TERMINAL, RECONCILING, STALLED, DELETION_BLOCKED];
 
 /// Reasons, as they stand in `reason`.
 pub mod reason {
@@ -53,6 +60,20 @@ pub mod reason {
     pub const MESSAGES_LEFT: &str = "MessagesLeft";
     /// `DeletionBlocked`: rules are left.
     pub const RULES_LEFT: &str = "RulesLeft";
+    /// `Ready`: consumers of this version cannot do what a field asks for.
+    pub const NOT_SUPPORTED: &str = "NotSupported";
+    /// `Ready`: the EventRule of a subscription does not deliver yet.
+    pub const SUBSCRIPTION_NOT_READY: &str = "SubscriptionNotReady";
+    /// `ReplayProtected`: what was handled is remembered by each replica alone.
+    pub const MEMORY_OF_ONE_REPLICA: &str = "MemoryOfOneReplica";
+    /// `ReplayProtected`: what was handled is remembered for all replicas, but not while the journal is away.
+    pub const DELIVERS_ANYWAY: &str = "DeliversAnyway";
+    /// `ReplayProtected`: what was handled is remembered for all replicas together.
+    pub const SHARED_STORE: &str = "SharedStore";
+    /// `Autoscaling`: the ScaledObject is applied.
+    pub const SCALED_OBJECT_APPLIED: &str = "ScaledObjectApplied";
+    /// `Autoscaling`: there is no KEDA in the cluster.
+    pub const KEDA_NOT_INSTALLED: &str = "KedaNotInstalled";
     /// `DeletionBlocked`, `Terminal`: nothing of that kind.
     pub const NONE: &str = "None";
 }

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AdoptionPolicy, AllowedNamespaces, DeletionPolicy, ManagementPolicy,
+    autoscaling::Autoscaling,
     inbox_parts::{DeadLetter, Deduplication, Forward, Verification},
     schema,
+    subscription::{Subscription, SubscriptionStatus},
 };
 
 /// Whether sidecars receive from the inbox.
@@ -40,8 +42,13 @@ pub enum Consuming {
     printcolumn(name = "Queue", type_ = "string", json_path = ".spec.queueName"),
     printcolumn(name = "Consuming", type_ = "string", json_path = ".spec.consuming"),
     printcolumn(name = "Buses", type_ = "string", json_path = ".status.buses"),
+    printcolumn(name = "Depth", type_ = "integer", json_path = ".status.depth"),
+    printcolumn(name = "Dead", type_ = "integer", json_path = ".status.deadLetters"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "InFlight", type_ = "integer", json_path = ".status.inFlight", priority = 1),
+    printcolumn(name = "Oldest", type_ = "integer", json_path = ".status.oldestMessageAgeSeconds", priority = 1),
+    printcolumn(name = "ReplayProtected", type_ = "string", json_path = ".status.conditions[?(@.type==\"ReplayProtected\")].status", priority = 1),
     printcolumn(name = "URL", type_ = "string", json_path = ".status.queueUrl", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -78,6 +85,12 @@ pub struct InboxQueueSpec {
     /// The namespaces whose EventRules may target this inbox.
     #[serde(default)]
     pub allowed_namespaces: AllowedNamespaces,
+    /// The events that the inbox takes, the short way: each becomes an EventRule of this namespace, owned by the
+    /// inbox. Rules that others write may target it besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
+    pub subscriptions: Vec<Subscription>,
     /// The dead-letter queue.
     #[serde(default)]
     pub dead_letter: DeadLetter,
@@ -98,6 +111,9 @@ pub struct InboxQueueSpec {
     /// Enabled (the default) or Paused: sidecars do not receive, messages wait.
     #[serde(default)]
     pub consuming: Consuming,
+    /// Scales the consumers by what the queue holds, where KEDA is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
     /// Tags of the AWS resources, beside those that mark whose they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::tags")]
@@ -120,7 +136,7 @@ pub struct InboxQueueSpec {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct InboxQueueStatus {
-    /// Ready, Synced, Terminal, DeletionBlocked.
+    /// Ready, Synced, ReferencesResolved (with subscriptions), ReplayProtected, Autoscaling, Terminal, DeletionBlocked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -154,6 +170,25 @@ pub struct InboxQueueStatus {
     /// The rules that the queues' policies let in, and when that has come into effect.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed_rules: Vec<AllowedRule>,
+    /// The EventRules of the subscriptions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subscriptions: Vec<SubscriptionStatus>,
+    /// How many messages wait in the queue, by SQS's approximate count of `countedAt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<i64>,
+    /// How many messages of the queue are received and not yet acknowledged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<i64>,
+    /// How many messages the dead-letter queues hold, all together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letters: Option<i64>,
+    /// Age of the oldest message in the queue, in seconds, where `alarms` is on: CloudWatch's figure, which leaves out
+    /// what was received three times or more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_message_age_seconds: Option<i64>,
+    /// When these counts last changed here: at most once a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted_at: Option<Time>,
 }
 
 /// A rule that the inbox's policies let in.

@@ -24,5 +24,9 @@ pub const ROTATE_REQUESTED_AT: &str = "eventing.qsl.dev/rotate-requested-at";
 /// since 1970 at which that was seen. Their keys stay the inbox's while messages of theirs may be in its queues.
 pub const FED_BY: &str = "eventing.qsl.dev/fed-by";
 
+/// Annotation, a moment as of RFC 3339 (`2026-11-27T12:00:00Z`): after it the operator deletes the object, with what it
+/// holds.
+pub const EXPIRES_AT: &str = "eventing.qsl.dev/expires-at";
+
 /// The category that all four kinds are in: `kubectl get qsl`.
 pub const CATEGORY: &str = "qsl";

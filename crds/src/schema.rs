@@ -28,6 +28,10 @@ pub(crate) const MESSAGE_GROUP: &str = "^[!-~]{1,100}$";
 pub(crate) const PATH: &str = "^/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,255}$";
 /// A JSON pointer (RFC 6901) that is not the whole document.
 pub(crate) const JSON_POINTER: &str = "^(/([^/~]|~[01])*)+$";
+/// An API version: `v1`, `apps/v1`.
+pub(crate) const API_VERSION: &str = "^([a-z0-9]([a-z0-9.-]{0,90}[a-z0-9])?/)?v[0-9][a-z0-9]{0,30}$";
+/// A kind.
+pub(crate) const KIND: &str = "^[A-Z][A-Za-z0-9]{0,62}$";
 /// A key id.
 pub(crate) const KID: &str = "^[A-Za-z0-9._:-]{1,128}$";
 /// A duration in hours, minutes and seconds.

@@ -5,6 +5,7 @@
 //! No Kubernetes and no AWS SDK here: the controllers are in `operator`, the adapters in `operator-aws`.
 //!
 //! - [`bus`], [`rule`], [`inbox`]: a room a kind, each with desired, observed, plan, apply and delete
+//! - [`subscription`]: the rules that an inbox's subscriptions stand for
 //! - [`role`]: roles, which buses and inboxes share; [`policy`]: the documents; [`pattern`]: event patterns
 //! - [`names`], [`arn`], [`owner`], [`tags`], [`claim`], [`installation`]: what things are called and whose they are
 //! - [`difference`]: what differs, for drift and for who only observes
@@ -32,6 +33,7 @@ pub mod policy;
 pub mod ports;
 pub mod role;
 pub mod rule;
+pub mod subscription;
 pub mod tags;
 pub mod tenancy;
 

@@ -310,7 +310,7 @@ pub fn target_id(queue: &impl Display) -> String {
 }
 
 /// At most `max` characters of ASCII text, without a separator at the end.
-fn cut(text: &str, max: usize) -> String {
+pub(crate) fn cut(text: &str, max: usize) -> String {
     text.chars().take(max).collect::<String>().trim_end_matches(['-', '.', '_']).to_owned()
 }
 

@@ -71,10 +71,11 @@ impl Controllers {
             keep: self.keep,
         };
         let keys = SigningKeys::new(world.clone(), keeping, events.clone());
+        let inboxes = InboxQueues::new(world.clone(), self.client.clone(), events.clone());
         tokio::join!(
             event_bus::run(&world, self.runner(EventBuses::new(world.clone()), &events), shutdown.clone()),
             event_rule::run(&world, self.runner(EventRules::new(world.clone()), &events), shutdown.clone()),
-            inbox_queue::run(&world, self.runner(InboxQueues::new(world.clone()), &events), shutdown.clone()),
+            inbox_queue::run(&world, self.runner(inboxes, &events), shutdown.clone()),
             signing_key::run(&self.hub, self.runner(keys, &events), shutdown),
         );
     }

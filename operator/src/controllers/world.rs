@@ -8,6 +8,7 @@ use crds::{
     names::{FORCE_DELETE, RECONCILE_REQUESTED_AT},
     object::CommonStatus,
 };
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use operator_core::{
     Aws, Installation, Tenancy,
@@ -17,7 +18,10 @@ use operator_core::{
     parse::ParseError,
 };
 
-use crate::runner::{Blocked, Cleanup, Hub, Wait};
+use crate::runner::{
+    Blocked, Cleanup, Hub, Wait,
+    expiry::{Expiry, expiry},
+};
 
 /// How often a blocked deletion is looked at: what is in the way goes in AWS, where nothing wakes us.
 const BLOCKED_AGAIN: Duration = Duration::from_secs(30);
@@ -59,9 +63,10 @@ pub(super) fn owner<K: Eventing>(kind: Kind, object: &K) -> Owner {
     }
 }
 
-/// Whether a person asked for the deletion whatever is in the way.
+/// Whether a person asked for the deletion whatever is in the way, or the object's time is over.
 pub(super) fn is_forced<K: Eventing>(object: &K) -> bool {
-    object.annotations().get(FORCE_DELETE).is_some_and(|value| value == "true")
+    let asked = object.annotations().get(FORCE_DELETE).is_some_and(|value| value == "true");
+    asked || expiry(object.annotations(), Timestamp::now()) == Expiry::Over
 }
 
 /// What of an object makes its own controller look at it: not its status, which is that controller's own work.

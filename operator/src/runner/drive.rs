@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use crds::{
     Eventing, ManagementPolicy,
     conditions::{self, READY, reason},
-    names::RECONCILE_REQUESTED_AT,
+    names::{EXPIRES_AT, RECONCILE_REQUESTED_AT},
     object::CommonStatus,
 };
 use futures::{Stream, StreamExt};
@@ -15,6 +15,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, ResourceExt,
+    api::{DeleteParams, Preconditions},
     runtime::{
         controller::{self, Action, applier},
         reflector::{ObjectRef, Store},
@@ -28,6 +29,7 @@ use super::{
     Blocked, Cleanup, Failure, Hub, Look, Progress, Reconciler, Report,
     annotations::{self, Asked, Warned},
     backoff::{Attempts, pause, spread},
+    expiry::{self, Expiry},
     finalizer,
     metrics::{Ending, Metrics},
     pending::Pending,
@@ -41,6 +43,9 @@ use crate::leadership::client::is_fenced;
 
 /// When to look again after a conflict.
 const SOON: Duration = Duration::from_secs(1);
+
+/// As far ahead as anything is planned by the clock alone.
+const FAR: Duration = Duration::from_hours(24);
 
 /// When to look again after a status that could not be written.
 const UNWRITTEN: Duration = Duration::from_secs(5);
@@ -126,7 +131,11 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         let start = Instant::now();
         let namespace = object.namespace().unwrap_or_default();
         let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
-        let asked = annotations::read(object.annotations());
+        let mut asked = annotations::read(object.annotations());
+        let expiry = expiry::expiry(object.annotations(), Timestamp::now());
+        if let Expiry::Unreadable(problem) = &expiry {
+            asked.ignored.push(problem.clone());
+        }
         self.warn_once(object, &asked.ignored).await;
         let looking = object.management_policy() == ManagementPolicy::Observe;
         let (ending, again) = match (object.meta().deletion_timestamp.is_some(), finalizer::present(object)) {
@@ -134,12 +143,17 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
                 (Ending::Skipped, self.settle(&api, object, None, &Verdict::Paused, false, None).await)
             }
             (true, false) => (Ending::Skipped, None),
+            (false, _) if expiry == Expiry::Over => self.expire(&api, object).await,
             // Who only looks has made nothing, and what it made before it looked stays.
             (_, true) if looking => self.let_go(&api, object).await,
             (true, true) => self.leave(&api, object).await,
             (false, _) if self.hub.is_terminating(&namespace) => (Ending::Skipped, None),
             (false, _) if looking => self.look(&api, object, &asked).await,
             (false, present) => self.stay(&api, object, present, &asked).await,
+        };
+        let again = match expiry {
+            Expiry::In(left) => Some(again.unwrap_or(FAR).min(left)),
+            _ => again,
         };
         tracing::Span::current().record("ending", tracing::field::debug(ending));
         PassEnded { kind: K::KIND, ending, seconds: start.elapsed().as_secs_f64(), again }.emit(&self.metrics);
@@ -180,6 +194,21 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
                 let verdict = Verdict::Waiting(wait);
                 (Ending::Waiting, self.settle(api, object, Some(status), &verdict, has_references, again).await)
             }
+        }
+    }
+
+    /// Deletes an object whose time is over; its cleanup takes along what it holds.
+    async fn expire(&self, api: &Api<K>, object: &K) -> (Ending, Option<Duration>) {
+        let note = format!("annotation {EXPIRES_AT} has passed: the object is deleted, with what it holds");
+        self.events.normal(object, "Expired", note).await;
+        let same = Preconditions { uid: object.uid(), resource_version: None };
+        match api
+            .delete(&object.name_any(), &DeleteParams { preconditions: Some(same), ..DeleteParams::default() })
+            .await
+        {
+            Ok(_) => (Ending::Skipped, None),
+            Err(kube::Error::Api(answer)) if answer.is_not_found() || answer.is_conflict() => (Ending::Skipped, None),
+            Err(error) => self.failed(api, object, &error.into()).await,
         }
     }
 
@@ -302,9 +331,9 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
     ) -> Option<Duration> {
         let before = object.status().cloned().unwrap_or_default();
         let mut status = status.unwrap_or_else(|| before.clone());
-        *status.conditions_mut() = before.conditions().to_vec();
         let now = Time(Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default());
         let generation = object.meta().generation;
+        *status.conditions_mut() = verdict::merge(before.conditions(), status.conditions());
         verdict::apply(status.conditions_mut(), verdict, has_references, generation, &now);
         status.set_observed_generation(generation);
         // A paused object was not looked at, so the request still stands.

@@ -24,7 +24,8 @@ pub trait Reconciler<K: Eventing>: Send + Sync + 'static {
 /// What `apply` came to.
 #[derive(Clone, Debug)]
 pub struct Report<K: Eventing> {
-    /// The status, whose conditions are the runner's to set.
+    /// The status. Of its conditions those that all kinds have are the runner's to set; a kind's own (as
+    /// `ReplayProtected`) stand here, and go where they are left out.
     pub status: K::Status,
     /// Whether all is in effect.
     pub progress: Progress,

@@ -86,7 +86,7 @@ const REFUSED_EDITS: &[(&str, &str, &str, &[&str])] = &[
     (KEY, "busRef: {name: core}", "busRef: {name: other}", &["spec.busRef", "cannot be changed"]),
 ];
 
-async fn refusal(case: &Case, document: &str, from: &str, to: &str) -> String {
+pub async fn refusal(case: &Case, document: &str, from: &str, to: &str) -> String {
     assert!(document.contains(from), "{from}");
     let documents = case.documents(&document.replace(from, to));
     match case.try_apply(&documents[0]).await {
@@ -179,13 +179,25 @@ spec:
   forward:
     routes: [{source: qsl.coin, detailType: Coin.Found.v1, path: /found}, {path: /rest}]
     unrouted: Acknowledge
-    format: DetailCore
+    format: CloudEventsStructured
     timeoutSeconds: 1
-    maxInFlight: 1
+    maxInFlight: 2
     waitTimeSeconds: 1
+    backoff: {initialSeconds: 39600, maxSeconds: 39600}
+    batch: {maxEvents: 2, maxWaitMilliseconds: 0}
   verification: {allowedAlgorithms: [ML-DSA-44], skewSeconds: 120, clock: Receive, requireEnvelopeHash: true}
-  deduplication: {keys: [/detail-type, /detail/detailCore/a~1b], ttlSeconds: 1, store: Memory}
+  deduplication: {keys: [/detail-type, /detail/detailCore/a~1b], ttlSeconds: 1, store: Journal, whenUnavailable: DeliverAnyway}
   consuming: Paused
+  subscriptions:
+  - {name: coins, busRef: {name: core, namespace: $platform}, sources: [qsl.coin], detailTypes: [Coin.Found.v1]}
+  - {name: rest, busRef: {name: core, namespace: $platform}, eventPattern: {detail: {detailCore: {amount: [{numeric: ['>', 0]}]}}}}
+  autoscaling:
+    scaleTargetRef: {apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: ledger.main}
+    minReplicas: 0
+    maxReplicas: 1000
+    messagesPerReplica: 1
+    pollingIntervalSeconds: 5
+    cooldownSeconds: 0
   tags: {team: money}
   deletionPolicy: Retain
 ";
@@ -210,10 +222,11 @@ async fn all_that_a_user_may_write_is_accepted_and_defaults_are_shown() {
     let expected = serde_json::json!({
         "queueName": minimal.named("ledger"), "visibilityTimeoutSeconds": 60, "messageRetentionSeconds": 604_800,
         "maxAttempts": 5, "sealed": true, "allowedNamespaces": {"from": "Same"}, "deadLetter": {"retentionSeconds": 1_209_600},
-        "forward": {"unrouted": "DeadLetter", "format": "Envelope", "timeoutSeconds": 10, "maxInFlight": 32, "waitTimeSeconds": 20},
+        "forward": {"unrouted": "DeadLetter", "format": "Envelope", "timeoutSeconds": 10, "maxInFlight": 32, "waitTimeSeconds": 20,
+            "backoff": {"initialSeconds": 1, "maxSeconds": 900}},
         "verification": {"allowedAlgorithms": ["Dilithium2", "ML-DSA-44"], "skewSeconds": 300, "clock": "SentTimestamp",
             "requireEnvelopeHash": false},
-        "deduplication": {"ttlSeconds": 86_400, "store": "Memory"}, "consuming": "Enabled", "deletionPolicy": "Delete",
+        "deduplication": {"ttlSeconds": 86_400, "store": "Memory", "whenUnavailable": "Wait"}, "consuming": "Enabled", "deletionPolicy": "Delete",
         "adoptionPolicy": "Never", "managementPolicy": "Manage",
     });
     assert_eq!(shown, expected);

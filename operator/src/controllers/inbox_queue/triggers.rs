@@ -1,16 +1,19 @@
-//! What wakes an inbox: itself, the rules that target it or did, their buses, and the labels of their namespaces
-//! (consent may go by them).
+//! What wakes an inbox: itself, the rules that target it or did, their buses, the labels of their namespaces (consent
+//! may go by them), and what the rules of its subscriptions say.
 
 use std::collections::BTreeSet;
 
-use crds::{EventBus, EventRule, InboxQueue, ObjectRef as Reference};
+use crds::{
+    EventBus, EventRule, InboxQueue, ObjectRef as Reference,
+    conditions::{READY, REFERENCES_RESOLVED},
+};
 use futures::{Stream, StreamExt, stream};
 use kube::{
     ResourceExt,
     runtime::reflector::{ObjectRef, Store},
 };
 
-use super::dereference::targets;
+use super::{dereference::targets, subscriptions::has_rule};
 use crate::{
     controllers::{
         event_rule::triggers::{consent, label_facts},
@@ -34,7 +37,19 @@ pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<InboxQueue>> +
         let name = change.object().name_any();
         named(&rules, |_, own| own == name)
     });
-    stream::select(stream::select(own, of_rule), stream::select(of_bus, of_namespace)).flat_map(stream::iter)
+    let inboxes = hub.inboxes.store().clone();
+    let of_subscription =
+        hub.rules.changes_of(subscribed_facts).map(move |change| subscribing(&inboxes, change.object()));
+    let of_rules = stream::select(of_rule, of_subscription);
+    stream::select(stream::select(own, of_rules), stream::select(of_bus, of_namespace)).flat_map(stream::iter)
+}
+
+/// The inboxes that have a subscription of that rule's name, whoever's the rule is.
+fn subscribing(inboxes: &Store<InboxQueue>, rule: &EventRule) -> Vec<ObjectRef<InboxQueue>> {
+    let name = rule.name_any();
+    let found =
+        inboxes.state_filter(|inbox| inbox.metadata.namespace == rule.metadata.namespace && has_rule(inbox, &name));
+    found.iter().map(|inbox| ObjectRef::from_obj(inbox.as_ref())).collect()
 }
 
 /// The inboxes that the rule names, and those that still let it in although it no longer does.
@@ -63,6 +78,22 @@ fn named(rules: &Store<EventRule>, of_interest: impl Fn(&EventRule, &str) -> boo
         })
         .collect();
     inboxes.into_iter().map(|(namespace, name)| ObjectRef::new(&name).within(&namespace)).collect()
+}
+
+type SubscribedFacts = (Option<String>, Option<i64>, bool, Vec<(String, String, String)>);
+
+/// What of a rule an inbox that owns it shows, and what it puts right.
+fn subscribed_facts(rule: &EventRule) -> SubscribedFacts {
+    let conditions = rule.status.iter().flat_map(|status| &status.conditions);
+    let said = conditions
+        .filter(|said| [READY, REFERENCES_RESOLVED].contains(&said.type_.as_str()))
+        .map(|said| (said.type_.clone(), said.status.clone(), said.message.clone()))
+        .collect();
+    // A rule that nobody owns is looked at for its name alone.
+    let owned = rule.metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty());
+    let said = if owned { said } else { Vec::new() };
+    let generation = rule.metadata.generation.filter(|_| owned);
+    (rule.uid(), generation, rule.metadata.deletion_timestamp.is_some(), said)
 }
 
 type RuleFacts = (Option<String>, bool, Vec<Reference>, Reference, Option<String>, Vec<String>);

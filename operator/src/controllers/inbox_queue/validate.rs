@@ -32,6 +32,9 @@ pub(super) fn validate(
         verification: _,
         deduplication: _,
         consuming: _,
+        // What stands in Kubernetes: rules, and what KEDA scales by.
+        subscriptions: _,
+        autoscaling: _,
         tags,
         deletion_policy: _,
         adoption_policy: _,
