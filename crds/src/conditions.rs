@@ -24,6 +24,9 @@ pub const AUTOSCALING: &str = "Autoscaling";
 /// The conditions that the runner sets for every kind; all others are a kind's own.
 pub const COMMON: [&str; 7] = [READY, SYNCED, REFERENCES_RESOLVED, TERMINAL, RECONCILING, STALLED, DELETION_BLOCKED];
 
+/// InboxQueue: its queues' policies cannot name all rules that target it.
+pub const POLICY_FULL: &str = "PolicyFull";
+
 /// Reasons, as they stand in `reason`.
 pub mod reason {
     /// `Synced`: done.
@@ -56,6 +59,12 @@ pub mod reason {
     pub const SETTLING: &str = "Settling";
     /// `Ready`: the object is being deleted.
     pub const DELETING: &str = "Deleting";
+    /// `Ready`: the KMS key that the spec names cannot be used (by EventBridge).
+    pub const KEY_NOT_USABLE: &str = "KeyNotUsable";
+    /// `Ready`: a retention stays as it is, since messages would be lost by shortening it.
+    pub const MESSAGES_WOULD_EXPIRE: &str = "MessagesWouldExpire";
+    /// `PolicyFull`, and `Terminal` of the rules: the policies of an inbox's queues have no room for all rules.
+    pub const NO_ROOM: &str = "NoRoomInPolicy";
     /// `DeletionBlocked`: messages are left.
     pub const MESSAGES_LEFT: &str = "MessagesLeft";
     /// `DeletionBlocked`: rules are left.

@@ -4,7 +4,7 @@
 //! the same types for controllers to read, and the CustomResourceDefinitions ([`generate`]) for the API server to
 //! judge by. The rooms:
 //! - one file a kind: [`event_bus`], [`event_rule`], [`inbox_queue`] (with its parts in [`inbox_parts`],
-//!   [`inbox_delivery`], [`subscription`] and [`autoscaling`]), [`signing_key`];
+//!   [`inbox_aws`], [`inbox_delivery`], [`subscription`] and [`autoscaling`]), [`signing_key`];
 //! - what they share: [`reference`](mod@reference) (references and consent), [`policy`] (adoption, management, deletion), [`duration`],
 //!   [`conditions`] (condition types, reasons, and how one replaces another), [`names`] (annotations, labels, the
 //!   finalizer), [`object`] (what a controller needs of each kind);
@@ -20,6 +20,7 @@ pub mod duration;
 pub mod event_bus;
 pub mod event_rule;
 pub mod generate;
+pub mod inbox_aws;
 pub mod inbox_delivery;
 pub mod inbox_parts;
 pub mod inbox_queue;

@@ -16,6 +16,10 @@ pub const POLL_INTERVAL: &str = "eventing.qsl.dev/poll-interval";
 /// Annotation, `"true"`: delete although something is in the way.
 pub const FORCE_DELETE: &str = "eventing.qsl.dev/force-delete";
 
+/// Annotation on an InboxQueue, a number of seconds: retention may be shortened to exactly that although messages are
+/// older and are lost by it.
+pub const ALLOW_EXPIRY: &str = "eventing.qsl.dev/allow-expiry";
+
 /// Annotation on a SigningKey, any value: a new value rotates the key now, and the status repeats it in
 /// `lastHandledRotateAt`. On Secret `qsl-root` of the release's namespace: a new value rotates the root.
 pub const ROTATE_REQUESTED_AT: &str = "eventing.qsl.dev/rotate-requested-at";

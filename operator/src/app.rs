@@ -57,8 +57,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
     let aws = operator_aws::load().await;
     let region = aws.region().map(ToString::to_string);
     let region = region.ok_or_else(|| AppError::Configuration("no AWS region: set AWS_REGION".to_owned()))?;
-    let facts =
-        place::Facts::parse(&settings.aws, &region).map_err(|error| AppError::Configuration(error.to_string()))?;
+    let facts = place::Facts::parse(&settings.aws, &settings.release_namespace, &region)
+        .map_err(|error| AppError::Configuration(error.to_string()))?;
 
     let tenancy = settings.controllers.tenancy().map_err(|error| AppError::Configuration(error.to_string()))?;
 

@@ -65,6 +65,9 @@ pub struct AwsSettings {
     /// ARN of the permissions boundary that every role gets.
     #[arg(long, env = "QSL_PERMISSIONS_BOUNDARY")]
     pub permissions_boundary: Option<String>,
+    /// Service account, of the release's namespace, of the tools (kubectl-qsl): it may take every inbox's redrive role.
+    #[arg(long, env = "QSL_TOOLS_SERVICE_ACCOUNT", default_value = "qsl-tools")]
+    pub tools_service_account: String,
     /// Seconds that a queue's policy needs to act (SQS: up to 60).
     #[arg(long, env = "QSL_SETTLE_SECONDS", default_value_t = 60)]
     pub settle_seconds: u32,

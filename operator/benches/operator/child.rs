@@ -149,6 +149,7 @@ fn place() -> Result<Installation> {
         permissions_boundary: None,
         // An artificial delay: what the operator itself takes is measured.
         settle: Duration::ZERO,
+        tools: operator_core::owner::ServiceAccount { namespace: "qsl-system".into(), name: "qsl-tools".into() },
         tags: Tags::new(),
     })
 }

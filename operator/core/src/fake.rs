@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | PutTargets and RemoveTargets answer 200 with `FailedEntryCount`: some entries are done, the others named | a target that is refused; [`Fault::Partial`] | [`buses`] |
 //! | a target's dead-letter queue is a standard queue | a failed entry | [`buses`] |
+//! | a FIFO target's queue has content-based deduplication, which a standard queue has none of | a failed entry, `Invalid` | [`buses`], [`queues`] |
 //! | a FIFO target needs a message group of 1 to 100 characters; a standard one has none | a failed entry | [`buses`] |
 //! | 5 targets a rule, 300 rules a bus, 30 rules with wildcards a bus | `LimitExceeded` | [`buses`] |
 //! | 50 control-plane calls a second to EventBridge, for the account and Region | `Throttled`, once [`FakeAws::keep_rates`] is called | [`rates`] |

@@ -5,7 +5,7 @@ use crate::arn::{
     RuleArn,
 };
 use crate::names::{AlarmName, ArchiveName, BusName, QueueName, RoleName, RuleName, RulePartName, role_path};
-use crate::owner::Owner;
+use crate::owner::{Owner, ServiceAccount};
 use crate::parse::ParseError;
 use crate::tags::Tags;
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub struct Installation {
     pub permissions_boundary: Option<PolicyArn>,
     /// How long a queue's new attributes take to act.
     pub settle: Duration,
+    /// The service account of the installation's tools, which may take every inbox's redrive role.
+    pub tools: ServiceAccount,
     /// Tags that everything carries besides the owner's.
     pub tags: Tags,
 }

@@ -6,13 +6,15 @@
 //!
 //! - [`bus`], [`rule`], [`inbox`]: a room a kind, each with desired, observed, plan, apply and delete
 //! - [`subscription`]: the rules that an inbox's subscriptions stand for
-//! - [`role`]: roles, which buses and inboxes share; [`policy`]: the documents; [`pattern`]: event patterns
+//! - [`role`], [`alarm`]: roles and alarms, which buses and inboxes share; [`policy`]: the documents; [`pattern`]: event
+//!   patterns
 //! - [`names`], [`arn`], [`owner`], [`tags`], [`claim`], [`installation`]: what things are called and whose they are
 //! - [`difference`]: what differs, for drift and for who only observes
 //! - [`budget`]: how many calls a service gets, and what throttled answers do to that
 //! - [`ports`], [`error`]: what is asked of AWS, and how it fails; [`economy`]: what need not be asked again; `fake`:
 //!   an AWS in memory that refuses as AWS does
 
+pub mod alarm;
 pub mod arn;
 pub mod budget;
 pub mod bus;

@@ -6,7 +6,7 @@
 use crate::arn::KeyArn;
 use crate::installation::Installation;
 use crate::owner::Owner;
-use crate::parse::{check_text, text_type};
+use crate::parse::{ParseError, check_text, text_type};
 use sha2::{Digest, Sha256};
 use std::fmt::Display;
 
@@ -189,6 +189,17 @@ impl QueueName {
 }
 
 impl InboxQueueName {
+    /// The name of the queue that a user calls `base` and wants to be FIFO, or not.
+    pub fn of(base: &str, fifo: bool) -> Result<Self, ParseError> {
+        if base.contains('.') {
+            return Err(ParseError::new(
+                "queue name",
+                format!("{base:?} holds '.'; a FIFO queue is asked for by fifo"),
+            ));
+        }
+        Self::parse(if fifo { format!("{base}.fifo") } else { base.to_owned() })
+    }
+
     /// Whether it is a FIFO queue's name.
     pub fn is_fifo(&self) -> bool {
         self.0.strip_suffix(".fifo").is_some()
@@ -227,6 +238,8 @@ pub enum RolePurpose {
     },
     /// The role of an inbox's consumers.
     Consume,
+    /// The role of those who bring an inbox's dead letters back.
+    Redrive,
 }
 
 /// The first 16 hex digits of SHA-256 over the parts, each preceded by its length, so that no two lists collide.
@@ -245,6 +258,7 @@ pub fn hash16<T: AsRef<[u8]>>(parts: &[T]) -> String {
 pub fn role_name(installation: &Installation, owner: &Owner, purpose: &RolePurpose) -> RoleName {
     let (word, account) = match purpose {
         RolePurpose::Consume => ("consume", String::new()),
+        RolePurpose::Redrive => ("redrive", String::new()),
         RolePurpose::Publish { namespace, service_account } => ("publish", format!("{namespace}/{service_account}")),
     };
     let hash = hash16(&[
@@ -258,6 +272,7 @@ pub fn role_name(installation: &Installation, owner: &Owner, purpose: &RolePurpo
     ]);
     let readable = match purpose {
         RolePurpose::Consume => format!("{}-{}", owner.namespace, owner.name),
+        RolePurpose::Redrive => format!("redrive-{}-{}", owner.namespace, owner.name),
         RolePurpose::Publish { namespace, service_account } => format!("{}-{namespace}-{service_account}", owner.name),
     };
     RoleName(cut(&format!("qsl-{hash}-{readable}"), 64))
@@ -318,7 +333,7 @@ pub(crate) fn cut(text: &str, max: usize) -> String {
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
-    use crate::owner::Kind;
+    use crate::owner::{Kind, ServiceAccount};
 
     pub(crate) fn installation(cluster: &str) -> Installation {
         Installation {
@@ -330,6 +345,7 @@ pub(crate) mod tests {
             token_audience: "sts.amazonaws.com".to_owned(),
             permissions_boundary: None,
             settle: std::time::Duration::ZERO,
+            tools: ServiceAccount { namespace: "ground".to_owned(), name: "tools".to_owned() },
             tags: crate::tags::Tags::new(),
         }
     }
@@ -353,6 +369,9 @@ pub(crate) mod tests {
             }
         }
         assert!(InboxQueueName::parse("a.b").is_err());
+        assert_eq!(InboxQueueName::of("gate", true).unwrap().as_str(), "gate.fifo");
+        assert_eq!(InboxQueueName::of("gate", false).unwrap().as_str(), "gate");
+        assert!(InboxQueueName::of("gate.fifo", false).unwrap_err().to_string().contains("asked for by fifo"));
         assert!(EventSource::parse("aws.s3").is_err());
     }
 
@@ -401,6 +420,7 @@ pub(crate) mod tests {
         let names = [
             role_name(&here, &owner("tower", "gate"), &consume),
             role_name(&here, &owner("tower", "gate"), &publish),
+            role_name(&here, &owner("tower", "gate"), &RolePurpose::Redrive),
             role_name(&here, &owner("tow", "ergate"), &consume),
             role_name(&here, &owner("tower-gate", "x"), &consume),
             role_name(&installation("cluster-b"), &owner("tower", "gate"), &consume),

@@ -207,7 +207,7 @@ async fn release(world: &World) {
     while let DeletionStep::Act(actions) =
         inbox::plan_release(&deletion, &inbox::observe_deletion(&world.aws, &deletion).await.unwrap())
     {
-        inbox::apply_deletion(&world.aws, &actions).await.unwrap();
+        inbox::apply_deletion(&world.aws, &deletion, &actions).await.unwrap();
     }
     let deletion = support::bus_deletion(&bus);
     while let DeletionStep::Act(actions) =

@@ -6,6 +6,7 @@
 
 mod cleanup;
 mod dereference;
+mod room;
 mod status;
 pub(crate) mod target;
 pub(super) mod triggers;
@@ -17,7 +18,9 @@ use operator_core::rule;
 use tokio_util::sync::CancellationToken;
 
 use super::{granted, world::World};
-use crate::runner::{self, Cleanup, Failure, Found, Look, Reconciler, Report, Runner, Terminal, tell::hash_of};
+use crate::runner::{
+    self, Cleanup, Failure, Found, Look, Progress, Reconciler, Report, Runner, Terminal, tell::hash_of,
+};
 use dereference::{Consented, Referenced};
 use validate::Validated;
 
@@ -35,6 +38,24 @@ impl EventRules {
     fn validate(&self, object: &EventRule, referenced: &Referenced) -> Result<Validated, Terminal> {
         let claim = granted::rule(&self.world.tenancy, object, &validate::rule_name(object)?)?;
         validate::validate(&self.world.installation, claim, object, referenced, Timestamp::now())
+    }
+}
+
+impl EventRules {
+    /// Whether all is in effect; if not, what only an edit can help comes first, then what is waited for.
+    fn progress(
+        &self,
+        object: &EventRule,
+        referenced: &dereference::Referenced,
+        validated: &validate::Validated,
+        applied: &rule::Applied,
+    ) -> Progress {
+        let rule::Desired { bus_name, rule_name, .. } = &validated.desired;
+        let parts = self.world.installation.rule_arns(bus_name, rule_name, object.spec.targets.len());
+        match room::without_room(&parts, referenced.inboxes()) {
+            Some(terminal) => Progress::Terminal(terminal),
+            None => status::progress(referenced, validated, applied),
+        }
     }
 }
 
@@ -59,7 +80,7 @@ impl Reconciler<EventRule> for EventRules {
         let applied = rule::apply(aws, &validated.desired, &observed, &actions).await?;
         Ok(Report {
             status: status::status(&validated.desired, &observed, &applied),
-            progress: status::progress(&referenced, &validated, &applied),
+            progress: self.progress(object, &referenced, &validated, &applied),
             has_references: true,
             changes: actions.iter().map(rule::Action::describe).collect(),
             found: Some(found),

@@ -1,13 +1,15 @@
 //! InboxQueue: the queue, its dead-letter queue, who may send to them, and the consumers' role.
 //!
 //! dereference (the rules that target it, with consent) → validate → subscribe (the rules that it owns) → observe →
-//! plan → apply → scale (KEDA's objects) → status. The status says which rules the policies let in and since when; rules
-//! put their targets by that. An inbox that is deleted leaves its rules first and goes when it is empty.
+//! judge (key, retention) → plan → apply → scale (KEDA's objects) → status. The status says which rules the policies let
+//! in and since when; rules put their targets by that. An inbox that is deleted leaves its rules first and goes when it
+//! is empty.
 
 mod autoscaling;
 mod cleanup;
 mod counts;
 mod dereference;
+mod judge;
 mod protection;
 mod status;
 mod subscriptions;
@@ -55,31 +57,38 @@ impl Reconciler<InboxQueue> for InboxQueues {
         let World { hub, installation, tenancy, .. } = &self.world;
         let feeding = dereference::dereference(&self.world, object);
         let claim = granted::inbox(tenancy, object)?;
-        let desired = validate::validate(installation, claim, object, &feeding)?;
+        let (desired, room) = validate::validate(installation, claim, object, &feeding)?;
         let subscribed = subscriptions::subscribe(hub, &self.client, object).await?;
         let aws = self.world.aws_for(object);
-        let observed = inbox::observe(aws, &desired).await?;
-        let actions = inbox::plan(&desired, &observed);
+        let mut observed = inbox::observe(aws, &desired).await?;
+        judge::key(&desired, &observed)?;
+        observed.expiring = inbox::weigh_expiry(aws, &desired, &observed, Timestamp::now()).await?;
+        let mut actions = inbox::plan(&desired, &observed);
         let found = Found {
-            // A rule that lingers is wanted for a while yet.
-            wanted: hash_of(&(&desired, &observed.lingering)),
+            // A rule that lingers and a retention that has to stay are wanted for a while yet.
+            wanted: hash_of(&(&desired, &observed.lingering, observed.expiring.keys())),
             differences: inbox::differences(&observed, &actions),
             taken: inbox::taken(&desired, &observed),
         };
+        if actions.is_empty() {
+            actions = inbox::retire_keys(&desired, &observed);
+        }
         let applied = inbox::apply(aws, &desired, &observed, &actions).await?;
         let lingering = (!applied.lingering.is_empty()).then_some(LINGERING_AGAIN);
 
+        // After what was done, so that nothing settles too early.
         let now = Timestamp::now();
         let since = Time(Timestamp::from_second(now.as_second()).unwrap_or(now));
         let scaled = self.keda.scale(object, &installation.region, &applied.inbox.url, &since).await?;
         let unsupported = entries::unsupported(&object.spec);
 
-        let mut status = status::status(object, &feeding, &observed, applied, installation.settle, now);
+        let oldest = inbox::oldest_message_age(aws, &desired, now).await?.and_then(|age| i64::try_from(age).ok());
+        let mut status = status::status(object, (&feeding, &room), &observed, applied, installation.settle, now);
         status.subscriptions = subscribed.statuses;
         status.conditions.push(protection::replay_protection(object, &unsupported, &since));
         status.conditions.extend(scaled.condition);
-        let uncounted = counts::show(&mut status, object.status.as_ref(), counts::count(&observed, None), now);
-        let waiting = protection::not_supported(&unsupported).or(subscribed.waiting);
+        let uncounted = counts::show(&mut status, object.status.as_ref(), counts::count(&observed, oldest), now);
+        let waiting = protection::not_supported(&unsupported).or(judge::retention(&observed)).or(subscribed.waiting);
         tell::tell(&self.events, object, waiting.as_ref(), &status.conditions).await;
         let in_aws = actions.iter().map(inbox::Action::describe);
         Ok(Report {
@@ -95,12 +104,12 @@ impl Reconciler<InboxQueue> for InboxQueues {
     async fn look(&self, object: &InboxQueue) -> Result<Look<InboxQueue>, Failure> {
         let feeding = dereference::dereference(&self.world, object);
         let claim = granted::inbox(&self.world.tenancy, object)?;
-        let desired = validate::validate(&self.world.installation, claim, object, &feeding)?;
+        let (desired, room) = validate::validate(&self.world.installation, claim, object, &feeding)?;
         let aws = self.world.aws_for(object);
         let observed = inbox::observe(aws, &desired).await?;
         let settle = self.world.installation.settle;
         Ok(Look {
-            status: status::seen(object, &feeding, &observed, &desired, settle, Timestamp::now()),
+            status: status::seen(object, (&feeding, &room), &observed, &desired, settle, Timestamp::now()),
             differences: inbox::differences(&observed, &inbox::plan(&desired, &observed)),
             has_references: false,
         })

@@ -82,7 +82,7 @@ pub(super) fn full_name<K: Eventing>(object: &K) -> String {
 
 /// The name of an inbox's queue, from which those of its others come.
 pub(crate) fn queue_name(inbox: &InboxQueue) -> Result<InboxQueueName, ParseError> {
-    InboxQueueName::parse(inbox.spec.queue_name.as_str())
+    InboxQueueName::of(&inbox.spec.queue_name, inbox.spec.fifo)
 }
 
 /// What a step of a deletion in AWS that is not an action comes to; `None` for actions, which are the caller's to do.

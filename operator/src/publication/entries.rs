@@ -46,7 +46,7 @@ pub fn inbox(
     buses: BTreeSet<BusId>,
 ) -> Result<InboxConfig, NoEntry> {
     let spec = &inbox.spec;
-    let queue_name = InboxQueueName::parse(spec.queue_name.clone()).map_err(|error| no_entry("queueName")(&error))?;
+    let queue_name = InboxQueueName::of(&spec.queue_name, spec.fifo).map_err(|error| no_entry("queueName")(&error))?;
     let owner = owner(Kind::InboxQueue, inbox);
     let role = role_name(installation, &owner, &RolePurpose::Consume);
     let (queue, dead_letter) = (queue_name.queue(), queue_name.dead_letter());

@@ -194,6 +194,11 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
                 let verdict = Verdict::Waiting(wait);
                 (Ending::Waiting, self.settle(api, object, Some(status), &verdict, has_references, again).await)
             }
+            Progress::Terminal(terminal) => {
+                let failure = Failure::Terminal(terminal.clone());
+                let verdict = Verdict::Failed(&failure);
+                (Ending::Terminal, self.settle(api, object, Some(status), &verdict, has_references, Some(again)).await)
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use crds::Eventing;
 
 use operator_core::difference::Difference;
 
-use super::{Failure, Found, Wait};
+use super::{Failure, Found, Terminal, Wait};
 
 /// The two things that a kind's controller does.
 pub trait Reconciler<K: Eventing>: Send + Sync + 'static {
@@ -57,6 +57,8 @@ pub enum Progress {
     Ready,
     /// What could be done is done; the rest waits.
     Waiting(Wait),
+    /// What could be done is done; the rest takes an edit.
+    Terminal(Terminal),
 }
 
 /// What `cleanup` came to.

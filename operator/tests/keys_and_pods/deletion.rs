@@ -35,6 +35,9 @@ async fn fed_inbox(case: &Case, counts: Counts) -> operator_core::names::QueueNa
         visibility_timeout_seconds: 30,
         retention_seconds: 600,
         max_message_bytes: 1024,
+        delay_seconds: 0,
+        content_based_deduplication: false,
+        encryption: operator_core::ports::Encryption::SqsManaged,
         policy: None,
         redrive: None,
     };

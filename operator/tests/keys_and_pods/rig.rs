@@ -98,6 +98,7 @@ pub fn place() -> operator_core::Installation {
         token_audience: "sts.amazonaws.com".into(),
         permissions_boundary: None,
         settle: Duration::ZERO,
+        tools: operator_core::owner::ServiceAccount { namespace: "qsl-system".into(), name: "qsl-tools".into() },
         tags: operator_core::tags::Tags::new(),
     }
 }

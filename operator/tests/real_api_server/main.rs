@@ -20,6 +20,7 @@ mod disturbed;
 mod emulator;
 mod events;
 mod expiry;
+mod inbox_in_aws;
 mod inbox_refusals;
 mod inbox_status;
 mod keda;

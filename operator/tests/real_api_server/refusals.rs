@@ -169,6 +169,10 @@ kind: InboxQueue
 metadata: {name: ledger, namespace: $books}
 spec:
   queueName: $ledger
+  fifo: true
+  encryption: {kmsKeyId: alias/payments, dataKeyReuseSeconds: 60}
+  redriveServiceAccounts: [fixer]
+  alarms: {enabled: true, actions: ['arn:aws:sns:eu-central-1:000000000000:pager'], thresholds: {oldestMessageAgeSeconds: 60, deadLetters: 5, inFlight: 1}}
   visibilityTimeoutSeconds: 10
   messageRetentionSeconds: 60
   maxAttempts: 333
@@ -220,7 +224,9 @@ async fn all_that_a_user_may_write_is_accepted_and_defaults_are_shown() {
     );
     let shown = shown.get("ledger").await.unwrap().data["spec"].clone();
     let expected = serde_json::json!({
-        "queueName": minimal.named("ledger"), "visibilityTimeoutSeconds": 60, "messageRetentionSeconds": 604_800,
+        "queueName": minimal.named("ledger"), "fifo": false, "encryption": {"dataKeyReuseSeconds": 300},
+        "alarms": {"enabled": false, "thresholds": {"oldestMessageAgeSeconds": 900, "deadLetters": 0, "inFlight": 100_000}},
+        "visibilityTimeoutSeconds": 60, "messageRetentionSeconds": 604_800,
         "maxAttempts": 5, "sealed": true, "allowedNamespaces": {"from": "Same"}, "deadLetter": {"retentionSeconds": 1_209_600},
         "forward": {"unrouted": "DeadLetter", "format": "Envelope", "timeoutSeconds": 10, "maxInFlight": 32, "waitTimeSeconds": 20,
             "backoff": {"initialSeconds": 1, "maxSeconds": 900}},

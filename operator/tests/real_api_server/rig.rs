@@ -27,6 +27,7 @@ use operator_core::{
     Aws, Installation, Tenancy,
     arn::{AccountId, OidcProviderArn, Partition, Region},
     fake::{FakeAws, FakeClock},
+    owner::ServiceAccount,
     tags::{self, Tags},
 };
 use prometheus_client::registry::Registry;
@@ -85,6 +86,7 @@ pub fn place() -> Installation {
         token_audience: "sts.amazonaws.com".into(),
         permissions_boundary: None,
         settle: Duration::ZERO,
+        tools: ServiceAccount { namespace: "qsl-system".into(), name: "qsl-tools".into() },
         tags: Tags::new(),
     }
 }

@@ -33,6 +33,9 @@ async fn queue_by_hand(case: &Case, tags: Tags) {
         visibility_timeout_seconds: 30,
         retention_seconds: 345_600,
         max_message_bytes: 262_144,
+        delay_seconds: 0,
+        content_based_deduplication: false,
+        encryption: operator_core::ports::Encryption::SqsManaged,
         policy: None,
         redrive: None,
     };

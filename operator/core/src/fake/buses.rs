@@ -85,6 +85,9 @@ fn has_wildcard(pattern: &Value) -> bool {
     }
 }
 
+/// EventBridge gives no deduplication ids, so the queue has to make them.
+const NO_CONTENT_BASED_DEDUPLICATION: &str = "a FIFO queue needs ContentBasedDeduplication";
+
 /// What AWS says of one target, if it refuses it.
 fn refusal(target: &Target) -> Option<&'static str> {
     let fifo = target.arn.strip_suffix(".fifo").is_some();
@@ -272,6 +275,12 @@ impl Buses for FakeAws {
         let operation = "PutTargets";
         self.call(SERVICE, operation, true, |state| {
             let fails = state.injected.refuses_last_entry().then(|| targets.len().saturating_sub(1));
+            let by_id_alone: BTreeSet<String> = state
+                .queues
+                .iter()
+                .filter(|(name, queue)| name.is_fifo() && !queue.attributes().content_based_deduplication)
+                .map(|(name, _)| self.0.installation.queue_arn(name).to_string())
+                .collect();
             let found = &mut state.rule_mut(operation, bus, rule)?.targets;
             let all: BTreeSet<&String> = found.keys().chain(targets.iter().map(|target| &target.id)).collect();
             if all.len() > TARGETS_PER_RULE {
@@ -280,7 +289,8 @@ impl Buses for FakeAws {
             }
             let (mut failed, mut class) = (Vec::new(), ErrorClass::Retryable);
             for (number, target) in targets.iter().enumerate() {
-                if let Some(reason) = refusal(target) {
+                let by_id = || by_id_alone.contains(&target.arn).then_some(NO_CONTENT_BASED_DEDUPLICATION);
+                if let Some(reason) = refusal(target).or_else(by_id) {
                     class = ErrorClass::Invalid;
                     failed.push(format!("{}: {reason}", target.id));
                 } else if fails == Some(number) {

@@ -5,7 +5,7 @@ use super::{FakeAws, State, refuse};
 use crate::error::{AwsError, ErrorClass};
 use crate::names::QueueName;
 use crate::policy::queue::QUEUE_POLICY_MAX;
-use crate::ports::{Answer, Counts, NewQueue, QueueAttributes, QueueChange, QueueFacts, QueueUrl, Queues};
+use crate::ports::{Answer, Counts, Encryption, NewQueue, QueueAttributes, QueueChange, QueueFacts, QueueUrl, Queues};
 use crate::tags::Tags;
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -76,6 +76,14 @@ impl State {
             if !(1..=1000).contains(&redrive.max_receive_count) {
                 return invalid("maxReceiveCount is 1 to 1000".into());
             }
+        }
+        if attributes.content_based_deduplication && name.strip_suffix(".fifo").is_none() {
+            return invalid("Unknown Attribute ContentBasedDeduplication: a standard queue has none".into());
+        }
+        if let Encryption::Kms { data_key_reuse_seconds, .. } = &attributes.encryption
+            && !(60..=86_400).contains(data_key_reuse_seconds)
+        {
+            return invalid("KmsDataKeyReusePeriodSeconds is 60 to 86400".into());
         }
         let retention = attributes.retention_seconds;
         if !(60..=1_209_600).contains(&retention) || attributes.visibility_timeout_seconds > 43_200 {
@@ -154,11 +162,22 @@ impl Queues for FakeAws {
         let operation = "SetQueueAttributes";
         self.call(SERVICE, operation, true, |state| {
             let mut wanted = state.queue_mut(operation, url)?.attributes();
-            let QueueChange { visibility_timeout_seconds, retention_seconds, max_message_bytes, policy, redrive } =
-                change.clone();
+            let QueueChange {
+                visibility_timeout_seconds,
+                retention_seconds,
+                max_message_bytes,
+                delay_seconds,
+                content_based_deduplication,
+                encryption,
+                policy,
+                redrive,
+            } = change.clone();
             set(&mut wanted.visibility_timeout_seconds, visibility_timeout_seconds);
             set(&mut wanted.retention_seconds, retention_seconds);
             set(&mut wanted.max_message_bytes, max_message_bytes);
+            set(&mut wanted.delay_seconds, delay_seconds);
+            set(&mut wanted.content_based_deduplication, content_based_deduplication);
+            set(&mut wanted.encryption, encryption);
             set(&mut wanted.policy, policy);
             set(&mut wanted.redrive, redrive);
             let name = name_of(url).map(|name| name.to_string()).unwrap_or_default();

@@ -151,7 +151,7 @@ async fn leave_rule(aws: &Aws, going: &rule::Deletion) -> Result<bool, AwsError>
 async fn leave_inbox(world: &World, aws: &Aws, going: &inbox::Deletion) -> Result<bool, AwsError> {
     let seen = inbox::observe_deletion(aws, going).await?;
     match inbox::plan_deletion(going, &seen, world.clock.now()) {
-        DeletionStep::Act(actions) => inbox::apply_deletion(aws, &actions).await.map(|()| false),
+        DeletionStep::Act(actions) => inbox::apply_deletion(aws, going, &actions).await.map(|()| false),
         step => Ok(step == DeletionStep::Gone),
     }
 }

@@ -215,6 +215,9 @@ async fn strangers(world: &World, marked: bool, queues: bool, rule: bool) {
                 visibility_timeout_seconds: 11,
                 retention_seconds: 111,
                 max_message_bytes: 2048,
+                delay_seconds: 0,
+                content_based_deduplication: false,
+                encryption: operator_core::ports::Encryption::SqsManaged,
                 policy: None,
                 redrive: None,
             };

@@ -5,7 +5,7 @@ use operator_core::arn::{AccountId, OidcProviderArn, Partition, QueueArn, Region
 use operator_core::fake::{FakeAws, FakeClock};
 use operator_core::names::{BusName, EventSource, InboxQueueName, QueueName, RuleName};
 use operator_core::owner::{Kind, Owner, ServiceAccount};
-use operator_core::ports::{Aws, QueueAttributes, RuleState};
+use operator_core::ports::{Aws, Encryption, QueueAttributes, RuleState};
 use operator_core::rule::{EventPattern, RuleTarget};
 use operator_core::tags::Tags;
 use operator_core::{AwsError, Claim, Installation, bus, inbox, rule};
@@ -32,6 +32,7 @@ pub fn installation(cluster: &str) -> Installation {
         token_audience: "sts.amazonaws.com".to_owned(),
         permissions_boundary: None,
         settle: Duration::from_mins(1),
+        tools: account("ground", "tools"),
         tags: Tags::from([("installation".to_owned(), "test".to_owned())]),
     }
 }
@@ -104,11 +105,15 @@ impl World {
             queue_name: InboxQueueName::parse(name).unwrap(),
             visibility_timeout_seconds: 60,
             retention_seconds: 604_800,
+            allow_expiry: None,
+            encryption: Encryption::SqsManaged,
             dead_letter_retention_seconds: 1_209_600,
             max_receive_count: 15,
             sealed: true,
             allowed_rule_arns: BTreeSet::new(),
             service_accounts: BTreeSet::from(["controller".to_owned()]),
+            redrive_service_accounts: BTreeSet::new(),
+            alarms: None,
             tags: Tags::new(),
         }
     }
@@ -155,6 +160,9 @@ pub fn plain_queue() -> QueueAttributes {
         visibility_timeout_seconds: 30,
         retention_seconds: 345_600,
         max_message_bytes: 1_048_576,
+        delay_seconds: 0,
+        content_based_deduplication: false,
+        encryption: Encryption::SqsManaged,
         policy: None,
         redrive: None,
     }

@@ -25,6 +25,13 @@ pub(super) struct Referenced {
     pub missing: Option<Wait>,
 }
 
+impl Referenced {
+    /// The inboxes among the targets.
+    pub(super) fn inboxes(&self) -> impl Iterator<Item = &InboxQueue> {
+        self.targets.iter().filter_map(|(_, _, inbox)| inbox.as_deref())
+    }
+}
+
 /// Whether the bus lets the rule attach.
 #[derive(Debug)]
 pub(super) enum Consented {

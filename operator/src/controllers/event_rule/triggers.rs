@@ -48,12 +48,16 @@ fn bus_facts(bus: &EventBus) -> (Option<String>, bool, String, Option<String>) {
     (bus.uid(), bus.metadata.deletion_timestamp.is_some(), consent(&bus.spec.allowed_namespaces), arn)
 }
 
+type InboxFacts = (Option<String>, bool, String, i32, Vec<(String, i64)>, Vec<String>);
+
 /// What of an inbox matters to the rules that target it.
-fn inbox_facts(inbox: &InboxQueue) -> (Option<String>, bool, String, i32, Vec<(String, i64)>) {
+fn inbox_facts(inbox: &InboxQueue) -> InboxFacts {
     let allowed = inbox.status.as_ref().map(|status| status.allowed_rules.as_slice()).unwrap_or_default();
     let allowed = allowed.iter().map(|rule| (rule.rule_arn.clone(), rule.policy_settled_at.0.as_second())).collect();
     let going = inbox.metadata.deletion_timestamp.is_some();
-    (inbox.uid(), going, consent(&inbox.spec.allowed_namespaces), inbox.spec.verification.skew_seconds, allowed)
+    let without_room = inbox.status.as_ref().map(|status| status.rules_without_room.clone()).unwrap_or_default();
+    let consent = consent(&inbox.spec.allowed_namespaces);
+    (inbox.uid(), going, consent, inbox.spec.verification.skew_seconds, allowed, without_room)
 }
 
 /// What of a namespace matters to consent.

@@ -25,7 +25,9 @@ pub(super) async fn cleanup(world: &World, client: &Client, object: &InboxQueue)
         subscriptions::unsubscribe_all(&world.hub, client, object).await?;
     }
     // A name that never was one has no queue.
-    let Ok(queue_name) = InboxQueueName::parse(object.spec.queue_name.as_str()) else { return Ok(Cleanup::Done) };
+    let Ok(queue_name) = InboxQueueName::of(&object.spec.queue_name, object.spec.fifo) else {
+        return Ok(Cleanup::Done);
+    };
     let retain = object.spec.deletion_policy == DeletionPolicy::Retain;
     let installation = Arc::clone(&world.installation);
     let owner = owner(Kind::InboxQueue, object);
@@ -41,7 +43,7 @@ pub(super) async fn cleanup(world: &World, client: &Client, object: &InboxQueue)
             return Ok(cleanup);
         }
         if let DeletionStep::Act(actions) = step {
-            inbox::apply_deletion(&world.fresh, &actions).await?;
+            inbox::apply_deletion(&world.fresh, &deletion, &actions).await?;
         }
     }
     Ok(Cleanup::Waiting(Wait::time(reason::DELETING, "AWS still shows the queues", Duration::from_secs(5))))

@@ -111,12 +111,17 @@ fn rule(object: &InboxQueue, subscription: &Subscription) -> Result<Wanted, Term
         let problem = "has neither eventPattern nor sources nor detailTypes: say which events it takes";
         return Err(Terminal::spec(&format!("subscriptions[{name}]"), problem));
     }
+    let mut target = json!({"inboxRef": {"name": inbox}});
+    if let (true, Some(target)) = (object.spec.fifo, target.as_object_mut()) {
+        // One subscription is one group: its events keep the order in which they arrive, and wait for no other's.
+        target.insert("messageGroupId".to_owned(), json!(name));
+    }
     let spec = json!({
         "busRef": {"name": bus_ref.name, "namespace": bus_ref.namespace_or(&namespace)},
         "ruleName": rule_name.as_str(),
         "eventPattern": event_pattern,
         "state": "Enabled",
-        "targets": [{"inboxRef": {"name": inbox}}],
+        "targets": [target],
         // What stays in AWS with the inbox stays with its rules.
         "deletionPolicy": object.spec.deletion_policy,
     });
@@ -196,6 +201,14 @@ mod tests {
         assert_eq!(of.spec["busRef"]["namespace"], "coast");
         assert_eq!(of.spec["eventPattern"], json!({"source": [{"prefix": "qsl."}]}));
         assert!(has_rule(&inbox(&away), &of.name) && !has_rule(&inbox(&away), "other"));
+    }
+
+    #[test]
+    fn a_subscription_of_a_fifo_inbox_is_a_group_of_its_own() {
+        let mut inbox = inbox(&json!({"name": "tides", "busRef": {"name": "sea"}, "sources": ["qsl.tide"]}));
+        inbox.spec.fifo = true;
+        let of = rule(&inbox, inbox.spec.subscriptions.first().unwrap()).unwrap();
+        assert_eq!(of.spec["targets"], json!([{"inboxRef": {"name": "lamp"}, "messageGroupId": "tides"}]));
     }
 
     #[test]

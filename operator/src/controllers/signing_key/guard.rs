@@ -73,7 +73,7 @@ async fn holding(world: &World, object: &SigningKey) -> Result<Vec<String>, Fail
     let mut holding = Vec::new();
     for fed in feeding::inboxes_of(&world.hub, line.bus()) {
         // One whose name cannot be has no queue.
-        let Ok(name) = InboxQueueName::parse(fed.spec.queue_name.clone()) else { continue };
+        let Ok(name) = InboxQueueName::of(&fed.spec.queue_name, fed.spec.fifo) else { continue };
         let owner = owner(Kind::InboxQueue, fed.as_ref());
         let held = inbox::holding(&world.aws, &world.installation, &owner, &name).await?;
         for (queue, Counts { visible, in_flight, delayed }) in held {

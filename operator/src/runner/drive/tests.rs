@@ -33,6 +33,7 @@ fn place() -> Installation {
         token_audience: "sts.amazonaws.com".into(),
         permissions_boundary: None,
         settle: Duration::ZERO,
+        tools: operator_core::owner::ServiceAccount { namespace: "qsl-system".into(), name: "qsl-tools".into() },
         tags: Tags::new(),
     }
 }
