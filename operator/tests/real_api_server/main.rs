@@ -13,6 +13,7 @@
 )]
 
 mod asked;
+mod bounds;
 mod by_hand;
 mod consent;
 mod deletion;
@@ -30,5 +31,8 @@ mod outages;
 mod refusals;
 mod replicas;
 mod rig;
+mod rule_refusals;
+mod rules;
+mod settling;
 mod subscriptions;
 mod taking;
