@@ -41,9 +41,7 @@ fn a_configuration_that_cannot_work_ends_it_with_64_and_says_what_is_wrong() {
         ("QSL_OIDC_PROVIDER_ARN", "not-an-arn", "not-an-arn"),
         ("QSL_LOG", "operator=loudly", "operator=loudly"),
         ("QSL_EVENTBRIDGE_CALLS_PER_SECOND", "51", "1..=50"),
-        ("QSL_RESYNC_SECONDS", "often", "QSL_RESYNC_SECONDS"),
-        ("AWS_REGION", "", "AWS_REGION"),
-        ("KUBECONFIG", "/nowhere/kubeconfig", "/nowhere/kubeconfig"),
+        ("QSL_RESYNC_SECONDS", "often", "--resync-seconds"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let mut command = operator(&folder);

@@ -2,7 +2,7 @@
 //!
 //! - what ships: [`crds`] (YAML), [`images`]
 //! - what runs it: [`cluster`], [`demo`], with [`system`] (the whole of it on a cluster)
-//! - what judges it: [`lint`], [`test`]
+//! - what judges it: [`lint`], [`test`], [`soak`]
 //! - what these stand on: [`tools`] (helm, kubectl, cargo-deny, the emulator), [`once`] (made once, kept in the cache),
 //!   [`cargo`], [`progress`]
 
@@ -16,6 +16,7 @@ mod images;
 mod lint;
 mod once;
 mod progress;
+mod soak;
 mod system;
 mod test;
 mod tools;
@@ -32,6 +33,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the tests.
     Test(test::Args),
+    /// Run what takes hours; never part of CI.
+    Soak(soak::Args),
     /// Check formatting of Go, lints, licences, generated files and the chart.
     Lint(lint::Args),
     /// Write the YAML of the four kinds.
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Crds(args) => crds::run(&args),
         Command::Images(args) => images::run(&args),

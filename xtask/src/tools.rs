@@ -12,6 +12,7 @@ use crate::{cluster, once};
 
 const HELM: &str = "v3.19.0";
 const CARGO_DENY: &str = "0.20.2";
+const CARGO_MUTANTS: &str = "27.1.0";
 
 /// Installs every tool that is missing, into the cache.
 #[derive(clap::Args, Debug)]
@@ -61,22 +62,32 @@ pub fn kubectl() -> Result<PathBuf> {
 
 /// cargo-deny, of the version that `deny.toml` is written for.
 pub fn cargo_deny() -> Result<PathBuf> {
-    let folder = cache::tools()?.join(format!("cargo-deny-{CARGO_DENY}"));
-    once::folder(&folder, "cargo-deny from its crate (40 minutes on two busy cores)", |partial| {
+    of_crate("cargo-deny", CARGO_DENY, "a minute on two cores")
+}
+
+/// cargo-mutants, which `cargo xtask soak mutants` alone uses: so `cargo xtask tools` leaves it out.
+pub fn cargo_mutants() -> Result<PathBuf> {
+    of_crate("cargo-mutants", CARGO_MUTANTS, "5 minutes on two busy cores")
+}
+
+/// The program of a crate, in the version given.
+fn of_crate(name: &str, version: &str, takes: &str) -> Result<PathBuf> {
+    let folder = cache::tools()?.join(format!("{name}-{version}"));
+    once::folder(&folder, &format!("{name} from its crate ({takes})"), |partial| {
         // Neither optimised nor debuggable: it runs for seconds, and either takes minutes. Not in the workspace: its settings
         // are for our own crates.
         let mut install = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         install
             .args(["install", "--quiet", "--locked", "--debug", "--root"])
             .arg(partial)
-            .arg(format!("cargo-deny@{CARGO_DENY}"))
+            .arg(format!("{name}@{version}"))
             .current_dir(partial)
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env("CARGO_TARGET_DIR", partial.join("target"));
         succeed(&mut install)?;
         Ok(fs::remove_dir_all(partial.join("target"))?)
     })?;
-    Ok(folder.join("bin/cargo-deny"))
+    Ok(folder.join("bin").join(name))
 }
 
 /// The AWS emulator, in a Python environment of its own.

@@ -129,7 +129,3 @@ impl Election {
 async fn answer<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Failed> {
     timeout(REQUEST, request).await.map_err(|_| Failed::Silent)?.map_err(Failed::from)
 }
-
-#[cfg(test)]
-#[path = "election/tests.rs"]
-mod tests;

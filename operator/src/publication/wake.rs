@@ -20,7 +20,7 @@ use crate::{
     keys::secret::{PRIVATE, USE},
     runner::{
         Hub,
-        pulse::{Pulse, watch_config},
+        pulse::{Pauses, Pulse, watch_config},
     },
 };
 
@@ -104,11 +104,14 @@ impl Seen {
 
     /// Watches until `shutdown`.
     pub(super) async fn watch(self, notify: Arc<Notify>, shutdown: CancellationToken) {
-        let keys =
-            watcher(self.keys.0, watch_config().labels(USE)).default_backoff().modify(strip).reflect(self.keys.1);
-        let sets = watcher(self.sets.0, watch_config().labels(&selector())).default_backoff().reflect(self.sets.1);
+        let keys = watcher(self.keys.0, watch_config().labels(USE))
+            .backoff(Pauses::default())
+            .modify(strip)
+            .reflect(self.keys.1);
+        let sets =
+            watcher(self.sets.0, watch_config().labels(&selector())).backoff(Pauses::default()).reflect(self.sets.1);
         let named = format!("metadata.name={CONFIG_MAP}");
-        let maps = watcher(self.maps.0, watch_config().fields(&named)).default_backoff().reflect(self.maps.1);
+        let maps = watcher(self.maps.0, watch_config().fields(&named)).backoff(Pauses::default()).reflect(self.maps.1);
         tokio::join!(
             pump("keys", keys, &notify, &shutdown),
             pump("key sets", sets, &notify, &shutdown),

@@ -9,7 +9,11 @@ use std::{
 
 use axum::http::{Request, Response};
 use http_body_util::BodyExt as _;
-use kube::{Client, client::Body, runtime::watcher};
+use kube::{
+    Client,
+    client::Body,
+    runtime::{utils::Backoff, watcher},
+};
 use tokio::time::{Instant, timeout};
 use tower::BoxError;
 use tower_http::timeout::TimeoutBody;
@@ -26,6 +30,41 @@ pub(super) const STALE: Duration = Duration::from_mins(1);
 /// How every watch is asked for.
 pub fn watch_config() -> watcher::Config {
     watcher::Config::default().timeout(WATCH)
+}
+
+/// The pauses of a watch that fails: doubling, jittered by a half either way, and never so long that a watch which
+/// could be alive again is stale. kube's own go up to a minute.
+#[derive(Debug, Default)]
+pub struct Pauses {
+    failures: u32,
+    last: Option<Instant>,
+}
+
+/// The first pause.
+const FIRST: Duration = Duration::from_millis(800);
+/// The longest, before jitter.
+const LONGEST: Duration = Duration::from_secs(15);
+/// A watch that recovers says nothing: without a failure for so long, the count begins anew.
+const RECOVERED: Duration = Duration::from_mins(2);
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        if self.last.is_some_and(|last| last.elapsed() > RECOVERED) {
+            self.failures = 0;
+        }
+        let pause = FIRST.saturating_mul(2_u32.saturating_pow(self.failures.min(16))).min(LONGEST);
+        self.failures = self.failures.saturating_add(1);
+        self.last = Some(Instant::now());
+        Some(pause.mul_f64(0.5 + rand::random::<f64>()))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.failures = 0;
+    }
 }
 
 /// When the last sign of life was. Clones share it.

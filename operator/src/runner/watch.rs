@@ -32,7 +32,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::pulse::{Pulse, watch_config};
+use super::pulse::{Pauses, Pulse, watch_config};
 
 /// How many changes may wait at a subscriber before the watch waits for it.
 const BUFFER: usize = 256;
@@ -160,7 +160,7 @@ pub(super) async fn pump<K: Watchable>(
 ) {
     let (pulse, standing) = (Pulse::new(), Standing::default());
     let api: Api<K> = Api::all(pulse.listen(client));
-    let mut events = pin!(watcher(api, watch_config()).default_backoff().reflect(writer));
+    let mut events = pin!(watcher(api, watch_config()).backoff(Pauses::default()).reflect(writer));
     let mut before: Vec<Arc<K>> = Vec::new();
     let telling = async {
         while let Some(event) = events.next().await {

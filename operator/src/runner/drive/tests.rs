@@ -10,7 +10,6 @@ use kube::client::Body;
 use operator_core::{
     Installation,
     fake::{FakeAws, FakeClock},
-    tags::Tags,
 };
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -19,22 +18,13 @@ use tower::BoxError;
 use super::*;
 use crate::{
     calls::{self, Budgets, Gate},
-    controllers::{inbox_queue::InboxQueues, world::World},
+    controllers::{self, inbox_queue::InboxQueues, world::World},
     leadership::{Fence, Term, client::fenced},
 };
 
+/// Where nothing takes its time.
 fn place() -> Installation {
-    Installation {
-        account: "000000000000".parse().unwrap(),
-        region: "eu-central-1".parse().unwrap(),
-        partition: "aws".parse().unwrap(),
-        cluster_id: "test-cluster".into(),
-        oidc_provider: "arn:aws:iam::000000000000:oidc-provider/issuer.test".parse().unwrap(),
-        token_audience: "sts.amazonaws.com".into(),
-        permissions_boundary: None,
-        settle: Duration::ZERO,
-        tags: Tags::new(),
-    }
+    Installation { settle: Duration::ZERO, ..controllers::tests::place() }
 }
 
 fn inbox() -> InboxQueue {
@@ -150,6 +140,8 @@ async fn a_pass_is_a_trace_whose_calls_to_aws_are_its_children() {
     let (spans, traces) = eventing_service::traces::layer(Some(&endpoint), "qsl-operator").unwrap();
     let only_ours = tracing_subscriber::filter::Targets::new().with_target("operator", tracing::Level::INFO);
     let recorded = tracing_subscriber::Layer::with_filter(spans, only_ours);
+    // With one subscriber alone, a span that another test's thread meets first would be off for all of them.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     {
         let _recording = tracing::subscriber::set_default(tracing_subscriber::registry().with(recorded));
         let (fake, server) = (FakeAws::new(&place(), &FakeClock::new()), ApiServer::default());

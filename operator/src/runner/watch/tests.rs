@@ -140,9 +140,9 @@ async fn an_api_server_that_stays_away_or_refuses_makes_it_stale_with_the_reason
         let (readiness, mood, watched) = watching();
         after(10).await;
         mood.send(bad).unwrap();
-        after(50).await;
+        after(40).await;
         assert!(readiness.is_ready(), "{bad:?}: {}", readiness.report());
-        after(25).await;
+        after(35).await;
         assert!(!readiness.is_ready(), "{bad:?}: {}", readiness.report());
         assert!(readiness.report().contains(said), "{bad:?}: {}", readiness.report());
         assert_eq!(watched.store().len(), 2, "{bad:?}: what was known stays");
