@@ -62,7 +62,7 @@ pub fn kubectl() -> Result<PathBuf> {
 
 /// cargo-deny, of the version that `deny.toml` is written for.
 pub fn cargo_deny() -> Result<PathBuf> {
-    of_crate("cargo-deny", CARGO_DENY, "40 minutes on two busy cores")
+    of_crate("cargo-deny", CARGO_DENY, "a minute on two cores")
 }
 
 /// cargo-mutants, which `cargo xtask soak mutants` alone uses: so `cargo xtask tools` leaves it out.

@@ -207,14 +207,20 @@ async fn a_leader_that_is_cut_off_from_the_api_server_stops_before_the_next_one_
     assert!(stage.holder().await.unwrap().starts_with("new_"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_leader_that_is_killed_is_followed_within_thirty_seconds() {
+/// Two replicas; the old one leads, and has made an inbox.
+async fn a_leader_and_a_second() -> (Stage, Replica, Replica) {
     let stage = Stage::new().await;
     let old = Replica::start("old", stage.case.client.clone(), &stage.fake);
     old.leads().await;
     let new = Replica::start("new", stage.case.client.clone(), &stage.fake);
     stage.case.apply(INBOX).await;
     stage.case.until_ready::<InboxQueue>("books", "ledger").await;
+    (stage, old, new)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_is_killed_is_followed_within_thirty_seconds() {
+    let (stage, old, new) = a_leader_and_a_second().await;
     assert_eq!(new.calls(""), 0, "only the leader calls AWS");
 
     old.task.abort();
@@ -227,12 +233,7 @@ async fn a_leader_that_is_killed_is_followed_within_thirty_seconds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_is_stopped_gives_the_lease_back_and_is_followed_at_once() {
-    let stage = Stage::new().await;
-    let old = Replica::start("old", stage.case.client.clone(), &stage.fake);
-    old.leads().await;
-    let new = Replica::start("new", stage.case.client.clone(), &stage.fake);
-    stage.case.apply(INBOX).await;
-    stage.case.until_ready::<InboxQueue>("books", "ledger").await;
+    let (stage, old, new) = a_leader_and_a_second().await;
 
     let stopped = Instant::now();
     old.stop.cancel();

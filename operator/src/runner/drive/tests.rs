@@ -10,7 +10,6 @@ use kube::client::Body;
 use operator_core::{
     Installation,
     fake::{FakeAws, FakeClock},
-    tags::Tags,
 };
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -19,23 +18,13 @@ use tower::BoxError;
 use super::*;
 use crate::{
     calls::{self, Budgets, Gate},
-    controllers::{inbox_queue::InboxQueues, world::World},
+    controllers::{self, inbox_queue::InboxQueues, world::World},
     leadership::{Fence, Term, client::fenced},
 };
 
+/// Where nothing takes its time.
 fn place() -> Installation {
-    Installation {
-        account: "000000000000".parse().unwrap(),
-        region: "eu-central-1".parse().unwrap(),
-        partition: "aws".parse().unwrap(),
-        cluster_id: "test-cluster".into(),
-        oidc_provider: "arn:aws:iam::000000000000:oidc-provider/issuer.test".parse().unwrap(),
-        token_audience: "sts.amazonaws.com".into(),
-        permissions_boundary: None,
-        settle: Duration::ZERO,
-        tools: operator_core::owner::ServiceAccount { namespace: "qsl-system".into(), name: "qsl-tools".into() },
-        tags: Tags::new(),
-    }
+    Installation { settle: Duration::ZERO, ..controllers::tests::place() }
 }
 
 fn inbox() -> InboxQueue {
