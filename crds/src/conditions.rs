@@ -21,6 +21,9 @@ pub const REPLAY_PROTECTED: &str = "ReplayProtected";
 /// InboxQueue with `autoscaling`: KEDA scales the consumers.
 pub const AUTOSCALING: &str = "Autoscaling";
 
+/// EventRule, only while it is False: no event comes to an inbox later than the inbox takes it.
+pub const WITHIN_SKEW: &str = "WithinSkew";
+
 /// The conditions that the runner sets for every kind; all others are a kind's own.
 pub const COMMON: [&str; 7] = [READY, SYNCED, REFERENCES_RESOLVED, TERMINAL, RECONCILING, STALLED, DELETION_BLOCKED];
 
@@ -49,6 +52,8 @@ pub mod reason {
     pub const REF_NOT_READY: &str = "RefNotReady";
     /// `ReferencesResolved`: the other namespace has not consented.
     pub const REF_NOT_PERMITTED: &str = "RefNotPermitted";
+    /// `WithinSkew`: an event may come later than its inbox takes it, and is dead-lettered then.
+    pub const LATER_THAN_SKEW: &str = "LaterThanSkew";
     /// `Terminal`: a field has a value that cannot work.
     pub const INVALID_SPEC: &str = "InvalidSpec";
     /// `Terminal`: the installation's `tenancy` does not let this namespace do that.

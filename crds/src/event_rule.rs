@@ -160,7 +160,7 @@ pub struct EventRuleSpec {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EventRuleStatus {
-    /// Ready, Synced, ReferencesResolved, Terminal.
+    /// Ready, Synced, ReferencesResolved, WithinSkew (while it is False), Terminal.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -78,8 +78,10 @@ impl Reconciler<EventRule> for EventRules {
             taken: rule::taken(&validated.desired, &observed),
         };
         let applied = rule::apply(aws, &validated.desired, &observed, &actions).await?;
+        let mut status = status::status(&validated.desired, &observed, &applied);
+        status.conditions.extend(status::within_skew(object, &referenced, Timestamp::now()));
         Ok(Report {
-            status: status::status(&validated.desired, &observed, &applied),
+            status,
             progress: self.progress(object, &referenced, &validated, &applied),
             has_references: true,
             changes: actions.iter().map(rule::Action::describe).collect(),

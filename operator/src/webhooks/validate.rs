@@ -60,7 +60,8 @@ impl Judged for EventRule {
 
 impl Judged for InboxQueue {
     fn judge(&self, others: &Others<'_>) -> Judgement {
-        Judgement { refusal: names::inbox(self, others), warnings: keys::warnings_of_inbox(self, others) }
+        let refusal = rules::subscription_patterns(self).or_else(|| names::inbox(self, others));
+        Judgement { refusal, warnings: keys::warnings_of_inbox(self, others) }
     }
 }
 

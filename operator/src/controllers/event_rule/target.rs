@@ -116,3 +116,115 @@ fn group(number: usize, text: Option<&str>) -> Result<Option<MessageGroup>, Term
 fn wrong(number: usize, field: &str, problem: impl std::fmt::Display) -> Terminal {
     Terminal::spec(&format!("targets[{number}].{field}"), problem)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::controllers::tests::{object, place};
+
+    const HERE: &str = "arn:aws:sqs:eu-central-1:000000000000:outside";
+
+    fn target(text: &Value) -> Target {
+        serde_json::from_value(text.clone()).unwrap()
+    }
+
+    fn named(text: &Value) -> Result<RuleTarget, String> {
+        by_arn(&place(), 3, &target(text)).map_err(|terminal| terminal.message)
+    }
+
+    fn inbox(spec: &Value) -> InboxQueue {
+        object("InboxQueue", "books", "ledger", spec)
+    }
+
+    #[test]
+    fn a_queue_by_arn_is_taken_as_it_is_named() {
+        let retry = json!({"maximumEventAgeSeconds": 90, "maximumRetryAttempts": 0});
+        let taken = named(&json!({"queueArn": HERE, "deadLetterArn": format!("{HERE}-dlq"), "retryPolicy": retry}));
+        let taken = taken.unwrap();
+        assert_eq!(taken.queue.to_string(), HERE);
+        assert_eq!(taken.dead_letter.unwrap().to_string(), format!("{HERE}-dlq"));
+        assert_eq!((taken.max_event_age_seconds, taken.max_retries, taken.ready), (Some(90), Some(0), true));
+        let fifo =
+            named(&json!({"queueArn": format!("{HERE}.fifo"), "deadLetterArn": HERE, "messageGroupId": "coins"}));
+        let fifo = fifo.unwrap();
+        assert_eq!(fifo.message_group_id.unwrap().as_str(), "coins");
+        assert_eq!(fifo.max_event_age_seconds, None, "nobody's skew is known: AWS's default");
+    }
+
+    #[test]
+    fn a_queue_that_a_rule_cannot_deliver_to_is_refused_with_the_field_and_the_reason() {
+        let elsewhere = HERE.replace("eu-central-1", "eu-west-1");
+        let anothers = HERE.replace("000000000000", "123456789012");
+        for (text, parts) in [
+            (
+                json!({"queueArn": elsewhere, "deadLetterArn": HERE}),
+                ["[3].queueArn", "in Region eu-west-1", "its own, eu-central-1"],
+            ),
+            (
+                json!({"queueArn": anothers, "deadLetterArn": HERE}),
+                ["[3].queueArn", "account 123456789012", "serves 000000000000"],
+            ),
+            (
+                json!({"queueArn": HERE, "deadLetterArn": anothers}),
+                ["[3].deadLetterArn", "account 123456789012", "a queue of it"],
+            ),
+            (json!({"queueArn": HERE}), ["[3].deadLetterArn", "is missing", "give inboxRef"]),
+            (json!({"queueArn": "outside", "deadLetterArn": HERE}), ["[3].queueArn", "outside", "not an ARN of sqs"]),
+            (
+                json!({"queueArn": HERE, "deadLetterArn": format!("{HERE}.fifo")}),
+                ["[3].deadLetterArn", "names a FIFO queue", "a standard one"],
+            ),
+            (
+                json!({"queueArn": format!("{HERE}.fifo"), "deadLetterArn": HERE}),
+                ["[3].messageGroupId", "goes with a FIFO queue", "give one"],
+            ),
+            (
+                json!({"queueArn": HERE, "deadLetterArn": HERE, "messageGroupId": "x"}),
+                ["[3].messageGroupId", "goes with a FIFO queue", "none where not"],
+            ),
+        ] {
+            let said = named(&text).unwrap_err();
+            assert!(parts.iter().all(|part| said.contains(part)), "{said}: expected {parts:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_group_goes_with_a_fifo_inbox_and_with_no_other() {
+        let (plain, fifo) =
+            (inbox(&json!({"queueName": "ledger"})), inbox(&json!({"queueName": "ledger", "fifo": true})));
+        let put = |inbox: &InboxQueue, group: Option<&str>| {
+            let target = target(&json!({"inboxRef": {"name": "ledger"}, "messageGroupId": group}));
+            of_inbox(&place(), 0, &target, inbox, true).map_err(|terminal| terminal.message)
+        };
+        let said = put(&fifo, None).unwrap_err();
+        assert!(said.contains("targets[0].messageGroupId: InboxQueue books/ledger is FIFO: name the group"), "{said}");
+        let said = put(&plain, Some("x")).unwrap_err();
+        assert!(said.contains("is not FIFO and has no groups: leave it out"), "{said}");
+        assert!(put(&fifo, Some("ä")).unwrap_err().contains("printable ASCII"));
+        let (standard, grouped) = (put(&plain, None).unwrap(), put(&fifo, Some("x")).unwrap());
+        let dead_letter = |target: &RuleTarget| target.dead_letter.as_ref().map(ToString::to_string).unwrap();
+        assert!(dead_letter(&standard).ends_with(":ledger-dlq"));
+        assert!(dead_letter(&grouped).ends_with(":ledger-undelivered"));
+        assert!(grouped.queue.is_fifo());
+    }
+
+    #[test]
+    fn an_event_may_be_as_old_as_the_skew_less_a_minute_unless_the_rule_says_otherwise() {
+        let aged = |skew: u32, age: Option<u32>| {
+            let inbox = inbox(&json!({"queueName": "ledger", "verification": {"skewSeconds": skew}}));
+            let target =
+                target(&json!({"inboxRef": {"name": "ledger"}, "retryPolicy": {"maximumEventAgeSeconds": age}}));
+            let put = of_inbox(&place(), 0, &target, &inbox, true).unwrap();
+            (put.max_event_age_seconds, later_than_skew(&target, &inbox).is_some())
+        };
+        assert_eq!(aged(300, None), (Some(240), false));
+        assert_eq!(aged(120, None), (Some(60), false));
+        assert_eq!(aged(86_400, None), (Some(86_340), false));
+        assert_eq!(aged(300, Some(300)), (Some(300), false));
+        assert_eq!(aged(300, Some(301)), (Some(301), true));
+    }
+}

@@ -1,6 +1,6 @@
 //! Patterns and targets of rules.
 
-use crds::EventRule;
+use crds::{EventRule, InboxQueue};
 use kube::ResourceExt as _;
 use operator_core::pattern::EventPattern;
 use serde_json::Value;
@@ -12,6 +12,15 @@ use crate::controllers::event_rule::target::{group_fits, later_than_skew};
 pub(super) fn pattern(rule: &EventRule) -> Option<String> {
     let pattern = Value::Object(rule.spec.event_pattern.clone());
     EventPattern::parse(pattern).err().map(|error| format!("spec.eventPattern: {error}"))
+}
+
+/// The same of the patterns of an inbox's subscriptions, which become rules.
+pub(super) fn subscription_patterns(inbox: &InboxQueue) -> Option<String> {
+    inbox.spec.subscriptions.iter().enumerate().find_map(|(number, subscription)| {
+        let pattern = Value::Object(subscription.event_pattern.clone()?);
+        let error = EventPattern::parse(pattern).err()?;
+        Some(format!("spec.subscriptions[{number}].eventPattern: {error}"))
+    })
 }
 
 /// Targets that are allowed and unwise, as far as their inboxes are known. A message group that does not go with its

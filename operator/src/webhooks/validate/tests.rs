@@ -111,6 +111,17 @@ fn a_pattern_is_refused_with_the_position() {
 }
 
 #[test]
+fn the_pattern_of_a_subscription_is_refused_with_the_position() {
+    let subscribed = |pattern: Value| {
+        let subscriptions = json!([{"name": "a", "busRef": {"name": "stock"}, "eventPattern": pattern}]);
+        inbox("ledger", &json!({"subscriptions": subscriptions})).judge(&Others::default()).refusal
+    };
+    let said = subscribed(json!({"source": [{"prefix": 1}]}));
+    assert_said(said.as_ref(), &["spec.subscriptions[0].eventPattern: at /source/0/prefix: 'prefix' takes a string"]);
+    assert_eq!(subscribed(all()), None);
+}
+
+#[test]
 fn a_target_that_is_unwise_is_warned_of() {
     let target = |extra: Value| {
         let mut target = json!({"inboxRef": {"name": "ledger", "namespace": "books"}});
