@@ -3,7 +3,7 @@
 use crate::{lifecycle::INBOX, refusals::refusal, rig::Case};
 
 /// What is added to the spec, and what the refusal must say.
-const REFUSED: &[(&str, &[&str])] = &[
+pub const REFUSED: &[(&str, &[&str])] = &[
     ("subscriptions: [{name: a, busRef: {name: core}}]", &["spec.subscriptions[0]", "either eventPattern, or sources"]),
     (
         "subscriptions: [{name: a, busRef: {name: core}, sources: [qsl.a], eventPattern: {source: [qsl.a]}}]",

@@ -13,6 +13,7 @@
 )]
 
 mod asked;
+mod bounds;
 mod buses;
 mod by_hand;
 mod consent;
@@ -31,5 +32,8 @@ mod outages;
 mod refusals;
 mod replicas;
 mod rig;
+mod rule_refusals;
+mod rules;
+mod settling;
 mod subscriptions;
 mod taking;
