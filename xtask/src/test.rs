@@ -48,8 +48,17 @@ fn without_node(progress: &Progress) -> Result<()> {
     })?;
     emulator.stop()?;
     // A feature of the runtime that the product is built without, so these tests have a build of their own.
-    progress.step("the consumer and the publisher on a paused clock", || {
-        succeed(&mut cargo::command(["test", "--package", "eventing", "--features", "paused-clock", "--lib"]))
+    progress.step("consumer, publisher and operator on a paused clock", || {
+        succeed(&mut cargo::command([
+            "test",
+            "--package",
+            "eventing",
+            "--package",
+            "operator",
+            "--features",
+            "paused-clock",
+            "--lib",
+        ]))
     })
 }
 

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use crds::{EventBus, EventRule, Eventing, InboxQueue};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::{
-    Api, Client, ResourceExt as _,
+    Api, Client,
     api::{DeleteParams, ListParams, Patch, PatchParams},
 };
 use serde_json::json;

@@ -250,6 +250,6 @@ fn gone<K: Watchable>(store: &Store<K>, old: &K) -> bool {
     store.get(&ObjectRef::from_obj(old)).is_none_or(|new| new.uid() != old.uid())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "paused-clock"))]
 #[path = "watch/tests.rs"]
 mod tests;
