@@ -92,7 +92,7 @@ fn by_name_all_of_it_is_taken_set_and_marked_and_foreign_tags_stay() {
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
         for (name, (tags, text)) in world.fake.things() {
             assert_eq!(tags.get("eventing.qsl.dev/cluster").map(String::as_str), Some("cluster-a"), "{name}");
-            let by_hand = !name.contains("publish") && !name.contains("pilot");
+            let by_hand = !["publish", "pilot", "redrive"].iter().any(|made| name.contains(made));
             assert_eq!(tags.get("team").map(String::as_str), by_hand.then_some("red"), "{name}");
             assert!(!text.contains("by hand") && !text.contains("by.hand") && !text.contains("7777"), "{name}: {text}");
         }

@@ -262,7 +262,7 @@ spec:
 /// The documents of this case. `$or` is EventBridge's, not a name of the case.
 pub fn complete(case: &Case) -> Vec<serde_json::Value> {
     let documents = case.documents(&COMPLETE.replace("$or", "OR"));
-    let text = |document: &Value| document.to_string().replace("\"OR\"", "\"$or\"");
+    let text = |document: &serde_json::Value| document.to_string().replace("\"OR\"", "\"$or\"");
     documents.iter().map(|document| serde_json::from_str(&text(document)).unwrap()).collect()
 }
 

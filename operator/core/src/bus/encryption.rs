@@ -11,7 +11,7 @@ use crate::arn::QueueArn;
 use crate::error::{AwsError, ErrorClass};
 use crate::names::KmsKeyId;
 use crate::policy::PolicyDocument;
-use crate::policy::grants::{EVENTBRIDGE, Request, allows};
+use crate::policy::grants::{EVENTBRIDGE, Known, Request, allows};
 use crate::ports::{Aws, KeyFacts};
 use serde_json::{Value, json};
 
@@ -100,12 +100,13 @@ fn statements(desired: &Desired) -> [Value; 2] {
 }
 
 fn lets_eventbridge_use(desired: &Desired, policy: &PolicyDocument, key: &str) -> bool {
-    let account = Some(desired.installation.account.as_str());
+    let account = Known::Is(desired.installation.account.as_str());
     let context_key = CONTEXT.to_lowercase();
     let may = |action: &str, arn: Option<&str>| {
-        let mut context = vec![("aws:sourceaccount", account), (context_key.as_str(), arn)];
+        let mut context = vec![("aws:sourceaccount", account)];
+        context.push((context_key.as_str(), arn.map_or(Known::Absent, Known::Is)));
         // Whether a mere look names its source, nobody says.
-        context.extend(arn.map(|arn| ("aws:sourcearn", Some(arn))));
+        context.extend(arn.map(|arn| ("aws:sourcearn", Known::Is(arn))));
         allows(policy, &Request { action, resource: key, context: &context })
     };
     let uses = contexts(desired);
@@ -145,6 +146,6 @@ async fn check_dead_letter(aws: &Aws, desired: &Desired) -> Result<(), AwsError>
 fn takes_from_bus(desired: &Desired, policy: &PolicyDocument, queue: &QueueArn) -> bool {
     let bus = desired.installation.bus_arn(&desired.bus_name).to_string();
     let account = desired.installation.account.as_str();
-    let context = [("aws:sourcearn", Some(bus.as_str())), ("aws:sourceaccount", Some(account))];
+    let context = [("aws:sourcearn", Known::Is(bus.as_str())), ("aws:sourceaccount", Known::Is(account))];
     allows(policy, &Request { action: "sqs:SendMessage", resource: &queue.to_string(), context: &context })
 }

@@ -14,8 +14,19 @@ pub struct Request<'a> {
     pub action: &'a str,
     /// The ARN of what it is made to.
     pub resource: &'a str,
-    /// What is known of its context: keys in small letters, `None` for those it lacks. Of all others nothing is known.
-    pub context: &'a [(&'a str, Option<&'a str>)],
+    /// What is known of its context: keys in small letters. Of all others nothing is known.
+    pub context: &'a [(&'a str, Known<'a>)],
+}
+
+/// What is known of one key of a request's context.
+#[derive(Debug, Clone, Copy)]
+pub enum Known<'a> {
+    /// The request has no such key.
+    Absent,
+    /// Its value.
+    Is(&'a str),
+    /// How its value begins.
+    Begins(&'a str),
 }
 
 /// Whether the policy allows the request and does not deny it, as far as one can tell: a condition on a key of which
@@ -58,54 +69,82 @@ fn holds(conditions: Option<&Value>, request: &Request<'_>, unknown: bool) -> bo
     })
 }
 
+/// Whether a value of a condition is that of the request, or where that is `open`, may be.
+type Likeness = fn(value: &str, found: &str, open: bool) -> bool;
+
 /// Whether one condition holds, where that can be told.
 fn holds_one(operator: &str, key: &str, values: &Value, request: &Request<'_>) -> Option<bool> {
     let (operator, if_exists) = match operator.strip_suffix("IfExists") {
         Some(operator) => (operator, true),
         None => (operator, false),
     };
-    let (is, exactly) = match operator {
-        "StringEquals" => (true, true),
-        "StringLike" | "ArnEquals" | "ArnLike" => (true, false),
-        "StringNotEquals" => (false, true),
-        "StringNotLike" | "ArnNotEquals" | "ArnNotLike" => (false, false),
+    let (is, alike): (bool, Likeness) = match operator {
+        "StringEquals" => (true, is_text),
+        "StringNotEquals" => (false, is_text),
+        "StringLike" => (true, is_like),
+        "StringNotLike" => (false, is_like),
+        "ArnEquals" | "ArnLike" => (true, is_arn),
+        "ArnNotEquals" | "ArnNotLike" => (false, is_arn),
         _ => return None,
     };
     let key = key.to_lowercase();
     let (_, found) = request.context.iter().find(|(known, _)| *known == key)?;
-    let Some(found) = found else {
-        return Some(if_exists || !is);
+    let (found, open) = match found {
+        Known::Absent => return Some(if_exists || !is),
+        Known::Is(found) => (found, false),
+        Known::Begins(found) => (found, true),
     };
-    let same = any(Some(values), |value| if exactly { value == *found } else { matches(value, found) });
-    Some(same == is)
+    Some(any(Some(values), |value| alike(value, found, open)) == is)
+}
+
+/// Whether the value is the text, or where that is `open`, one that begins so.
+fn is_text(value: &str, text: &str, open: bool) -> bool {
+    if open { value.starts_with(text) } else { value == text }
+}
+
+/// Whether the pattern matches the text, or where that is `open`, one that begins so.
+fn is_like(pattern: &str, text: &str, open: bool) -> bool {
+    if open { may_match(pattern, text) } else { matches(pattern, text) }
+}
+
+/// The same for ARNs, of which each of the six parts is compared by itself.
+fn is_arn(pattern: &str, arn: &str, open: bool) -> bool {
+    let (patterns, parts) = (pattern.splitn(6, ':'), arn.splitn(6, ':'));
+    let all = patterns.clone().count() == parts.clone().count();
+    all && patterns.zip(parts).enumerate().all(|(index, (pattern, part))| is_like(pattern, part, open && index == 5))
 }
 
 /// Whether a pattern with `*` and `?` matches the whole text.
 fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    // Which beginnings of the text the pattern so far matches, by their length.
-    let mut reach = vec![false; text.len() + 1];
-    if let Some(empty) = reach.first_mut() {
-        *empty = true;
-    }
-    for wanted in pattern {
-        let mut next = vec![false; text.len() + 1];
+    reached(pattern, text).pop().unwrap_or_default()
+}
+
+/// Whether it matches some text that begins so.
+fn may_match(pattern: &str, beginning: &str) -> bool {
+    reached(pattern, beginning).contains(&true)
+}
+
+/// For every beginning of the pattern, the empty one first, whether it matches the whole text.
+fn reached(pattern: &str, text: &str) -> Vec<bool> {
+    // For every beginning of the text, whether the pattern so far matches it.
+    let mut so_far: Vec<bool> = std::iter::once(true).chain(text.chars().map(|_| false)).collect();
+    let mut whole = vec![text.is_empty()];
+    for wanted in pattern.chars() {
+        let mut shorter = false;
         let mut before = false;
-        for (length, now) in next.iter_mut().enumerate() {
-            let here = reach.get(length).copied().unwrap_or_default();
-            let shorter = length.checked_sub(1);
-            let from_shorter = shorter.and_then(|length| reach.get(length).copied()).unwrap_or_default();
-            let found = shorter.and_then(|length| text.get(length)).copied();
-            *now = match wanted {
+        let found = std::iter::once(None).chain(text.chars().map(Some));
+        for (matched, found) in so_far.iter_mut().zip(found) {
+            let here = *matched;
+            *matched = match wanted {
                 '*' => here || before,
-                '?' => from_shorter,
-                _ => from_shorter && found == Some(wanted),
+                '?' => shorter,
+                _ => shorter && found == Some(wanted),
             };
-            before = *now;
+            (shorter, before) = (here, *matched);
         }
-        reach = next;
+        whole.push(before);
     }
-    reach.last().copied().unwrap_or_default()
+    whole
 }
 
 #[cfg(test)]
@@ -115,8 +154,11 @@ mod tests {
 
     const KEY: &str = "arn:aws:kms:eu-west-3:210987654321:key/k";
     const BUS: &str = "arn:aws:events:eu-west-3:210987654321:event-bus/acme";
-    const CONTEXT: [(&str, Option<&str>); 3] =
-        [("aws:sourcearn", Some(BUS)), ("aws:sourceaccount", Some("210987654321")), ("aws:principalorgid", None)];
+    const CONTEXT: [(&str, Known<'_>); 3] = [
+        ("aws:sourcearn", Known::Is(BUS)),
+        ("aws:sourceaccount", Known::Is("210987654321")),
+        ("aws:principalorgid", Known::Absent),
+    ];
 
     fn allowed(statements: &Value) -> bool {
         let request = Request { action: "kms:Decrypt", resource: KEY, context: &CONTEXT };
@@ -144,7 +186,7 @@ mod tests {
             ("Action", json!("*")),
             ("Resource", json!(KEY)),
             ("Condition", json!({"StringEquals": {"AWS:SourceAccount": ["1", "210987654321"]}})),
-            ("Condition", json!({"ArnLike": {"aws:SourceArn": "arn:aws:events:*:event-bus/acme"}})),
+            ("Condition", json!({"ArnLike": {"aws:SourceArn": "arn:aws:events:*:*:event-bus/acme"}})),
             ("Condition", json!({"StringNotEquals": {"aws:SourceAccount": "1"}})),
             ("Condition", json!({"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}})),
             ("Condition", json!({"Bool": {"aws:SecureTransport": "true"}})),
@@ -164,6 +206,8 @@ mod tests {
             ("Resource", json!("arn:aws:kms:eu-west-3:210987654321:key/other")),
             ("Condition", json!({"StringEquals": {"aws:SourceAccount": "1"}})),
             ("Condition", json!({"StringEquals": {"aws:SourceArn": "arn:aws:events:*"}})),
+            // The parts of an ARN are compared one by one.
+            ("Condition", json!({"ArnLike": {"aws:SourceArn": "arn:aws:events:*:event-bus/acme"}})),
             ("Condition", json!({"ArnEquals": {"aws:SourceArn": "arn:aws:events:eu-west-3:210987654321:event-bus/b"}})),
             ("Condition", json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}})),
             ("Condition", json!({"StringNotEquals": {"aws:SourceAccount": "210987654321"}})),

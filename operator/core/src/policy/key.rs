@@ -1,12 +1,11 @@
 //! Whether a KMS key's policy lets EventBridge use the key. Such policies are read, never written.
 
-use super::{PolicyDocument, list};
+use super::PolicyDocument;
+use super::grants::{EVENTBRIDGE, Known, Request, allows};
 use crate::arn::KeyArn;
 use crate::installation::Installation;
 use serde_json::{Value, json};
 
-/// Who delivers.
-const EVENTBRIDGE: &str = "events.amazonaws.com";
 /// What a sender to an encrypted queue needs.
 const NEEDED: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
 
@@ -22,99 +21,14 @@ pub fn statement_for_eventbridge(installation: &Installation) -> Value {
     })
 }
 
-/// Whether the policy of `key` lets EventBridge use it when it sends for a rule of this installation. Conditions on
-/// the source's account, the source's ARN and the service are judged; others are taken to hold, since only KMS knows.
+/// Whether the policy of `key` lets EventBridge use it when it sends for a rule of this installation; which rule, is not
+/// the key's business.
 pub fn lets_eventbridge_use(policy: &PolicyDocument, key: &KeyArn, installation: &Installation) -> bool {
-    let statements = policy.statements();
-    let speaks_of = |effect: &'static str, action: &'static str| {
-        statements.iter().any(|statement| {
-            statement.get("Effect").and_then(Value::as_str) == Some(effect)
-                && names_eventbridge(statement.get("Principal"))
-                && list(statement.get("Action")).iter().any(|pattern| text_matches(pattern, action, true))
-                && list(statement.get("Resource")).iter().any(|pattern| text_matches(pattern, &key.to_string(), false))
-                && may_hold(statement.get("Condition"), installation, effect == "Allow")
-        })
-    };
-    NEEDED.iter().all(|action| speaks_of("Allow", action) && !speaks_of("Deny", action))
-}
-
-/// Whether the principal is EventBridge, or everybody.
-fn names_eventbridge(principal: Option<&Value>) -> bool {
-    match principal {
-        Some(Value::String(all)) => all == "*",
-        Some(Value::Object(kinds)) => {
-            let names = |kind: &str| list(kinds.get(kind));
-            names("Service").iter().any(|name| name == EVENTBRIDGE) || names("AWS").iter().any(|name| name == "*")
-        }
-        _ => false,
-    }
-}
-
-/// Whether the conditions hold for a rule of this installation, as far as they can be judged; what cannot be is
-/// `unknown`.
-fn may_hold(conditions: Option<&Value>, installation: &Installation, unknown: bool) -> bool {
-    let conditions = conditions.and_then(Value::as_object).into_iter().flatten();
-    let mut single = conditions.flat_map(|(operator, keys)| {
-        keys.as_object().into_iter().flatten().map(move |(key, values)| (operator, key, values))
-    });
-    single.all(|(operator, key, values)| judge(operator, key, values, installation).unwrap_or(unknown))
-}
-
-/// One condition, where it is of a kind that can be judged.
-fn judge(operator: &str, key: &str, values: &Value, installation: &Installation) -> Option<bool> {
-    let values = list(Some(values));
-    let account = installation.account.as_str();
-    // Rules of ours are of this beginning; which, is not the key's business.
-    let rule = format!("arn:{}:events:{}:{account}:rule/", installation.partition, installation.region);
-    let operator = operator.strip_suffix("IfExists").unwrap_or(operator);
-    match (operator, key.to_ascii_lowercase().as_str()) {
-        ("StringEquals" | "StringLike", "aws:sourceaccount") => {
-            Some(values.iter().any(|value| text_matches(value, account, false)))
-        }
-        ("ArnLike" | "ArnEquals" | "StringLike" | "StringEquals", "aws:sourcearn") => {
-            let some_rule =
-                |value: &Value| matches(value.as_str().unwrap_or_default().as_bytes(), rule.as_bytes(), true);
-            Some(values.iter().any(some_rule))
-        }
-        _ => None,
-    }
-}
-
-/// Whether a pattern with `*` and `?` matches the text.
-fn text_matches(pattern: &Value, text: &str, ignore_case: bool) -> bool {
-    let pattern = pattern.as_str().unwrap_or_default();
-    if ignore_case {
-        matches(pattern.to_ascii_lowercase().as_bytes(), text.to_ascii_lowercase().as_bytes(), false)
-    } else {
-        matches(pattern.as_bytes(), text.as_bytes(), false)
-    }
-}
-
-/// Whether the pattern matches the text, or where `open`, some text that begins so.
-fn matches(pattern: &[u8], text: &[u8], open: bool) -> bool {
-    let (mut in_pattern, mut in_text) = (0, 0);
-    // The last `*`, and how much of the text it has not swallowed yet.
-    let mut star: Option<(usize, usize)> = None;
-    while let Some(found) = text.get(in_text) {
-        match pattern.get(in_pattern) {
-            Some(b'*') => {
-                star = Some((in_pattern, in_text));
-                in_pattern += 1;
-            }
-            Some(wanted) if *wanted == b'?' || wanted == found => {
-                in_pattern += 1;
-                in_text += 1;
-            }
-            _ => match star {
-                Some((at, swallowed)) => {
-                    star = Some((at, swallowed + 1));
-                    (in_pattern, in_text) = (at + 1, swallowed + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    open || pattern.iter().skip(in_pattern).all(|left| *left == b'*')
+    let Installation { account, region, partition, .. } = installation;
+    let rules = format!("arn:{partition}:events:{region}:{account}:rule/");
+    let context = [("aws:sourceaccount", Known::Is(account.as_str())), ("aws:sourcearn", Known::Begins(&rules))];
+    let resource = key.to_string();
+    NEEDED.iter().all(|action| allows(policy, &Request { action, resource: &resource, context: &context }))
 }
 
 #[cfg(test)]
