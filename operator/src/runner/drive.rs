@@ -382,6 +382,6 @@ fn uid<K: Eventing>(object: &K) -> String {
     object.uid().unwrap_or_default()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "paused-clock"))]
 #[path = "drive/tests.rs"]
 mod tests;

@@ -87,7 +87,6 @@ fn runner(term: &Term, fake: &FakeAws, server: &ApiServer, per_second: u32) -> R
     Runner::new(client.clone(), hub, InboxQueues::new(world, client.clone(), events.clone()), events, metrics, settings)
 }
 
-#[cfg(feature = "paused-clock")]
 #[tokio::test(start_paused = true)]
 async fn a_lease_lost_in_the_middle_of_an_apply_ends_all_writing_and_the_successor_finishes() {
     let undisturbed = FakeAws::new(&place(), &FakeClock::new());
@@ -116,7 +115,6 @@ async fn a_lease_lost_in_the_middle_of_an_apply_ends_all_writing_and_the_success
     unreachable!("no pass reached its end within a minute");
 }
 
-#[cfg(feature = "paused-clock")]
 #[tokio::test(start_paused = true)]
 async fn a_pass_that_is_fenced_writes_no_status_about_it() {
     let (fake, server, fence) = (FakeAws::new(&place(), &FakeClock::new()), ApiServer::default(), Fence::closed());
