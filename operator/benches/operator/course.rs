@@ -48,6 +48,7 @@ pub struct Outcome {
     pub asked: Asked,
     pub inbox_writes: u64,
     pub rule_writes: u64,
+    pub spec_writes: u64,
     pub events: u64,
     pub resident: u64,
     pub cpu_seconds: f64,
@@ -92,6 +93,9 @@ impl Course {
             None
         };
         operator.stop()?;
+        let spec_writes = spec_writes::<EventBus>(&client).await?
+            + spec_writes::<InboxQueue>(&client).await?
+            + spec_writes::<EventRule>(&client).await?;
         clear(&client).await?;
         let writes = |resource| requests.operator_writes(resource) - before.operator_writes(resource);
         Ok(Outcome {
@@ -99,6 +103,7 @@ impl Course {
             until_ready,
             inbox_writes: writes("inboxqueues"),
             rule_writes: writes("eventrules"),
+            spec_writes,
             events: requests.events() - before.events(),
             resident: usage.resident,
             cpu_seconds: usage.cpu_seconds,
@@ -176,6 +181,13 @@ impl Operator {
         ensure!(ended.success(), "the operator ended with {ended}");
         Ok(())
     }
+}
+
+/// How often the specs of a kind were written to after they were made: the API server counts that as generations.
+async fn spec_writes<K: Eventing>(client: &Client) -> Result<u64> {
+    let objects = objects::api::<K>(client).list_metadata(&ListParams::default()).await?;
+    let written = |generation: i64| u64::try_from(generation - 1);
+    objects.iter().map(|object| Ok(written(object.metadata.generation.context("no generation")?)?)).sum()
 }
 
 /// Removes the objects without an operator; nothing of them is anywhere else.

@@ -134,8 +134,7 @@ fn of_making(outcome: &Outcome) -> Vec<Figure> {
         ),
         Figure::new("API-server writes an inbox", each(outcome.inbox_writes), "writes", Some(3.0)),
         Figure::new("API-server writes a rule", each(outcome.rule_writes), "writes", Some(3.0)),
-        // The run fails where a generation is another than the first.
-        Figure::new("writes to a user's spec", 0.0, "writes", Some(0.0)),
+        Figure::new("writes to users' specs", count(outcome.spec_writes), "writes", Some(0.0)),
         Figure::new("Kubernetes Events an object", count(outcome.events) / size(objects) / 2.0, "Events", None),
         Figure::new(
             "RSS, all ready (the AWS in memory included)",

@@ -8,7 +8,14 @@ use eventing::{
     time::Millis,
     types::BusId,
 };
-use kube::api::{DeleteParams, Patch, PatchParams};
+use k8s_openapi::api::{
+    admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding},
+    core::v1::ConfigMap,
+};
+use kube::{
+    Api,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
+};
 use operator::publication::run::set_name;
 use serde_json::json;
 
@@ -154,4 +161,39 @@ async fn a_set_that_is_restored_from_a_backup_is_followed_by_one_above_all_that_
         if now > given { Ok(()) } else { Err(now) }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_takes_no_configuration_keeps_none_from_the_others() {
+    let case = Case::new().await;
+    // Namespaces are served in the order of their names, and `books` is before `shop`.
+    let books = case.namespace("books");
+    let match_books = json!({"matchLabels": {"kubernetes.io/metadata.name": books}});
+    let rules = json!([{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"],
+        "resources": ["configmaps"]}]);
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(case.client.clone());
+    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(case.client.clone());
+    let policy = json!({"metadata": {"name": books}, "spec": {
+        "matchConstraints": {"namespaceSelector": match_books, "resourceRules": rules},
+        "validations": [{"expression": "false", "message": "no ConfigMaps here"}]}});
+    let binding = json!({"metadata": {"name": books}, "spec": {"policyName": books, "validationActions": ["Deny"]}});
+    policies.create(&PostParams::default(), &serde_json::from_value(policy).unwrap()).await.unwrap();
+    bindings.create(&PostParams::default(), &serde_json::from_value(binding).unwrap()).await.unwrap();
+    // The policy is in force once it refuses.
+    let probe: ConfigMap = serde_json::from_value(json!({"metadata": {"name": "probe"}})).unwrap();
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    eventually("ConfigMaps are refused", || async {
+        let made = case.maps(&books).create(&dry, &probe).await;
+        if made.is_err() { Ok(()) } else { Err("not yet") }
+    })
+    .await;
+
+    case.bus_and_key().await;
+    inbox_and_rule(&case).await;
+    entry(&case, "shop", &format!("bus_{}_core", case.namespace("platform"))).await;
+    assert!(case.maps(&books).get_opt("qsl-eventing").await.unwrap().is_none());
+
+    bindings.delete(&books, &DeleteParams::default()).await.unwrap();
+    entry(&case, "books", "inbox_ledger").await;
+    policies.delete(&books, &DeleteParams::default()).await.unwrap();
 }

@@ -152,9 +152,13 @@ impl Publisher {
         let (buses, inboxes, rules) =
             (self.hub.buses.store().state(), self.hub.inboxes.store().state(), self.hub.rules.store().state());
         let sets = written.iter().map(|(bus, (content, _))| (bus.clone(), content.clone())).collect();
+        let mut failed = Failed::default();
         let mut fed = Vec::new();
         for inbox in &inboxes {
-            fed.push((inbox.as_ref(), self.trusted(stores, installed, inbox, &rules, now).await?));
+            match self.trusted(stores, installed, inbox, &rules, now).await {
+                Ok(trusted) => fed.push((inbox.as_ref(), trusted)),
+                Err(error) => failed.add(&inbox.namespace().unwrap_or_default(), error),
+            }
         }
         let all: Vec<&EventBus> = buses.iter().map(AsRef::as_ref).collect();
         let from = Sources {
@@ -166,32 +170,51 @@ impl Publisher {
         };
         let mut expiries = Vec::new();
         let mut desired = desired::entries(&from);
-        desired.retain(|namespace, _| !self.is_away(namespace));
+        let settled = |namespace: &str| !self.is_away(namespace);
+        desired.retain(|namespace, _| settled(namespace) && !failed.is(namespace));
         for (namespace, entries) in &desired {
-            let present = stores.maps.get(&ObjectRef::new(CONFIG_MAP).within(namespace));
-            let mut data = BTreeMap::new();
-            for (key, content) in entries {
-                // A set has the same bytes wherever it stands.
-                let text = match content {
-                    Content::KeySet { bus, .. } => written.get(bus).map(|(_, text)| text.clone()).unwrap_or_default(),
-                    Content::Inbox { .. } | Content::Bus { .. } => {
-                        let text = text_of(present.as_deref(), key);
-                        let document = self.refreshed(content, text, None, (namespace, key), installed, now)?;
-                        expiries.push(document.expires);
-                        document.text
-                    }
-                };
-                data.insert(key.clone(), text);
+            match self.publish_namespace(stores, installed, written, (namespace, entries), now).await {
+                Ok(of_its_documents) => expiries.extend(of_its_documents),
+                Err(error) => failed.add(namespace, error),
             }
-            let (namespace, name) = (namespace.clone(), CONFIG_MAP.to_owned());
-            self.write(&Wanted { namespace, name, annotations: BTreeMap::new(), data }, present.as_deref()).await?;
         }
         for map in stores.maps.state() {
             let namespace = map.namespace().unwrap_or_default();
-            if maps::is_ours(&map) && !desired.contains_key(&namespace) && !self.is_away(&namespace) {
-                self.remove(&map).await?;
+            let wanted = desired.contains_key(&namespace) || failed.is(&namespace);
+            if maps::is_ours(&map) && !wanted && settled(&namespace) {
+                self.remove(&map).await.unwrap_or_else(|error| failed.add(&namespace, error));
             }
         }
+        failed.or(expiries)
+    }
+
+    /// Writes what one namespace gets; says when each document of it runs out.
+    async fn publish_namespace(
+        &self,
+        stores: &Stores,
+        installed: &Installed,
+        written: &BTreeMap<BusId, (Content, String)>,
+        (namespace, entries): (&str, &BTreeMap<String, Content>),
+        now: Millis,
+    ) -> Result<Vec<i64>, PublishError> {
+        let present = stores.maps.get(&ObjectRef::new(CONFIG_MAP).within(namespace));
+        let mut expiries = Vec::new();
+        let mut data = BTreeMap::new();
+        for (key, content) in entries {
+            // A set has the same bytes wherever it stands.
+            let text = match content {
+                Content::KeySet { bus, .. } => written.get(bus).map(|(_, text)| text.clone()).unwrap_or_default(),
+                Content::Inbox { .. } | Content::Bus { .. } => {
+                    let text = text_of(present.as_deref(), key);
+                    let document = self.refreshed(content, text, None, (namespace, key), installed, now)?;
+                    expiries.push(document.expires);
+                    document.text
+                }
+            };
+            data.insert(key.clone(), text);
+        }
+        let (namespace, name) = (namespace.to_owned(), CONFIG_MAP.to_owned());
+        self.write(&Wanted { namespace, name, annotations: BTreeMap::new(), data }, present.as_deref()).await?;
         Ok(expiries)
     }
 
@@ -271,6 +294,30 @@ impl Publisher {
     fn is_away(&self, namespace: &str) -> bool {
         let exists = self.hub.namespaces.store().get(&ObjectRef::new(namespace)).is_some();
         !exists || self.hub.is_terminating(namespace)
+    }
+}
+
+/// Namespaces that could not be served: what they have stays as it is, and the others do not wait for them, so that no
+/// tenant's quota or admission keeps keys from another.
+#[derive(Default)]
+struct Failed {
+    namespaces: BTreeSet<String>,
+    first: Option<PublishError>,
+}
+
+impl Failed {
+    fn add(&mut self, namespace: &str, error: PublishError) {
+        tracing::warn!(namespace, %error, "a namespace is not served");
+        self.namespaces.insert(namespace.to_owned());
+        self.first.get_or_insert(error);
+    }
+
+    fn is(&self, namespace: &str) -> bool {
+        self.namespaces.contains(namespace)
+    }
+
+    fn or<T>(self, outcome: T) -> Result<T, PublishError> {
+        self.first.map_or(Ok(outcome), Err)
     }
 }
 
