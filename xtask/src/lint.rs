@@ -1,5 +1,6 @@
 //! `cargo xtask lint`: what is checked without running the product.
 
+mod alerts;
 mod chart;
 
 use std::process::Command;

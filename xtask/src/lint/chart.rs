@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use test_cluster::{ControlPlane, Definitions, Kubectl};
 
+use super::alerts;
 use crate::cargo::{succeed, workspace};
 use crate::progress::Progress;
 use crate::{cluster, tools};
@@ -31,6 +32,9 @@ pub fn check(progress: &Progress) -> Result<()> {
         progress.step(&format!("helm lint, with {name}"), || lint(&helm, set))?;
         rendered.push((name, render(&helm, set)?));
     }
+    progress.step("alerts, metrics and their pages agree", || {
+        alerts::check(rendered.iter().map(|(_, text)| text.as_str()))
+    })?;
     progress.step("Kubernetes", cluster::build)?;
     let plane = ControlPlane::start_with_controllers()?;
     let kubectl = plane.kubectl();
@@ -84,6 +88,8 @@ fn install(kubectl: &Kubectl) -> Result<()> {
     for namespace in [NAMESPACE, "qsl-keys"] {
         kubectl.run(["create", "namespace", namespace])?;
     }
+    // Where the chart names no namespace, it means the release's.
+    kubectl.run(["config", "set-context", "--current", &format!("--namespace={NAMESPACE}")])?;
     kubectl.run(["apply", "-f", &workspace().join("crds/generated").display().to_string()])?;
     for project in [Definitions::Keda, Definitions::CertManager, Definitions::PrometheusOperator] {
         let list = json!({"apiVersion": "v1", "kind": "List", "items": project.all()?});
