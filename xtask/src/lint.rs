@@ -2,6 +2,7 @@
 
 mod alerts;
 mod chart;
+mod hardening;
 
 use std::process::Command;
 

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use test_cluster::{ControlPlane, Definitions, Kubectl};
 
-use super::alerts;
+use super::{alerts, hardening};
 use crate::cargo::{succeed, workspace};
 use crate::progress::Progress;
 use crate::{cluster, tools};
@@ -19,6 +19,8 @@ use crate::{cluster, tools};
 const CHART: &str = "charts/qsl-eventing";
 const VALUES: &str = "tests/demo/values.yaml";
 const NAMESPACE: &str = "qsl-system";
+/// A namespace that takes pods under Pod Security `restricted` alone.
+const RESTRICTED: &str = "restricted";
 const STRICT: [&str; 6] =
     ["apply", "--dry-run=server", "--validate=strict", "--server-side", "--force-conflicts", "-f"];
 
@@ -41,7 +43,10 @@ pub fn check(progress: &Progress) -> Result<()> {
     progress.step("the definitions, ours and those of others", || install(&kubectl))?;
     for (name, text) in &rendered {
         progress.step(&format!("the chart on a real API server, with {name}"), || {
-            kubectl.run_with_input(STRICT.into_iter().chain(["-"]), text).map(drop)
+            kubectl.run_with_input(STRICT.into_iter().chain(["-"]), text)?;
+            let pods = json!({"apiVersion": "v1", "kind": "List", "items": hardening::check(text)?});
+            let strict = STRICT.into_iter().chain(["-", "--namespace", RESTRICTED]);
+            kubectl.run_with_input(strict, &pods.to_string()).map(drop)
         })?;
     }
     progress.step("the examples on a real API server", || examples(&kubectl))?;
@@ -88,6 +93,8 @@ fn install(kubectl: &Kubectl) -> Result<()> {
     for namespace in [NAMESPACE, "qsl-keys"] {
         kubectl.run(["create", "namespace", namespace])?;
     }
+    kubectl.run(["create", "namespace", RESTRICTED])?;
+    kubectl.run(["label", "namespace", RESTRICTED, "pod-security.kubernetes.io/enforce=restricted"])?;
     // Where the chart names no namespace, it means the release's.
     kubectl.run(["config", "set-context", "--current", &format!("--namespace={NAMESPACE}")])?;
     kubectl.run(["apply", "-f", &workspace().join("crds/generated").display().to_string()])?;
