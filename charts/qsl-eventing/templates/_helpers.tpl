@@ -57,3 +57,35 @@ readinessProbe: {httpGet: {path: /readyz, port: admin}, periodSeconds: 2}
 imagePullSecrets: {{ toJson . }}
 {{- end }}
 {{- end }}
+
+{{/* Replicas of one program on different nodes and zones, as far as there are some. */}}
+{{- define "qsl.spread" -}}
+topologySpreadConstraints:
+{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+- topologyKey: {{ . }}
+  maxSkew: 1
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels: {{- include "qsl.selector" $ | nindent 6 }}
+  matchLabelKeys: [pod-template-hash]
+{{- end }}
+{{- end }}
+
+{{/* A drained node takes one replica at a time; one that is not ready holds no drain back. */}}
+{{- define "qsl.disruptionBudget" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ .name }}
+  labels: {{- include "qsl.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels: {{- include "qsl.selector" . | nindent 6 }}
+{{- end }}
+
+{{/* Whoever sends requests learns that the pod goes before it takes no more. */}}
+{{- define "qsl.leaveFirst" -}}
+lifecycle: {preStop: {sleep: {seconds: 5}}}
+{{- end }}
