@@ -89,3 +89,29 @@ spec:
 {{- define "qsl.leaveFirst" -}}
 lifecycle: {preStop: {sleep: {seconds: 5}}}
 {{- end }}
+
+{{/* Where pods go, and what they carry. */}}
+{{- define "qsl.placement" -}}
+{{- with .Values.pods }}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "qsl.podMetadata" -}}
+{{- with .root.Values.pods.annotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+labels:
+  {{- include "qsl.labels" . | nindent 2 }}
+  {{- with .root.Values.pods.labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
