@@ -41,12 +41,13 @@ pub fn check(progress: &Progress) -> Result<()> {
     let plane = ControlPlane::start_with_controllers()?;
     let kubectl = plane.kubectl();
     progress.step("the definitions, ours and those of others", || install(&kubectl))?;
-    for (name, text) in &rendered {
+    for (set, (name, text)) in sets.iter().zip(&rendered) {
         progress.step(&format!("the chart on a real API server, with {name}"), || {
             kubectl.run_with_input(STRICT.into_iter().chain(["-"]), text)?;
             let pods = json!({"apiVersion": "v1", "kind": "List", "items": hardening::check(text)?});
             let strict = STRICT.into_iter().chain(["-", "--namespace", RESTRICTED]);
-            kubectl.run_with_input(strict, &pods.to_string()).map(drop)
+            kubectl.run_with_input(strict, &pods.to_string())?;
+            install_dry(&kubectl, &helm, set)
         })?;
     }
     progress.step("the examples on a real API server", || examples(&kubectl))?;
@@ -87,6 +88,23 @@ fn render(helm: &Path, set: &[PathBuf]) -> Result<String> {
     let output = set.iter().fold(&mut template, |template, file| template.arg("--values").arg(file)).output()?;
     ensure!(output.status.success(), "helm template failed, with {}", name(set));
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// What `helm install` says at its end is rendered by it alone.
+fn install_dry(kubectl: &Kubectl, helm: &Path, set: &[PathBuf]) -> Result<()> {
+    let mut install = kubectl.helm(helm);
+    install
+        .current_dir(workspace())
+        .args(["install", "qsl-eventing", CHART, "--namespace", NAMESPACE, "--dry-run=server"])
+        // The definitions are there already, and not this release's.
+        .args(["--take-ownership", "--hide-secret"])
+        .stderr(Stdio::inherit());
+    let output = set.iter().fold(&mut install, |install, file| install.arg("--values").arg(file)).output()?;
+    ensure!(output.status.success(), "helm install failed, with {}", name(set));
+    let said = String::from_utf8(output.stdout)?;
+    let (_, notes) = said.split_once("NOTES:").context("helm install says nothing at its end")?;
+    ensure!(!notes.contains("<no value>"), "NOTES.txt names a value that is not there: {notes}");
+    Ok(())
 }
 
 fn install(kubectl: &Kubectl) -> Result<()> {
