@@ -1,5 +1,7 @@
 {{- define "qsl.image" -}}
-{{ printf "%s%s:%s" .root.Values.image.registry .name (.root.Values.image.tag | default .root.Chart.AppVersion) }}
+{{- $tag := .root.Values.image.tag | default .root.Chart.AppVersion -}}
+{{- with get .root.Values.image.digests .name }}{{ $tag = printf "%s@%s" $tag . }}{{ end -}}
+{{ printf "%s%s:%s" .root.Values.image.registry .name $tag }}
 {{- end }}
 
 {{- define "qsl.labels" -}}

@@ -1,5 +1,5 @@
-//! What a platform team's own policies would ask of the rendered chart: no wildcard in a role, requests and a memory limit
-//! for every container, a root that cannot be written. The rest (Pod Security) the API server judges: each pod is given
+//! What a platform team's own policies would ask of the rendered chart: no wildcard in a role, no Secrets in one for all
+//! namespaces, requests and a memory limit for every container, a root that cannot be written. The rest (Pod Security) the API server judges: each pod is given
 //! to it in a namespace where `restricted` is enforced.
 
 use anyhow::{Context as _, Result, ensure};
@@ -30,6 +30,8 @@ fn role(role: &Value) -> Result<()> {
         for key in ["apiGroups", "resources", "verbs"] {
             let words = rule.get(key).and_then(Value::as_array).with_context(|| format!("{rule}: no {key}"))?;
             ensure!(words.iter().all(|word| word != "*"), "{key} has a wildcard");
+            let everywhere = role.get("kind").is_some_and(|kind| kind == "ClusterRole");
+            ensure!(!everywhere || words.iter().all(|word| word != "secrets"), "Secrets of all namespaces");
         }
     }
     Ok(())
@@ -77,6 +79,9 @@ mod tests {
     fn wildcards_and_containers_without_limits_are_refused() {
         let role = "{kind: Role, metadata: {name: r}, rules: [{apiGroups: [''], resources: [pods], verbs: ['*']}]}";
         assert_eq!(refused(role), "Role r: verbs has a wildcard");
+        let role =
+            "{kind: ClusterRole, metadata: {name: r}, rules: [{apiGroups: [''], resources: [secrets], verbs: [get]}]}";
+        assert_eq!(refused(role), "ClusterRole r: Secrets of all namespaces");
         let deployment = |container: &str| {
             format!(
                 "{{kind: Deployment, metadata: {{name: d}}, spec: {{template: {{spec: {{containers: [{container}]}}}}}}}}"
