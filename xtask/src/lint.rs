@@ -33,6 +33,8 @@ enum Part {
     Generated,
     /// The Go program of the test cluster.
     Go,
+    /// The alerts fire when they should, and are silent otherwise.
+    Alerts,
     /// The chart and the examples, on a real API server.
     Chart,
 }
@@ -59,6 +61,7 @@ impl Part {
             }),
             Self::Generated => progress.step("generated files are current", || crds::run(&crds::Args { check: true })),
             Self::Go => progress.step("gofmt, go vet and go test", go),
+            Self::Alerts => chart::alerts(progress),
             Self::Chart => chart::check(progress),
         }
     }

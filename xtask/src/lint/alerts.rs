@@ -3,13 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize as _;
 use serde_yaml_ng::{Deserializer, Value};
 
-use crate::cargo::workspace;
+use crate::cargo::{succeed, workspace};
+use crate::tools;
 
 /// Where each prefix is registered.
 const REGISTRIES: [(&str, &str); 6] = [
@@ -41,6 +44,21 @@ pub fn check<'a>(rendered: impl Iterator<Item = &'a str>) -> Result<()> {
         }
     }
     pages(&alerts)
+}
+
+/// Tries the rules of a rendered chart on Prometheus' own engine, with the cases of `xtask/alerts`.
+pub fn fire(rendered: &str) -> Result<()> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    for document in Deserializer::from_str(rendered) {
+        let object = Value::deserialize(document)?;
+        if object.get("kind").and_then(Value::as_str) == Some("PrometheusRule") {
+            file.write_all(serde_yaml_ng::to_string(&object.get("spec"))?.as_bytes())?;
+        }
+    }
+    let folder = workspace().join("xtask/alerts");
+    let output = Command::new("gofmt").current_dir(&folder).args(["-l", "."]).output()?;
+    ensure!(output.stdout.is_empty(), "not formatted: {}", String::from_utf8_lossy(&output.stdout));
+    succeed(tools::go()?.current_dir(&folder).args(["test", "-count=1", "."]).env("QSL_RULES", file.path()))
 }
 
 /// The metrics in the tables: the first cell of each line.
