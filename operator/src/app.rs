@@ -71,8 +71,11 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
     Objects::register(hub.clone(), &mut registry);
     let (installed_sender, installed) = watch::channel(None);
     let mut tasks = Tasks::new(shutdown);
+    // The API server sends reviews until the pod is gone, so answers end last.
+    let mut answering = Tasks::new(CancellationToken::new());
 
-    tasks.spawn("admin", admin.serve(admin::router(readiness.clone(), Arc::new(registry)), tasks.shutdown()));
+    let stop = answering.shutdown();
+    answering.spawn("admin", admin.serve(admin::router(readiness.clone(), Arc::new(registry)), stop));
     let (watching, checks, stop) = (client.clone(), readiness.clone(), tasks.shutdown());
     tasks.spawn("watches", until_stopped(async move { Box::pin(watches.run(watching, &checks, stop)).await }));
     let first_start = Installation {
@@ -97,9 +100,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
     let answers =
         Answers { template: Arc::new(template(&settings, &region)), installed: installed.clone(), hub: hub.clone() };
     let listening = readiness.check("webhooks", "the first start");
-    let stop = tasks.shutdown();
-    let serve = server.run(webhooks::api::router(answers), move |_| listening.ready(), stop);
-    tasks.spawn("webhooks", serve);
+    let stop = answering.shutdown();
+    answering.spawn("webhooks", server.run(webhooks::api::router(answers), move |_| listening.ready(), stop));
 
     let account = readiness.check("AWS account", "the first answer of STS");
     let campaign = campaign(&settings, client.clone(), metrics.clone());
@@ -114,7 +116,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
             Box::pin(campaign.run(stop, |term, stop| leader.work(term, stop))).await;
         }),
     );
-    tasks.join().await.map_err(AppError::broken)
+    tasks.join_before(answering).await.map_err(AppError::broken)
 }
 
 /// A part that ends only when it is asked to.

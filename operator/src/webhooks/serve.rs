@@ -73,7 +73,11 @@ impl WebhookServer {
             () = shutdown.cancelled() => return Ok(()),
             identity = next(&mut self.installed, None) => identity,
         };
-        let Some(mut present) = first else { return Ok(()) };
+        let Some(mut present) = first else {
+            // Nobody makes one any more: the process is about to end.
+            shutdown.cancelled().await;
+            return Ok(());
+        };
         write(&folder, &present).await?;
         let server = bind(listen, &folder).await?;
         listening(server.address());
