@@ -1,7 +1,7 @@
 //! Buses: the bus itself, its rollback switch, a role for each of its publishers, its archives, and what watches it.
 //!
 //! - `desired`, `observed`, `plan`, `apply`, `delete`: the way of every kind
-//! - `encryption`: whether EventBridge can use the key and the dead-letter queue that are named
+//! - `encryption`: whether EventBridge can use the key and the dead-letter queue that are named; `obstacle`: why not
 //! - `archives`, `alarms`, `dashboard`: what is made beside the bus; `mark`: whose it is where there are no tags
 
 mod alarms;
@@ -14,6 +14,7 @@ mod difference;
 mod encryption;
 mod mark;
 mod observed;
+mod obstacle;
 mod plan;
 
 pub use alarms::{DesiredAlarms, SharedAlarm};
@@ -24,4 +25,5 @@ pub use delete::{Deletion, ObservedDeletion, SeenRule, apply_deletion, observe_d
 pub use desired::{Desired, Publishing, publisher_role_name};
 pub use difference::{differences, taken};
 pub use observed::{Observed, SeenBus, observe};
+pub use obstacle::Obstacle;
 pub use plan::{Action, plan};

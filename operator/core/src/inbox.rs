@@ -23,7 +23,7 @@ pub use delete::{Deletion, ObservedDeletion, apply_deletion, observe_deletion, p
 pub use desired::{Desired, Part};
 pub use difference::{differences, taken};
 pub use holding::holding;
-pub use key::{KeyProblem, SeenKey, judge_key, with_key};
+pub use key::{judge_key, with_key};
 pub use observed::{Observed, SeenQueue, observe};
 pub use plan::{Action, plan, retire_keys};
 pub use retention::{Expiring, oldest_message_age, weigh_expiry};

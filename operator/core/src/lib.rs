@@ -6,8 +6,8 @@
 //!
 //! - [`bus`], [`rule`], [`inbox`]: a room a kind, each with desired, observed, plan, apply and delete
 //! - [`subscription`]: the rules that an inbox's subscriptions stand for
-//! - [`role`], [`alarm`]: roles and alarms, which buses and inboxes share; [`policy`]: the documents; [`pattern`]: event
-//!   patterns
+//! - [`role`], [`alarm`], [`key`]: roles, alarms and customers' keys, which buses and inboxes share; [`policy`]: the
+//!   documents; [`pattern`]: event patterns
 //! - [`names`], [`arn`], [`owner`], [`tags`], [`claim`], [`installation`]: what things are called and whose they are
 //! - [`difference`]: what differs, for drift and for who only observes
 //! - [`budget`]: how many calls a service gets, and what throttled answers do to that
@@ -27,6 +27,7 @@ pub mod error;
 pub mod fake;
 pub mod inbox;
 pub mod installation;
+pub mod key;
 pub mod names;
 pub mod owner;
 pub mod parse;

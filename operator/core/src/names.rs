@@ -375,6 +375,37 @@ pub(crate) mod tests {
         assert!(EventSource::parse("aws.s3").is_err());
     }
 
+    /// Whether a text of so many letters is taken, before and after the bound.
+    fn bounds<T>(parse: impl Fn(String) -> Result<T, ParseError>, most: usize) -> [bool; 3] {
+        [0, most, most + 1].map(|length| parse("q".repeat(length)).is_ok())
+    }
+
+    #[test]
+    fn the_names_of_what_is_derived_keep_the_bounds_of_aws_too() {
+        let expected = [false, true, false];
+        assert_eq!(bounds(RulePartName::parse, 64), expected);
+        assert_eq!(bounds(QueueName::parse, 80), expected);
+        assert_eq!(bounds(|text| QueueName::parse(format!("{text}.fifo")), 75), expected);
+        assert_eq!(bounds(ArchiveName::parse, 48), expected);
+        assert_eq!(bounds(AlarmName::parse, 255), expected);
+        assert_eq!(bounds(DashboardName::parse, 255), expected);
+        assert_eq!(bounds(MessageGroup::parse, 100), expected);
+        assert_eq!(bounds(RoleName::parse, 64), expected);
+    }
+
+    #[test]
+    fn names_hold_the_characters_that_aws_takes() {
+        assert!(RulePartName::parse("a.b-c_1").is_ok() && RulePartName::parse("a b").is_err());
+        assert!(QueueName::parse("a-b_1.fifo").is_ok() && QueueName::parse("a.b").is_err());
+        assert!(ArchiveName::parse("a.b-c_1").is_ok() && ArchiveName::parse("a/b").is_err());
+        assert!(AlarmName::parse("any 'thing' {of}: it!").is_ok());
+        assert!(AlarmName::parse("\u{e9}").is_err() && AlarmName::parse("a\nb").is_err());
+        assert!(DashboardName::parse("a-b_1").is_ok() && DashboardName::parse("a.b").is_err());
+        assert!(MessageGroup::parse("!group#1~").is_ok());
+        assert!(MessageGroup::parse("a b").is_err() && MessageGroup::parse("\u{e9}").is_err());
+        assert!(RoleName::parse("a+=,.@_-1").is_ok() && RoleName::parse("a/b").is_err());
+    }
+
     #[test]
     fn a_kms_key_is_named_by_id_alias_or_arn() {
         let id = "1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -387,7 +418,17 @@ pub(crate) mod tests {
         ] {
             assert!(KmsKeyId::parse(right.clone()).is_ok(), "{right}");
         }
-        for wrong in ["", "ledger", "alias/", "key/1", "arn:aws:sqs:eu-west-3:210987654321:alias/ledger"] {
+        for wrong in [
+            "",
+            "ledger",
+            "alias/",
+            "key/1",
+            "1234abcd",
+            "xxxxabcd-12ab-34cd-56ef-1234567890ab",
+            "mrk-1234abcd",
+            "mrk-xxxxabcd12ab34cd56ef1234567890ab",
+            "arn:aws:sqs:eu-west-3:210987654321:alias/ledger",
+        ] {
             assert!(KmsKeyId::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -4,8 +4,9 @@
 mod support;
 
 use operator_core::arn::{KeyArn, QueueArn};
-use operator_core::bus::{self, DesiredArchive};
-use operator_core::error::{AwsError, ErrorClass};
+use operator_core::bus::{self, DesiredArchive, Obstacle};
+use operator_core::error::ErrorClass;
+use operator_core::fake::When;
 use operator_core::names::{ArchiveName, KmsKeyId, QueueName};
 use operator_core::policy::PolicyDocument;
 use operator_core::ports::{KeyFacts, NewQueue, QueueChange};
@@ -64,7 +65,7 @@ async fn inbox_attributes(world: &World) -> NewQueue {
     NewQueue { name: inbox.queue_name.queue(), attributes, tags: Tags::new() }
 }
 
-async fn refusal(world: &World, desired: &bus::Desired) -> AwsError {
+async fn refusal(world: &World, desired: &bus::Desired) -> Obstacle {
     let observed = bus::observe(&world.aws, desired).await.unwrap();
     let actions = bus::plan(desired, &observed);
     let changed = |action: &bus::Action| {
@@ -72,6 +73,12 @@ async fn refusal(world: &World, desired: &bus::Desired) -> AwsError {
     };
     assert!(!actions.iter().any(changed), "{actions:?}");
     observed.obstacle.unwrap()
+}
+
+/// What is said of a key that cannot be used.
+fn of_the_key(obstacle: &Obstacle) -> String {
+    assert!(matches!(obstacle, Obstacle::Key(_)), "{obstacle:?}");
+    obstacle.to_string()
 }
 
 #[test]
@@ -111,25 +118,23 @@ fn a_key_that_cannot_be_used_is_refused_before_anything_is_changed() {
         let (world, desired) = world().await;
         let usable = policy(&[statement(&json!("kms:*"), &json!({}))]);
         let foreign = KeyArn::parse(&KEY.replace("210987654321", "111111111111")).unwrap();
-        for (facts, class, said) in [
-            (KeyFacts { aws_managed: true, ..key() }, ErrorClass::Invalid, "name a customer managed key"),
-            (KeyFacts { symmetric: false, ..key() }, ErrorClass::Invalid, "is not a symmetric key"),
-            (KeyFacts { enabled: false, ..key() }, ErrorClass::Denied, "enable it"),
-            (KeyFacts { arn: foreign, ..key() }, ErrorClass::Invalid, "name a key of account 210987654321"),
+        for (facts, said) in [
+            (KeyFacts { aws_managed: true, ..key() }, "name a customer managed key"),
+            (KeyFacts { symmetric: false, ..key() }, "is not a symmetric key"),
+            (KeyFacts { enabled: false, ..key() }, "enable it"),
+            (KeyFacts { arn: foreign, ..key() }, "name a key of account 210987654321"),
         ] {
             let world = World::new();
             world.fake.set_key(&facts, &alias(), &usable);
             let mut desired = desired.clone();
             desired.dead_letter = None;
-            let error = refusal(&world, &desired).await;
-            assert_eq!(error.class, class, "{error}");
-            assert!(error.to_string().contains("key alias/ledger") && error.to_string().contains(said), "{error}");
+            let text = of_the_key(&refusal(&world, &desired).await);
+            assert!(text.starts_with("KMS key alias/ledger ") && text.contains(said), "{text}");
         }
         let mut missing = desired.clone();
         missing.kms_key = Some(KmsKeyId::parse("alias/none").unwrap());
-        let error = refusal(&world, &missing).await;
-        assert_eq!(error.class, ErrorClass::Missing, "it may come: waiting, not failure");
-        assert!(error.to_string().contains("does not exist in Region eu-west-3"), "{error}");
+        let text = of_the_key(&refusal(&world, &missing).await);
+        assert!(text.ends_with("does not exist in Region eu-west-3"), "{text}");
     });
 }
 
@@ -144,9 +149,7 @@ fn the_statements_that_a_key_lacks_are_printed_and_suffice_when_they_are_added()
                     .insert(ArchiveName::parse("all").unwrap(), DesiredArchive { pattern: None, retention_days: 1 });
             }
             world.fake.set_key(&key(), &alias(), &policy(&[]));
-            let error = refusal(&world, &desired).await;
-            assert_eq!(error.class, ErrorClass::Denied);
-            let text = error.to_string();
+            let text = of_the_key(&refusal(&world, &desired).await);
             let start = text.find('{').unwrap();
             let printed: Vec<Value> = serde_json::from_str(&format!("[{}]", &text[start..])).unwrap();
             assert_eq!(printed.len(), 2);
@@ -188,20 +191,22 @@ fn a_dead_letter_queue_that_takes_nothing_is_refused_with_the_statement_that_it_
         let url = world.aws.queues.url(&QueueName::parse("lost").unwrap()).await.unwrap().unwrap();
         let change = QueueChange { policy: Some(None), ..QueueChange::default() };
         world.aws.queues.change(&url, &change).await.unwrap();
-        let error = refusal(&world, &desired).await;
-        assert_eq!(error.class, ErrorClass::Denied);
-        let text = error.to_string();
-        let statement: Value = serde_json::from_str(&text[text.find('{').unwrap()..]).unwrap();
-        let change = QueueChange { policy: Some(Some(policy(&[statement]))), ..QueueChange::default() };
+        let obstacle = refusal(&world, &desired).await;
+        let Obstacle::DeadLetterRefuses { statement, .. } = &obstacle else { panic!("{obstacle}") };
+        let text = obstacle.to_string();
+        assert!(text.contains("lost takes nothing from the bus") && text.ends_with(&statement.to_string()), "{text}");
+        let change =
+            QueueChange { policy: Some(Some(policy(std::slice::from_ref(statement)))), ..QueueChange::default() };
         world.aws.queues.change(&url, &change).await.unwrap();
         converge_bus(&world.aws, &desired).await.unwrap();
 
         desired.dead_letter = Some(QueueArn::parse("arn:aws:sqs:eu-west-3:210987654321:none").unwrap());
-        let error = refusal(&world, &desired).await;
-        assert_eq!(error.class, ErrorClass::Missing, "it may come: waiting, not failure");
+        let obstacle = refusal(&world, &desired).await;
+        assert!(matches!(obstacle, Obstacle::DeadLetterMissing(_)), "{obstacle}");
         // A sealed inbox takes nothing but what its rules send.
         desired.dead_letter = Some(QueueArn::parse("arn:aws:sqs:eu-west-3:210987654321:gate-dlq").unwrap());
-        assert_eq!(refusal(&world, &desired).await.class, ErrorClass::Denied);
+        let obstacle = refusal(&world, &desired).await;
+        assert!(matches!(obstacle, Obstacle::DeadLetterRefuses { .. }), "{obstacle}");
     });
 }
 
@@ -219,5 +224,17 @@ fn the_rollback_switch_acts_although_the_key_has_become_unusable() {
         assert!(format!("{:?}", bus.policy).contains("QslPublishingDisabled"));
         assert_eq!(bus.settings.kms_key.unwrap().as_str(), KEY, "the key stays what it is");
         assert!(observed.obstacle.unwrap().to_string().contains("is disabled"));
+    });
+}
+
+#[test]
+fn a_key_that_the_operator_may_not_look_at_is_in_the_way_and_a_throttled_look_is_a_failed_pass() {
+    run(async {
+        let (world, desired) = world().await;
+        world.fake.fail_next("GetKeyPolicy", When::Before, ErrorClass::Denied);
+        let Obstacle::Unknown(error) = refusal(&world, &desired).await else { panic!("AWS's own word is lost") };
+        assert_eq!((error.class, error.operation), (ErrorClass::Denied, "GetKeyPolicy"));
+        world.fake.fail_next("GetKeyPolicy", When::Before, ErrorClass::Throttled);
+        assert_eq!(bus::observe(&world.aws, &desired).await.unwrap_err().class, ErrorClass::Throttled);
     });
 }

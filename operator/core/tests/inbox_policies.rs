@@ -3,7 +3,8 @@
 
 mod support;
 
-use operator_core::inbox::{self, Action, Observed, SeenKey, with_key};
+use operator_core::inbox::{self, Action, Observed, with_key};
+use operator_core::key::SeenKey;
 use operator_core::policy::PolicyDocument;
 use operator_core::ports::KeyFacts;
 use operator_core::role::RoleAction;

@@ -7,6 +7,7 @@ mod support;
 use operator_core::arn::RuleArn;
 use operator_core::inbox::{self, give_room};
 use operator_core::names::RuleName;
+use operator_core::ports::QueueChange;
 use std::collections::BTreeSet;
 use support::{World, converge_bus, converge_inbox, converge_rule, run};
 
@@ -84,6 +85,11 @@ fn what_is_new_waits_while_rules_that_linger_leave_no_room_and_what_delivers_sta
         assert_eq!((actions, applied.lingering.len()), (0, 1));
         assert!(!applied.allowed_rule_arns.contains(&other), "it is not said to be let in");
         assert_eq!(applied.allowed_rule_arns.len(), most - 1);
+        // What somebody takes away meanwhile is put back.
+        let url = world.aws.queues.url(&desired.queue_name.dead_letter()).await.unwrap().unwrap();
+        let change = QueueChange { policy: Some(None), ..QueueChange::default() };
+        world.aws.queues.change(&url, &change).await.unwrap();
+        assert_eq!(converge_inbox(&world.aws, &desired).await.unwrap().1, 1);
         // The other leaves, and there is room.
         converge_rule(&world.aws, &world.rule("acme-bus", &format!("a-rule-{:03}", most - 1), &[])).await.unwrap();
         let (applied, actions) = converge_inbox(&world.aws, &desired).await.unwrap();

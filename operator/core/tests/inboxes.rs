@@ -56,6 +56,25 @@ fn an_inbox_is_made_within_the_budget_of_calls_and_then_left_alone() {
 }
 
 #[test]
+fn the_settle_time_begins_anew_only_where_who_may_send_changes_and_dead_letter_queues_come_first() {
+    run(async {
+        let world = World::new();
+        let desired = world.inbox("gate");
+        converge_inbox(&world.aws, &desired).await.unwrap();
+        let slower = inbox::Desired { visibility_timeout_seconds: 90, ..desired.clone() };
+        let (applied, actions) = converge_inbox(&world.aws, &slower).await.unwrap();
+        assert_eq!((actions, applied.senders_changed), (1, false));
+        let open = inbox::Desired { sealed: false, ..slower };
+        let observed = inbox::observe(&world.aws, &open).await.unwrap();
+        let actions = inbox::plan(&open, &observed);
+        let said: Vec<String> = actions.iter().map(inbox::Action::describe).collect();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].ends_with("gate-dlq") && said[1].ends_with("gate"), "{said:?}");
+        assert!(inbox::apply(&world.aws, &open, &observed, &actions).await.unwrap().senders_changed);
+    });
+}
+
+#[test]
 fn a_fifo_inbox_has_a_standard_queue_for_what_eventbridge_cannot_deliver() {
     run(async {
         let world = World::new();

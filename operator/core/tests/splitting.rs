@@ -148,6 +148,26 @@ fn a_target_that_may_not_move_yet_keeps_its_part_which_follows_the_pattern() {
 }
 
 #[test]
+fn a_target_that_stands_in_two_parts_makes_room_in_the_one_before_another_comes() {
+    run(async {
+        let world = World::new();
+        converge_bus(&world.aws, &world.bus("acme")).await.unwrap();
+        let nine = names(0..9);
+        converge_rule(&world.aws, &world.rule("acme", "departures", &strs(&nine))).await.unwrap();
+        let (bus, rule) = (world.bus("acme").bus_name, world.rule("acme", "departures", &[]).rule_name);
+        // An operator that ended in the middle of a move, or a person, left one of the first part's in the second too.
+        let twice = world.aws.buses.targets(&bus, &rule.part(1)).await.unwrap().remove(0);
+        world.aws.buses.put_targets(&bus, &rule.part(2), std::slice::from_ref(&twice)).await.unwrap();
+        let ten = names(0..10);
+        let desired = world.rule("acme", "departures", &strs(&ten));
+        converge_rule(&world.aws, &desired).await.unwrap();
+        let second = world.aws.buses.targets(&bus, &rule.part(2)).await.unwrap();
+        assert!(second.len() == 5 && second.iter().all(|target| target.id != twice.id), "{second:?}");
+        assert_eq!(converge_rule(&world.aws, &desired).await.unwrap().1, 0);
+    });
+}
+
+#[test]
 fn another_message_group_is_put_in_the_place_of_the_former() {
     run(async {
         let world = World::new();

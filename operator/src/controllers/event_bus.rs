@@ -1,10 +1,11 @@
 //! EventBus: the bus, a role for each publisher, archives, and what watches it.
 //!
-//! dereference (the rules on it and the other buses, for its alarms) → validate → observe → plan → apply → status;
-//! publishers are named, not read. A bus that is deleted waits for its rules.
+//! dereference (the rules on it and the other buses, for its alarms) → validate → observe → judge (key, dead-letter
+//! queue) → plan → apply → status; publishers are named, not read. A bus that is deleted waits for its rules.
 
 mod cleanup;
 mod dereference;
+mod judge;
 mod parts;
 mod status;
 mod triggers;
@@ -43,17 +44,21 @@ impl Reconciler<EventBus> for EventBuses {
         let observed = bus::observe(aws, &desired).await?;
         let actions = bus::plan(&desired, &observed);
         let found = Found {
-            wanted: hash_of(&desired),
+            // What is in the way keeps some of it from being wanted yet.
+            wanted: hash_of(&(&desired, &observed.obstacle)),
             differences: bus::differences(&observed, &actions),
             taken: bus::taken(&desired, &observed),
         };
         let applied = bus::apply(aws, &desired, &actions).await?;
-        if let Some(obstacle) = observed.obstacle {
-            return Err(obstacle.into());
-        }
+        let waiting = observed.obstacle.as_ref().map(judge::obstacle).transpose()?;
+        let status = match &waiting {
+            None => status::status(applied),
+            // Not all that is expected stands; what was just made beside it is seen by the next pass.
+            Some(_) => status::seen(&desired, &observed),
+        };
         Ok(Report {
-            status: status::status(applied),
-            progress: Progress::Ready,
+            status,
+            progress: waiting.map_or(Progress::Ready, Progress::Waiting),
             has_references: false,
             changes: actions.iter().map(bus::Action::describe).collect(),
             found: Some(found),
@@ -67,7 +72,7 @@ impl Reconciler<EventBus> for EventBuses {
         let observed = bus::observe(aws, &desired).await?;
         Ok(Look {
             status: status::seen(&desired, &observed),
-            differences: bus::differences(&observed, &bus::plan(&desired, &observed)),
+            differences: judge::differences(&desired, &observed)?,
             has_references: false,
         })
     }

@@ -110,7 +110,7 @@ impl Reconciler<InboxQueue> for InboxQueues {
         let settle = self.world.installation.settle;
         Ok(Look {
             status: status::seen(object, (&feeding, &room), &observed, &desired, settle, Timestamp::now()),
-            differences: inbox::differences(&observed, &inbox::plan(&desired, &observed)),
+            differences: judge::differences(&desired, &observed),
             has_references: false,
         })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crds::{
     EventBus, EventRule,
-    conditions::{DELETION_BLOCKED, READY, TERMINAL, reason},
+    conditions::{DELETION_BLOCKED, READY, REFERENCES_RESOLVED, TERMINAL, reason},
     names::RECONCILE_REQUESTED_AT,
 };
 use operator_core::{
@@ -170,7 +170,7 @@ async fn a_key_and_a_dead_letter_queue_are_waited_for_until_they_let_the_bus_in(
     let queue = QueueName::parse(format!("lost-{}", case.named("bus"))).unwrap();
     let arn = place().queue_arn(&queue);
     case.apply(&with(&format!("\n  kmsKeyId: alias/$key\n  deadLetter: {{queueArn: '{arn}'}}"))).await;
-    let found = case.until::<EventBus>("platform", "core", READY, "False", reason::SETTLING).await;
+    let found = case.until::<EventBus>("platform", "core", REFERENCES_RESOLVED, "False", reason::REF_NOT_FOUND).await;
     assert!(found.message.contains(&format!("{arn} does not exist")), "{}", found.message);
     assert_eq!(count(&case, "bus"), 0, "a bus that could lose events is not made");
 
@@ -190,7 +190,8 @@ async fn a_key_and_a_dead_letter_queue_are_waited_for_until_they_let_the_bus_in(
     let alias = KmsKeyId::parse(format!("alias/{}", case.named("key"))).unwrap();
     fake.set_key(&key, &alias, &PolicyDocument::new(json!({"Version": "2012-10-17", "Statement": []})));
     case.annotate::<EventBus>("platform", "core", RECONCILE_REQUESTED_AT, "one").await;
-    let found = case.until::<EventBus>("platform", "core", READY, "False", reason::RECONCILE_ERROR).await;
+    let found = case.until::<EventBus>("platform", "core", READY, "False", reason::KEY_NOT_USABLE).await;
+    assert!(!found.message.contains("lacks"), "the operator's role lacks nothing: {}", found.message);
     for part in ["kms:DescribeKey", "kms:GenerateDataKey", &case.named("bus")] {
         assert!(found.message.contains(part), "{part} in {}", found.message);
     }

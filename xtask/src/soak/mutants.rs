@@ -10,11 +10,17 @@ use anyhow::Result;
 use crate::cargo::{succeed, workspace};
 use crate::tools;
 
-/// What decides: the plans of all kinds and of roles, the names, the documents.
-const JUDGED: [&str; 7] = [
+/// What decides: the plans of all kinds, of their deletion and release, and of what they share or have beside them; the
+/// names; the documents.
+const JUDGED: [&str; 12] = [
     "operator/core/src/**/plan.rs",
     "operator/core/src/**/plan/*.rs",
+    "operator/core/src/*/delete.rs",
     "operator/core/src/role.rs",
+    "operator/core/src/alarm.rs",
+    "operator/core/src/*/alarms.rs",
+    "operator/core/src/bus/archives.rs",
+    "operator/core/src/bus/dashboard.rs",
     "operator/core/src/names.rs",
     "operator/core/src/names/**/*.rs",
     "operator/core/src/policy.rs",

@@ -6,13 +6,14 @@
 //! (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-encryption-key-policy.html>). It says which bus or
 //! archive it is for in the encryption context.
 
-use super::Desired;
+use super::{Desired, Obstacle};
 use crate::arn::QueueArn;
 use crate::error::{AwsError, ErrorClass};
+use crate::key;
 use crate::names::KmsKeyId;
 use crate::policy::PolicyDocument;
 use crate::policy::grants::{EVENTBRIDGE, Known, Request, allows};
-use crate::ports::{Aws, KeyFacts};
+use crate::ports::{Aws, QueueFacts};
 use serde_json::{Value, json};
 
 /// The encryption context in which EventBridge names the bus, or the archive.
@@ -23,55 +24,34 @@ const OF_A_BUS: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
 const OF_AN_ARCHIVE: [&str; 4] = ["kms:Decrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"];
 
 /// The key that the bus should have, by its ARN, and what keeps EventBridge from using it or the dead-letter queue.
-pub(super) async fn observe(aws: &Aws, desired: &Desired) -> Result<(Option<KmsKeyId>, Option<AwsError>), AwsError> {
+pub(super) async fn observe(aws: &Aws, desired: &Desired) -> Result<(Option<KmsKeyId>, Option<Obstacle>), AwsError> {
     let found = match check_dead_letter(aws, desired).await {
         Ok(()) => find_key(aws, desired).await,
-        Err(error) => Err(error),
+        Err(obstacle) => Err(obstacle),
     };
     match found {
         Ok(key) => Ok((key, None)),
-        // What a person has to do something about must not keep, say, the rollback switch from acting.
-        Err(error) if matches!(error.class, ErrorClass::Denied | ErrorClass::Missing | ErrorClass::Invalid) => {
-            Ok((None, Some(error)))
-        }
-        Err(error) => Err(error),
+        Err(Obstacle::Unknown(error)) if !is_for_a_person(&error) => Err(error),
+        Err(obstacle) => Ok((None, Some(obstacle))),
     }
 }
 
+/// Whether a person has to do something about it. That must not keep, say, the rollback switch from acting.
+fn is_for_a_person(error: &AwsError) -> bool {
+    matches!(error.class, ErrorClass::Denied | ErrorClass::Missing | ErrorClass::Invalid)
+}
+
 /// Finds the key that the bus should have, or says why it cannot have it.
-async fn find_key(aws: &Aws, desired: &Desired) -> Result<Option<KmsKeyId>, AwsError> {
+async fn find_key(aws: &Aws, desired: &Desired) -> Result<Option<KmsKeyId>, Obstacle> {
     let Some(id) = &desired.kms_key else {
         return Ok(None);
     };
-    let refuse =
-        |class, message: String| Err(AwsError::new(class, "KMS", "DescribeKey", format!("key {id} {message}")));
-    let Some(KeyFacts { arn, aws_managed, enabled, symmetric }) = aws.keys.key(id).await? else {
-        return refuse(ErrorClass::Missing, format!("does not exist in Region {}", desired.installation.region));
-    };
-    if aws_managed {
-        return refuse(ErrorClass::Invalid, "is AWS's own, which a bus cannot use: name a customer managed key".into());
-    }
-    if !symmetric {
-        return refuse(ErrorClass::Invalid, "is not a symmetric key for encryption, as EventBridge needs".into());
-    }
-    if !enabled {
-        return refuse(ErrorClass::Denied, "is disabled, or about to be deleted: enable it".into());
-    }
-    if *arn.account() != desired.installation.account {
-        let message = format!(
-            "is of account {}, so that its policy cannot be read: name a key of account {}",
-            arn.account(),
-            desired.installation.account
-        );
-        return refuse(ErrorClass::Invalid, message);
-    }
-    let policy = aws.keys.key_policy(&arn).await?;
-    if lets_eventbridge_use(desired, &policy, &arn.to_string()) {
-        return Ok(Some(KmsKeyId::of(&arn)));
-    }
-    let [describe, crypt] = statements(desired);
-    let message = format!("does not let EventBridge use it: add to its policy the statements {describe}, {crypt}");
-    Err(AwsError::new(ErrorClass::Denied, "KMS", "GetKeyPolicy", format!("key {id} {message}")))
+    let seen = key::observe(aws, &desired.installation, id).await?;
+    key::judge(id.as_str(), seen.as_ref(), &desired.installation, |policy, arn| {
+        let enough = lets_eventbridge_use(desired, policy, &arn.to_string());
+        if enough { Vec::new() } else { statements(desired).into() }
+    })?;
+    Ok(seen.map(|key| KmsKeyId::of(&key.facts.arn)))
 }
 
 /// The ARNs of the bus and of its archives, as EventBridge names them in the encryption context.
@@ -115,22 +95,12 @@ fn lets_eventbridge_use(desired: &Desired, policy: &PolicyDocument, key: &str) -
 }
 
 /// Looks whether the dead-letter queue takes what the bus sends it. It is not ours: its policy is never written.
-async fn check_dead_letter(aws: &Aws, desired: &Desired) -> Result<(), AwsError> {
+async fn check_dead_letter(aws: &Aws, desired: &Desired) -> Result<(), Obstacle> {
     let Some(queue) = &desired.dead_letter else {
         return Ok(());
     };
-    let refuse = |class, message: String| {
-        Err(AwsError::new(class, "SQS", "GetQueueAttributes", format!("dead-letter queue {queue} {message}")))
-    };
-    let Some(name) = queue.name() else {
-        return refuse(ErrorClass::Invalid, "names no queue".to_owned());
-    };
-    let missing = "does not exist";
-    let Some(url) = aws.queues.url(&name).await? else {
-        return refuse(ErrorClass::Missing, missing.to_owned());
-    };
-    let Some(facts) = aws.queues.queue(&url).await? else {
-        return refuse(ErrorClass::Missing, missing.to_owned());
+    let Some(facts) = find_queue(aws, queue).await? else {
+        return Err(Obstacle::DeadLetterMissing(queue.clone()));
     };
     if facts.attributes.policy.as_ref().is_some_and(|policy| takes_from_bus(desired, policy, queue)) {
         return Ok(());
@@ -140,7 +110,18 @@ async fn check_dead_letter(aws: &Aws, desired: &Desired) -> Result<(), AwsError>
         "Effect": "Allow", "Principal": {"Service": EVENTBRIDGE}, "Action": "sqs:SendMessage", "Resource": queue,
         "Condition": {"ArnEquals": {"aws:SourceArn": bus}},
     });
-    refuse(ErrorClass::Denied, format!("takes nothing from the bus: add to its policy the statement {statement}"))
+    Err(Obstacle::DeadLetterRefuses { queue: queue.clone(), statement })
+}
+
+async fn find_queue(aws: &Aws, queue: &QueueArn) -> Result<Option<QueueFacts>, AwsError> {
+    // No queue has a name that SQS would not give it.
+    let Some(name) = queue.name() else {
+        return Ok(None);
+    };
+    match aws.queues.url(&name).await? {
+        Some(url) => aws.queues.queue(&url).await,
+        None => Ok(None),
+    }
 }
 
 fn takes_from_bus(desired: &Desired, policy: &PolicyDocument, queue: &QueueArn) -> bool {

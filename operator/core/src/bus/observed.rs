@@ -1,7 +1,7 @@
 //! What there is of a bus.
 
 use super::alarms::{self, SharedAlarm};
-use super::{Desired, archives, dashboard, encryption};
+use super::{Desired, Obstacle, archives, dashboard, encryption};
 use crate::alarm::{self, SeenAlarm};
 use crate::arn::BusArn;
 use crate::error::AwsError;
@@ -37,7 +37,7 @@ pub struct Observed {
     pub key: Option<KmsKeyId>,
     /// What keeps EventBridge from using the key or the dead-letter queue. Until it is gone the bus is not made, and
     /// neither it nor its archives are changed; its policy, its roles and what watches it are.
-    pub obstacle: Option<AwsError>,
+    pub obstacle: Option<Obstacle>,
     /// Its archives, present and former.
     pub archives: BTreeMap<ArchiveName, ArchiveFacts>,
     /// Its alarms, present and former.

@@ -7,35 +7,11 @@
 
 use super::desired::Desired;
 use crate::error::{AwsError, ErrorClass};
+use crate::key::{self, KeyProblem, SeenKey};
 use crate::names::KmsKeyId;
 use crate::parse::ParseError;
-use crate::policy::PolicyDocument;
 use crate::policy::key::{lets_eventbridge_use, statement_for_eventbridge};
-use crate::ports::{Aws, Encryption, KeyFacts};
-use std::fmt;
-
-/// A customer's key that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenKey {
-    /// The key.
-    pub facts: KeyFacts,
-    /// Its policy.
-    pub policy: PolicyDocument,
-}
-
-/// Why a key cannot encrypt an inbox, and what would let it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyProblem {
-    key: String,
-    problem: String,
-}
-
-impl fmt::Display for KeyProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, problem } = self;
-        write!(f, "KMS key {key} {problem}")
-    }
-}
+use crate::ports::{Aws, Encryption};
 
 /// Encryption with a customer's key; AWS's own are refused, since EventBridge cannot use them. `data_key_reuse_seconds`
 /// is 60 to 86,400.
@@ -61,16 +37,7 @@ pub(super) async fn observe(aws: &Aws, desired: &Desired) -> Result<Option<SeenK
     };
     let id = KmsKeyId::parse(key.as_str())
         .map_err(|error| AwsError::new(ErrorClass::Invalid, "KMS", "DescribeKey", error.to_string()))?;
-    let Some(facts) = aws.keys.key(&id).await? else {
-        return Ok(None);
-    };
-    // Another account's policy cannot be read; that it is another's is said by `judge`.
-    let policy = if *facts.arn.account() == desired.installation.account {
-        aws.keys.key_policy(&facts.arn).await?
-    } else {
-        PolicyDocument::new(serde_json::Value::Null)
-    };
-    Ok(Some(SeenKey { facts, policy }))
+    key::observe(aws, &desired.installation, &id).await
 }
 
 /// What keeps the wanted key from encrypting the inbox, if anything does.
@@ -78,33 +45,9 @@ pub fn judge_key(desired: &Desired, seen: Option<&SeenKey>) -> Result<(), KeyPro
     let Encryption::Kms { key, .. } = &desired.encryption else {
         return Ok(());
     };
-    let problem = |problem: String| Err(KeyProblem { key: key.clone(), problem });
     let installation = &desired.installation;
-    let Some(SeenKey { facts: KeyFacts { arn, aws_managed, enabled, symmetric }, policy }) = seen else {
-        return problem(format!("does not exist in Region {}", installation.region));
-    };
-    if *arn.account() != installation.account {
-        return problem(format!(
-            "is of account {}, and its policy cannot be read from here: name a key of account {}",
-            arn.account(),
-            installation.account
-        ));
-    }
-    if *aws_managed {
-        return problem("is AWS's own, which EventBridge cannot use: name a customer managed key".to_owned());
-    }
-    if !symmetric {
-        return problem("is not a symmetric key for encryption, the only sort that SQS takes".to_owned());
-    }
-    if !enabled {
-        return problem("is disabled, or about to be deleted: enable it".to_owned());
-    }
-    if !lets_eventbridge_use(policy, arn, installation) {
-        let statement = statement_for_eventbridge(installation);
-        return problem(format!(
-            "does not let events.amazonaws.com use it, so that EventBridge could not send: add this statement to the \
-             key's policy: {statement}"
-        ));
-    }
-    Ok(())
+    key::judge(key, seen, installation, |policy, arn| {
+        let enough = lets_eventbridge_use(policy, arn, installation);
+        if enough { Vec::new() } else { vec![statement_for_eventbridge(installation)] }
+    })
 }

@@ -2,13 +2,14 @@
 
 use super::alarms::may_have_alarms;
 use super::desired::{Desired, Part, queue_names};
-use super::key::{self, SeenKey};
+use super::key;
 use super::retention::Expiring;
 use super::roles::role_names;
 use crate::alarm::{self, SeenAlarm};
 use crate::arn::{KeyArn, QueueArn, RuleArn};
 use crate::error::{AwsError, ErrorClass};
 use crate::installation::Installation;
+use crate::key::SeenKey;
 use crate::names::{AlarmName, QueueName, RoleName};
 use crate::policy::queue::allowed_rules;
 use crate::policy::role::keys_in;

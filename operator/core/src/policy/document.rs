@@ -202,6 +202,7 @@ mod tests {
         assert_eq!(one, document("Allow", json!({"AWS": ["*"]}), "arn:1"));
         assert_ne!(one, document("Deny", json!("*"), "arn:1"));
         assert_ne!(one, document("Allow", json!({"AWS": "1"}), "arn:1"));
+        assert_ne!(one, document("Allow", json!("1"), "arn:1"));
         assert_ne!(one, document("Allow", json!("*"), "arn:2"));
         assert_ne!(one, PolicyDocument::from_text("not JSON"));
     }

@@ -188,6 +188,9 @@ mod tests {
             ("Condition", json!({"StringEquals": {"AWS:SourceAccount": ["1", "210987654321"]}})),
             ("Condition", json!({"ArnLike": {"aws:SourceArn": "arn:aws:events:*:*:event-bus/acme"}})),
             ("Condition", json!({"StringNotEquals": {"aws:SourceAccount": "1"}})),
+            ("Condition", json!({"StringLike": {"aws:SourceAccount": "2109*"}})),
+            ("Condition", json!({"StringNotLike": {"aws:SourceAccount": "3*"}})),
+            ("Condition", json!({"ArnNotLike": {"aws:SourceArn": "arn:aws:events:*:*:event-bus/b"}})),
             ("Condition", json!({"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}})),
             ("Condition", json!({"Bool": {"aws:SecureTransport": "true"}})),
         ] {
@@ -209,6 +212,10 @@ mod tests {
             // The parts of an ARN are compared one by one.
             ("Condition", json!({"ArnLike": {"aws:SourceArn": "arn:aws:events:*:event-bus/acme"}})),
             ("Condition", json!({"ArnEquals": {"aws:SourceArn": "arn:aws:events:eu-west-3:210987654321:event-bus/b"}})),
+            ("Condition", json!({"ArnEquals": {"aws:SourceArn": format!("{BUS}/more")}})),
+            ("Condition", json!({"ArnNotLike": {"aws:SourceArn": "arn:aws:events:*:*:event-bus/acme"}})),
+            ("Condition", json!({"StringLike": {"aws:SourceAccount": "3*"}})),
+            ("Condition", json!({"StringNotLike": {"aws:SourceAccount": "2109*"}})),
             ("Condition", json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}})),
             ("Condition", json!({"StringNotEquals": {"aws:SourceAccount": "210987654321"}})),
         ] {

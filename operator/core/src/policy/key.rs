@@ -83,6 +83,8 @@ mod tests {
             ("Condition", json!({"StringEquals": {"aws:SourceAccount": "111111111111"}})),
             ("Condition", json!({"ArnLike": {"aws:SourceArn": "arn:aws:events:us-east-1:210987654321:rule/*"}})),
             ("Condition", json!({"ArnLike": {"aws:SourceArn": "arn:aws:events:*:111111111111:rule/*"}})),
+            ("Condition", json!({"ArnLike": {"aws:SourceArn": "arn:aws:events:eu-west-33:210987654321:rule/*"}})),
+            ("Condition", json!({"ArnLike": {"aws:SourceArn": "arn:aws:events:*:210987654321:event-bus/*"}})),
             ("Condition", json!({"ArnEquals": {"aws:SourceArn": "arn:aws:sns:eu-west-3:210987654321:topic"}})),
         ] {
             assert!(!judged(|statement| drop(statement.insert(member.into(), value.clone()))), "{member}: {value}");

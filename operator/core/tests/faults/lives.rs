@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 
 const SEVEN: [&str; 7] = ["g1", "g2", "g3", "g4", "g5", "g6", "g7"];
 
-fn team(name: &str) -> Tags {
+pub fn team(name: &str) -> Tags {
     Tags::from([("team".to_owned(), name.to_owned())])
 }
 
-fn going_bus(desired: &bus::Desired) -> bus::Deletion {
+pub fn going_bus(desired: &bus::Desired) -> bus::Deletion {
     bus::Deletion {
         installation: desired.installation.clone(),
         owner: desired.owner.clone(),
@@ -24,7 +24,7 @@ fn going_bus(desired: &bus::Desired) -> bus::Deletion {
     }
 }
 
-fn going_inbox(desired: &inbox::Desired) -> inbox::Deletion {
+pub fn going_inbox(desired: &inbox::Desired) -> inbox::Deletion {
     inbox::Deletion {
         installation: desired.installation.clone(),
         owner: desired.owner.clone(),
@@ -33,7 +33,7 @@ fn going_inbox(desired: &inbox::Desired) -> inbox::Deletion {
     }
 }
 
-fn going_rule(desired: &rule::Desired) -> rule::Deletion {
+pub fn going_rule(desired: &rule::Desired) -> rule::Deletion {
     rule::Deletion {
         installation: desired.installation.clone(),
         owner: desired.owner.clone(),
@@ -78,7 +78,7 @@ fn changed_inbox(world: &World, desired: &inbox::Desired) -> inbox::Desired {
     changed
 }
 
-fn allowed(world: &World, rules: &[&str]) -> BTreeSet<operator_core::arn::RuleArn> {
+pub fn allowed(world: &World, rules: &[&str]) -> BTreeSet<operator_core::arn::RuleArn> {
     let bus = world.bus("acme").bus_name;
     rules.iter().flat_map(|name| world.installation.rule_arns(&bus, &name.parse().unwrap(), 1)).collect()
 }

@@ -6,15 +6,20 @@ use super::{converge, economy};
 use operator_core::Claim;
 use operator_core::economy::Economy;
 use operator_core::fake::{Fault, When};
-use operator_core::names::{BusName, QueueName, RoleName, RulePartName};
+use operator_core::names::{
+    AlarmName, ArchiveName, BusName, DashboardName, QueueName, RoleName, RulePartName, alarm_name, dashboard_name,
+};
 use operator_core::owner::Owner;
 use operator_core::policy::PolicyDocument;
-use operator_core::ports::{BusSettings, NewQueue, NewRule, QueueAttributes, QueueChange, RuleState, Target};
+use operator_core::ports::{
+    Alarm, BusSettings, Comparison, Metric, MissingData, NewArchive, NewQueue, NewRule, QueueAttributes, QueueChange,
+    RuleState, Statistic, Target,
+};
 use operator_core::tags::{self, Tags};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Something that happened.
@@ -27,7 +32,7 @@ pub enum Past {
     /// Somebody did something by hand to one of the things there are, whosoever it is.
     ByHand(Deed, u8),
     /// Somebody who marks nothing, or another cluster, made things of our names.
-    Strangers { marked: bool, queues: bool, rule: bool },
+    Strangers { marked: bool, queues: bool, rule: bool, beside: bool },
 }
 
 /// What people do.
@@ -51,8 +56,8 @@ pub fn past(claim: Claim, fifo: bool) -> impl Strategy<Value = Vec<Past>> {
         3 => wish(claim, fifo).prop_map(|wish| Past::Fulfilled(Box::new(wish))),
         2 => (wish(claim, fifo), 0..16u8).prop_map(|(wish, changes)| Past::HalfMade(Box::new(wish), changes)),
         4 => (deed, any::<u8>()).prop_map(|(deed, which)| Past::ByHand(deed, which)),
-        1 => (any::<bool>(), any::<bool>(), any::<bool>())
-            .prop_map(|(marked, queues, rule)| Past::Strangers { marked, queues, rule }),
+        1 => (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>())
+            .prop_map(|(marked, queues, rule, beside)| Past::Strangers { marked, queues, rule, beside }),
     ];
     vec(one, 0..7)
 }
@@ -75,14 +80,21 @@ impl Past {
                 *memory = economy(world);
             }
             Self::ByHand(deed, which) => by_hand(world, *deed, usize::from(*which)).await,
-            Self::Strangers { marked, queues, rule } => strangers(world, *marked, *queues, *rule).await,
+            Self::Strangers { marked, queues, rule, beside } => {
+                strangers(world, *marked, *queues, *rule).await;
+                if *beside {
+                    strangers_beside(world, *marked).await;
+                }
+            }
         }
         world.clock.advance(Duration::from_secs(61));
     }
 }
 
 async fn by_hand(world: &World, deed: Deed, which: usize) {
-    let names: Vec<String> = world.fake.things().into_keys().collect();
+    // What AWS manages, nobody changes.
+    let managed = |name: &String| name.contains("/Events-Archive-");
+    let names: Vec<String> = world.fake.things().into_keys().filter(|name| !managed(name)).collect();
     let Some(name) = names.get(which % names.len().max(1)) else { return };
     let (kind, name) = name.split_once(' ').unwrap();
     // What AWS refuses a person, it refuses.
@@ -93,6 +105,9 @@ async fn by_hand(world: &World, deed: Deed, which: usize) {
             let (bus, rule) = name.split_once('/').unwrap();
             rule_by_hand(world, &BusName::parse(bus).unwrap(), &RulePartName::parse(rule).unwrap(), deed).await
         }
+        "archive" => archive_by_hand(world, &ArchiveName::parse(name).unwrap(), deed).await,
+        "alarm" => alarm_by_hand(world, &AlarmName::parse(name).unwrap(), deed).await,
+        "dashboard" => dashboard_by_hand(world, &DashboardName::parse(name).unwrap(), deed).await,
         _ => bus_by_hand(world, &BusName::parse(name).unwrap(), deed).await,
     };
 }
@@ -194,6 +209,60 @@ async fn bus_by_hand(world: &World, name: &BusName, deed: Deed) -> Done {
     }
 }
 
+/// Archives have no tags; their mark is their description.
+async fn archive_by_hand(world: &World, name: &ArchiveName, deed: Deed) -> Done {
+    let buses = &world.aws.buses;
+    let facts = buses.archive(name).await?.unwrap();
+    let as_it_is = NewArchive {
+        name: name.clone(),
+        bus: facts.bus.parse().unwrap(),
+        description: facts.description,
+        pattern: facts.pattern,
+        retention_days: facts.retention_days,
+        kms_key: facts.kms_key,
+    };
+    let changed = match deed {
+        Deed::Delete => return buses.delete_archive(name).await,
+        Deed::Tag => return Ok(()),
+        Deed::Unmark => NewArchive { description: "by hand".to_owned(), ..as_it_is },
+        Deed::Change => {
+            NewArchive { pattern: json!({"source": ["by.hand"]}), retention_days: 99, kms_key: None, ..as_it_is }
+        }
+    };
+    buses.change_archive(&changed).await
+}
+
+async fn alarm_by_hand(world: &World, name: &AlarmName, deed: Deed) -> Done {
+    let monitoring = &world.aws.monitoring;
+    let names = BTreeSet::from([name.clone()]);
+    let arn = world.installation.alarm_arn(name);
+    match deed {
+        Deed::Delete => monitoring.delete_alarms(&names).await,
+        Deed::Unmark => monitoring.untag_alarm(&arn, &marks()).await,
+        Deed::Tag => monitoring.tag_alarm(&arn, &their_tag()).await,
+        Deed::Change => {
+            let found = monitoring.alarms(&names).await?.remove(0).alarm.unwrap();
+            let changed = Alarm { threshold: found.threshold + 7.0, actions: BTreeSet::new(), ..found };
+            monitoring.put_alarm(&changed, &Tags::new()).await
+        }
+    }
+}
+
+/// Dashboards have no tags; their mark is a text among what they show.
+async fn dashboard_by_hand(world: &World, name: &DashboardName, deed: Deed) -> Done {
+    let monitoring = &world.aws.monitoring;
+    match deed {
+        Deed::Delete => monitoring.delete_dashboard(name).await,
+        Deed::Tag => Ok(()),
+        Deed::Unmark => monitoring.put_dashboard(name, &json!({"widgets": []})).await,
+        Deed::Change => {
+            let mut body = monitoring.dashboard(name).await?.unwrap();
+            body.as_object_mut().unwrap().insert("start".to_owned(), json!("-PT6H"));
+            monitoring.put_dashboard(name, &body).await
+        }
+    }
+}
+
 fn rule_of_a_stranger(bus: &BusName, name: &RulePartName) -> NewRule {
     NewRule {
         bus: bus.clone(),
@@ -240,5 +309,45 @@ async fn strangers(world: &World, marked: bool, queues: bool, rule: bool) {
                 drop(world.aws.buses.put_rule(&rule).await);
             }
         }
+    }
+}
+
+/// Makes what has our names beside the bus, where it is not there yet: an archive, an alarm, a dashboard.
+async fn strangers_beside(world: &World, marked: bool) {
+    let owner = world.bus("acme").owner;
+    let arn = world.installation.bus_arn(&BusName::parse("acme").unwrap());
+    let archive = NewArchive {
+        name: ArchiveName::parse("ours0").unwrap(),
+        bus: arn,
+        description: "by hand".to_owned(),
+        pattern: json!({"source": ["by.hand"]}),
+        retention_days: 9,
+        kms_key: None,
+    };
+    // Where there is no bus, or no room, AWS refuses it.
+    drop(world.aws.buses.create_archive(&archive).await);
+    let monitoring = &world.aws.monitoring;
+    let name = alarm_name(&world.installation, &owner, "by hand");
+    if monitoring.alarms(&BTreeSet::from([name.clone()])).await.unwrap().is_empty() {
+        let metric =
+            Metric { namespace: "AWS/Events".to_owned(), name: "Hand".to_owned(), dimensions: BTreeMap::new() };
+        let alarm = Alarm {
+            name,
+            description: "by hand".to_owned(),
+            metric,
+            statistic: Statistic::Sum,
+            period_seconds: 60,
+            evaluation_periods: 1,
+            threshold: 1.0,
+            comparison: Comparison::Greater,
+            missing_data: MissingData::NotBreaching,
+            actions: BTreeSet::new(),
+        };
+        let theirs = tags::wanted(&world.of_another_cluster(), &owner, &their_tag());
+        monitoring.put_alarm(&alarm, &if marked { theirs } else { their_tag() }).await.unwrap();
+    }
+    let name = dashboard_name(&world.installation, &owner);
+    if monitoring.dashboard(&name).await.unwrap().is_none() {
+        monitoring.put_dashboard(&name, &json!({"widgets": []})).await.unwrap();
     }
 }
