@@ -40,10 +40,11 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What namespaces of cases may do; those of `outsider` cases may do nothing.
 const TENANCY: &str = r#"[
-    {"namespaces": ["case*"], "namePrefixes": ["*"], "sources": ["*"], "arns": ["*"]},
+    {"namespaces": ["case*"], "namePrefixes": ["*"], "sources": ["*"]},
     {"namespaces": ["adopt*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Named"},
     {"namespaces": ["tagged*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Tagged"},
-    {"namespaces": ["naming*"], "namePrefixes": ["*"], "sources": ["*"], "arns": ["*"]}
+    {"namespaces": ["naming*"], "namePrefixes": ["*"], "sources": ["*"], "arns": ["*"]},
+    {"namespaces": ["walk*"], "namePrefixes": ["*"], "sources": ["*"], "arns": ["*"], "adopt": "Named"}
 ]"#;
 
 /// The control plane and the operator that runs on it.
