@@ -35,5 +35,6 @@ mod rig;
 mod rule_refusals;
 mod rules;
 mod settling;
+mod sequences;
 mod subscriptions;
 mod taking;
