@@ -102,7 +102,12 @@ pub async fn operate(client: Client, aws: Aws, place: Installation, stop: Cancel
         aws,
         place: Arc::new(place),
         tenancy: Arc::new(Tenancy::parse(TENANCY).unwrap()),
-        metrics: Metrics::new(&mut Registry::default()),
+        metrics,
+    Box::pin(operate_counted(client, aws, place, Metrics::new(&mut Registry::default()), stop)).await;
+}
+
+/// As [`operate`], counted in `metrics`.
+pub async fn operate_counted(client: Client, aws: Aws, place: Installation, metrics: Metrics, stop: CancellationToken) {
         pod: None,
         key_namespace: "qsl-keys".into(),
         keep: Duration::from_hours(28 * 24),
@@ -174,11 +179,11 @@ impl Case {
     /// A name in AWS that is of this case alone.
     pub fn named(&self, short: &str) -> String {
         format!("{}-{short}", self.prefix)
+    /// A case on another control plane, with names like those of the case before it there.
+    pub fn named_so(client: Client, prefix: &str) -> Self {
+        Self { client, prefix: prefix.to_owned() }
     }
 
-    /// A text without this case's prefix, so that cases can be compared.
-    pub fn without_prefix(&self, text: &str) -> String {
-        text.replace(&format!("{}-", self.prefix), "")
     }
 
     /// Applies documents in YAML, in which `$` in front of a name stands for this case's prefix.
