@@ -12,7 +12,7 @@ use std::{
 use crds::{EventBus, EventRule, Eventing, InboxQueue, SigningKey, conditions, object::CommonStatus};
 use k8s_openapi::{
     api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-    apimachinery::pkg::apis::meta::v1::Condition,
+    apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp,
 };
 use kube::{
     Api, Client, Config, ResourceExt,
@@ -60,7 +60,7 @@ pub fn rig() -> &'static Rig {
         eventing_service::install_crypto();
         let plane = ControlPlane::start().expect("a control plane");
         let place = place();
-        let fake = FakeAws::new(&place, &FakeClock::new());
+        let fake = FakeAws::new(&place, &clock());
         let (aws, kubeconfig) = (fake.aws(), plane.kubeconfig().to_owned());
         let (ready, started) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -75,6 +75,14 @@ pub fn rig() -> &'static Rig {
         started.recv().expect("the operator starts");
         Rig { plane, fake }
     })
+}
+
+/// A clock in AWS that shows what the operator's shows.
+fn clock() -> Arc<FakeClock> {
+    let clock = FakeClock::running();
+    let ahead = Timestamp::now().duration_since(clock.now());
+    clock.advance(Duration::try_from(ahead).expect("tests are run after they were written"));
+    clock
 }
 
 /// The place that the tests' operator works for; settling takes no time.
@@ -95,6 +103,11 @@ pub fn place() -> Installation {
 
 /// Runs hub and controllers until `stop`.
 pub async fn operate(client: Client, aws: Aws, place: Installation, stop: CancellationToken) {
+    Box::pin(operate_counted(client, aws, place, Metrics::new(&mut Registry::default()), stop)).await;
+}
+
+/// As [`operate`], counted in `metrics`.
+pub async fn operate_counted(client: Client, aws: Aws, place: Installation, metrics: Metrics, stop: CancellationToken) {
     let (hub, watches) = Hub::new();
     let controllers = Controllers {
         client: client.clone(),
@@ -103,11 +116,6 @@ pub async fn operate(client: Client, aws: Aws, place: Installation, stop: Cancel
         place: Arc::new(place),
         tenancy: Arc::new(Tenancy::parse(TENANCY).unwrap()),
         metrics,
-    Box::pin(operate_counted(client, aws, place, Metrics::new(&mut Registry::default()), stop)).await;
-}
-
-/// As [`operate`], counted in `metrics`.
-pub async fn operate_counted(client: Client, aws: Aws, place: Installation, metrics: Metrics, stop: CancellationToken) {
         pod: None,
         key_namespace: "qsl-keys".into(),
         keep: Duration::from_hours(28 * 24),
@@ -171,6 +179,11 @@ impl Case {
         Self { client, prefix: format!("case{}", NUMBER.fetch_add(1, Ordering::Relaxed)) }
     }
 
+    /// A case on another control plane, with names like those of the case before it there.
+    pub fn named_so(client: Client, prefix: &str) -> Self {
+        Self { client, prefix: prefix.to_owned() }
+    }
+
     /// The full name of a namespace of this case.
     pub fn namespace(&self, short: &str) -> String {
         format!("{}-{short}", self.prefix)
@@ -179,11 +192,6 @@ impl Case {
     /// A name in AWS that is of this case alone.
     pub fn named(&self, short: &str) -> String {
         format!("{}-{short}", self.prefix)
-    /// A case on another control plane, with names like those of the case before it there.
-    pub fn named_so(client: Client, prefix: &str) -> Self {
-        Self { client, prefix: prefix.to_owned() }
-    }
-
     }
 
     /// Applies documents in YAML, in which `$` in front of a name stands for this case's prefix.
