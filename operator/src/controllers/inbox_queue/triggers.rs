@@ -13,10 +13,13 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 
-use super::{dereference::targets, subscriptions::has_rule};
+use super::subscriptions::has_rule;
 use crate::{
     controllers::{
-        event_rule::triggers::{consent, label_facts},
+        event_rule::{
+            names::targets,
+            triggers::{consent, label_facts},
+        },
         world::own_facts,
     },
     runner::Hub,
@@ -58,8 +61,7 @@ fn named_or_letting_in(inboxes: &Store<InboxQueue>, rule: &EventRule) -> Vec<Obj
     inboxes
         .state_filter(|inbox| {
             let mut allowed = inbox.status.iter().flat_map(|status| &status.allowed_rules);
-            targets(rule, inbox.metadata.namespace.as_deref().unwrap_or_default(), &inbox.name_any())
-                || allowed.any(|allowed| arns.contains(allowed.rule_arn.as_str()))
+            targets(rule, inbox) || allowed.any(|allowed| arns.contains(allowed.rule_arn.as_str()))
         })
         .iter()
         .map(|inbox| ObjectRef::from_obj(inbox.as_ref()))
