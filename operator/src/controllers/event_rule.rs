@@ -6,6 +6,7 @@
 
 mod cleanup;
 mod dereference;
+pub(crate) mod names;
 mod room;
 mod status;
 pub(crate) mod target;

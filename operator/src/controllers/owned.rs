@@ -13,7 +13,7 @@ use kube::{
     api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
     core::{ObjectMeta, discovery::ApiResource},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::runner::FIELD_MANAGER;
 
@@ -88,7 +88,12 @@ impl<'a, K: Eventing + Debug> Owned<'a, K> {
             return Ok(Outcome::Stands);
         }
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        self.apply(wanted, found.metadata.uid.as_deref(), &parameters).await.map(|()| Outcome::Changed)
+        self.apply(wanted, found.metadata.uid.as_deref(), &parameters).await?;
+        // An apply leaves alone what others have added.
+        if let Some(surplus) = surplus(wanted, found) {
+            self.merge(&found.metadata, &surplus).await?;
+        }
+        Ok(Outcome::Changed)
     }
 
     /// Removes an object that was found, if it is ours. Whether it was there and ours.
@@ -135,6 +140,31 @@ impl<'a, K: Eventing + Debug> Owned<'a, K> {
             |member: &&str| found.data.get("spec").and_then(|spec| spec.get(*member)) == wanted.spec.get(*member);
         has && wanted.exact.iter().all(exact)
     }
+}
+
+/// What has to be taken out of the members that are to be equal as a whole, as a merge says it.
+fn surplus(wanted: &Wanted, found: &DynamicObject) -> Option<Value> {
+    let found = found.data.get("spec")?;
+    let members = wanted.exact.iter().filter_map(|member| {
+        let more = more_than(found.get(*member)?, wanted.spec.get(*member)?)?;
+        Some(((*member).to_owned(), more))
+    });
+    let members: Map<String, Value> = members.collect();
+    (!members.is_empty()).then_some(Value::Object(members))
+}
+
+/// `null` for each member of `found` that `wanted` does not have.
+fn more_than(found: &Value, wanted: &Value) -> Option<Value> {
+    let (Value::Object(found), Value::Object(wanted)) = (found, wanted) else { return None };
+    let members = found.iter().filter_map(|(key, found)| {
+        let more = match wanted.get(key) {
+            Some(wanted) => more_than(found, wanted)?,
+            None => Value::Null,
+        };
+        Some((key.clone(), more))
+    });
+    let members: Map<String, Value> = members.collect();
+    (!members.is_empty()).then_some(Value::Object(members))
 }
 
 /// The owner, as what it owns names it.
@@ -202,6 +232,21 @@ mod tests {
         {
             assert!(!covers(&found, &differs), "{differs}");
         }
+    }
+
+    #[test]
+    fn what_others_added_to_a_member_that_is_to_be_equal_is_taken_out_and_nothing_else() {
+        let spec = json!({"pattern": {"source": ["a"], "detail": {"coin": [1]}}, "state": "Enabled"});
+        let wanted =
+            Wanted { name: "rule".to_owned(), annotations: json!({}), spec: spec.clone(), exact: &["pattern"] };
+        let found = |spec: Value| -> DynamicObject {
+            serde_json::from_value(json!({"apiVersion": "v1", "kind": "Rule", "metadata": {}, "spec": spec})).unwrap()
+        };
+        assert_eq!(surplus(&wanted, &found(spec)), None);
+        let edited = json!({"pattern": {"source": ["b", "c"], "region": ["a"], "detail": {"coin": [1], "note": [2]}},
+            "state": "Disabled", "targets": []});
+        let taken_out = json!({"pattern": {"region": null, "detail": {"note": null}}});
+        assert_eq!(surplus(&wanted, &found(edited)), Some(taken_out));
     }
 
     #[test]

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
-    Blocked, Cleanup, Failure, Hub, Look, Progress, Reconciler, Report,
+    Blocked, Cleanup, Failure, Hub, Look, Pace, Progress, Reconciler, Report,
     annotations::{self, Asked, Warned},
     backoff::{Attempts, pause, spread},
     expiry::{self, Expiry},
@@ -41,7 +41,7 @@ use super::{
 };
 use crate::leadership::client::is_fenced;
 
-/// When to look again after a conflict.
+/// When to look again after a change of our own that wakes us too.
 const SOON: Duration = Duration::from_secs(1);
 
 /// As far ahead as anything is planned by the clock alone.
@@ -124,10 +124,10 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
             reconcile_id = format!("{:016x}", rand::random::<u64>()),
             ending = tracing::field::Empty,
         );
-        self.judge(object).instrument(span).await
+        self.judge(object).instrument(span).await.map_or_else(Action::await_change, Action::requeue)
     }
 
-    async fn judge(&self, object: &K) -> Action {
+    async fn judge(&self, object: &K) -> Option<Duration> {
         let start = Instant::now();
         let namespace = object.namespace().unwrap_or_default();
         let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
@@ -157,7 +157,7 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         };
         tracing::Span::current().record("ending", tracing::field::debug(ending));
         PassEnded { kind: K::KIND, ending, seconds: start.elapsed().as_secs_f64(), again }.emit(&self.metrics);
-        again.map_or_else(Action::await_change, Action::requeue)
+        again
     }
 
     /// The pass over an object that stays.
@@ -165,8 +165,7 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         if !has_finalizer {
             match finalizer::add(api, object).await {
                 Ok(()) => {}
-                // It changed meanwhile, and perhaps in nothing that wakes us.
-                Err(kube::Error::Api(answer)) if answer.is_conflict() => return (Ending::Retry, Some(SOON)),
+                Err(kube::Error::Api(answer)) if answer.is_conflict() => return self.conflicted(object),
                 Err(kube::Error::Api(answer)) if answer.is_not_found() => return (Ending::Skipped, None),
                 Err(error) => return self.failed(api, object, &error.into()).await,
             }
@@ -195,6 +194,8 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
                 (Ending::Waiting, self.settle(api, object, Some(status), &verdict, has_references, again).await)
             }
             Progress::Terminal(terminal) => {
+                let (kind, class) = (K::KIND, terminal.reason);
+                PassFailed { kind, class, error: terminal, failures: None, again }.emit(&self.metrics);
                 let failure = Failure::Terminal(terminal.clone());
                 let verdict = Verdict::Failed(&failure);
                 (Ending::Terminal, self.settle(api, object, Some(status), &verdict, has_references, Some(again)).await)
@@ -234,7 +235,7 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
     async fn let_go(&self, api: &Api<K>, object: &K) -> (Ending, Option<Duration>) {
         match finalizer::remove(api, object).await {
             Ok(()) => (Ending::Skipped, Some(SOON)),
-            Err(kube::Error::Api(answer)) if answer.is_conflict() => (Ending::Retry, Some(SOON)),
+            Err(kube::Error::Api(answer)) if answer.is_conflict() => self.conflicted(object),
             Err(error) => self.failed(api, object, &error.into()).await,
         }
     }
@@ -265,7 +266,7 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
                     self.attempts.succeeded(&uid(object));
                     (Ending::CleanedUp, None)
                 }
-                Err(kube::Error::Api(answer)) if answer.is_conflict() => (Ending::Retry, Some(SOON)),
+                Err(kube::Error::Api(answer)) if answer.is_conflict() => self.conflicted(object),
                 Err(error) => self.failed(api, object, &error.into()).await,
             },
             Ok(Cleanup::Waiting(wait)) => {
@@ -289,6 +290,12 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         }
         let message = format!("{}; namespace {namespace} is being deleted and waits for this", blocked.message);
         Blocked { message, ..blocked }
+    }
+
+    /// The object changed meanwhile, and perhaps in nothing that wakes us.
+    fn conflicted(&self, object: &K) -> (Ending, Option<Duration>) {
+        let failures = self.attempts.failed(&uid(object));
+        (Ending::Retry, Some(pause(failures, Pace::Quick, rand::random())))
     }
 
     /// A pass that ended early.
@@ -382,6 +389,8 @@ fn uid<K: Eventing>(object: &K) -> String {
     object.uid().unwrap_or_default()
 }
 
+#[cfg(test)]
+mod endings;
 #[cfg(all(test, feature = "paused-clock"))]
 #[path = "drive/tests.rs"]
 mod tests;

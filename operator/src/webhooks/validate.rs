@@ -103,12 +103,3 @@ fn bus_of(rule: &EventRule) -> (String, String) {
     let own = rule.namespace().unwrap_or_default();
     (rule.spec.bus_ref.namespace_or(&own).to_owned(), rule.spec.bus_ref.name.clone())
 }
-
-/// Whether a rule names the inbox among its targets.
-fn targets(rule: &EventRule, inbox: &InboxQueue) -> bool {
-    let own = rule.namespace().unwrap_or_default();
-    let mut inboxes = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.as_ref());
-    inboxes.any(|named| {
-        named.name == inbox.name_any() && named.namespace_or(&own) == inbox.namespace().unwrap_or_default()
-    })
-}

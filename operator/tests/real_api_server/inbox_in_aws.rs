@@ -86,7 +86,7 @@ async fn a_fifo_inbox_has_two_dead_letter_queues_and_says_where() {
 
 #[tokio::test]
 async fn an_inbox_waits_for_a_key_that_eventbridge_can_use_and_says_what_is_missing() {
-    let case = Case::new().await;
+    let case = Case::of("naming").await;
     let alias = format!("alias/{}", case.named("key"));
     case.apply(&with(&format!("encryption: {{kmsKeyId: {alias}}}"))).await;
     let found = case.until::<InboxQueue>("books", "ledger", READY, "False", reason::KEY_NOT_USABLE).await;
@@ -137,7 +137,7 @@ async fn a_retention_that_would_lose_messages_waits_for_a_persons_word() {
 
 #[tokio::test]
 async fn alarms_come_and_go_with_their_switch() {
-    let case = Case::new().await;
+    let case = Case::of("naming").await;
     let alarms = || case.things().into_iter().filter(|name| name.starts_with("alarm ")).count();
     case.apply(&with("alarms: {enabled: true, actions: ['arn:aws:sns:eu-central-1:000000000000:pager']}")).await;
     case.until_ready::<InboxQueue>("books", "ledger").await;

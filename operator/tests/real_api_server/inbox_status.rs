@@ -1,11 +1,16 @@
 //! What an inbox's status tells of its messages and of its consumers.
 
+use std::collections::BTreeMap;
+
 use crds::{
     InboxQueue,
     conditions::{READY, REPLAY_PROTECTED, reason},
 };
 use kube::ResourceExt;
-use operator_core::{names::QueueName, ports::Counts};
+use operator_core::{
+    names::QueueName,
+    ports::{Counts, Metric},
+};
 
 use crate::{
     lifecycle::INBOX,
@@ -67,6 +72,29 @@ async fn counts_are_shown_at_most_once_a_minute_and_an_idle_queue_writes_nothing
             .max()
     };
     assert_eq!(by_operator(&before), by_operator(&after));
+}
+
+#[tokio::test]
+async fn the_oldest_message_s_age_is_shown_where_there_are_alarms() {
+    let case = Case::new().await;
+    let age = Metric {
+        namespace: "AWS/SQS".to_owned(),
+        name: "ApproximateAgeOfOldestMessage".to_owned(),
+        dimensions: BTreeMap::from([("QueueName".to_owned(), case.named("ledger"))]),
+    };
+    rig().fake.add_value(&age, 41.2);
+    case.apply(INBOX).await;
+    case.until_ready::<InboxQueue>("books", "ledger").await;
+    let status = look(&case, "one").await.status.unwrap();
+    assert_eq!(status.oldest_message_age_seconds, None, "CloudWatch is asked only where alarms are paid for");
+
+    let watched = Case::new().await;
+    let dimensions = BTreeMap::from([("QueueName".to_owned(), watched.named("ledger"))]);
+    rig().fake.add_value(&Metric { dimensions, ..age }, 41.2);
+    watched.apply(&format!("{INBOX}  alarms: {{enabled: true}}\n")).await;
+    watched.until_ready::<InboxQueue>("books", "ledger").await;
+    let status = look(&watched, "one").await.status.unwrap();
+    assert_eq!(status.oldest_message_age_seconds, Some(42));
 }
 
 #[tokio::test]

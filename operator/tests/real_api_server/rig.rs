@@ -12,7 +12,7 @@ use std::{
 use crds::{EventBus, EventRule, Eventing, InboxQueue, SigningKey, conditions, object::CommonStatus};
 use k8s_openapi::{
     api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-    apimachinery::pkg::apis::meta::v1::Condition,
+    apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp,
 };
 use kube::{
     Api, Client, Config, ResourceExt,
@@ -40,10 +40,11 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What namespaces of cases may do; those of `outsider` cases may do nothing.
 const TENANCY: &str = r#"[
-    {"namespaces": ["case*"], "namePrefixes": ["*"], "sources": ["*"], "arns": ["*"]},
+    {"namespaces": ["case*"], "namePrefixes": ["*"], "sources": ["*"]},
     {"namespaces": ["adopt*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Named"},
     {"namespaces": ["tagged*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Tagged"},
-    {"namespaces": ["naming*"], "namePrefixes": ["*"], "sources": ["*"], "arns": ["*"]}
+    {"namespaces": ["naming*"], "namePrefixes": ["*"], "sources": ["*"], "arns": ["*"]},
+    {"namespaces": ["walk*"], "namePrefixes": ["*"], "sources": ["*"], "arns": ["*"], "adopt": "Named"}
 ]"#;
 
 /// The control plane and the operator that runs on it.
@@ -59,7 +60,7 @@ pub fn rig() -> &'static Rig {
         eventing_service::install_crypto();
         let plane = ControlPlane::start().expect("a control plane");
         let place = place();
-        let fake = FakeAws::new(&place, &FakeClock::new());
+        let fake = FakeAws::new(&place, &clock());
         let (aws, kubeconfig) = (fake.aws(), plane.kubeconfig().to_owned());
         let (ready, started) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -74,6 +75,14 @@ pub fn rig() -> &'static Rig {
         started.recv().expect("the operator starts");
         Rig { plane, fake }
     })
+}
+
+/// A clock in AWS that shows what the operator's shows.
+fn clock() -> Arc<FakeClock> {
+    let clock = FakeClock::running();
+    let ahead = Timestamp::now().duration_since(clock.now());
+    clock.advance(Duration::try_from(ahead).expect("tests are run after they were written"));
+    clock
 }
 
 /// The place that the tests' operator works for; settling takes no time.
@@ -94,6 +103,11 @@ pub fn place() -> Installation {
 
 /// Runs hub and controllers until `stop`.
 pub async fn operate(client: Client, aws: Aws, place: Installation, stop: CancellationToken) {
+    Box::pin(operate_counted(client, aws, place, Metrics::new(&mut Registry::default()), stop)).await;
+}
+
+/// As [`operate`], counted in `metrics`.
+pub async fn operate_counted(client: Client, aws: Aws, place: Installation, metrics: Metrics, stop: CancellationToken) {
     let (hub, watches) = Hub::new();
     let controllers = Controllers {
         client: client.clone(),
@@ -101,7 +115,7 @@ pub async fn operate(client: Client, aws: Aws, place: Installation, stop: Cancel
         aws,
         place: Arc::new(place),
         tenancy: Arc::new(Tenancy::parse(TENANCY).unwrap()),
-        metrics: Metrics::new(&mut Registry::default()),
+        metrics,
         pod: None,
         key_namespace: "qsl-keys".into(),
         keep: Duration::from_hours(28 * 24),
@@ -165,6 +179,11 @@ impl Case {
         Self { client, prefix: format!("case{}", NUMBER.fetch_add(1, Ordering::Relaxed)) }
     }
 
+    /// A case on another control plane, with names like those of the case before it there.
+    pub fn named_so(client: Client, prefix: &str) -> Self {
+        Self { client, prefix: prefix.to_owned() }
+    }
+
     /// The full name of a namespace of this case.
     pub fn namespace(&self, short: &str) -> String {
         format!("{}-{short}", self.prefix)
@@ -173,11 +192,6 @@ impl Case {
     /// A name in AWS that is of this case alone.
     pub fn named(&self, short: &str) -> String {
         format!("{}-{short}", self.prefix)
-    }
-
-    /// A text without this case's prefix, so that cases can be compared.
-    pub fn without_prefix(&self, text: &str) -> String {
-        text.replace(&format!("{}-", self.prefix), "")
     }
 
     /// Applies documents in YAML, in which `$` in front of a name stands for this case's prefix.

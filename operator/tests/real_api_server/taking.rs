@@ -75,6 +75,22 @@ async fn adopting_needs_consent_from_above() {
 }
 
 #[tokio::test]
+async fn an_inbox_names_by_hand_only_what_is_granted() {
+    let topic = "arn:aws:sns:eu-central-1:000000000000:pager";
+    for (more, field) in [
+        ("encryption: {kmsKeyId: alias/$key}".to_owned(), "spec.encryption.kmsKeyId: "),
+        (format!("alarms: {{enabled: true, actions: ['{topic}']}}"), "spec.alarms.actions[0]: "),
+    ] {
+        let case = Case::new().await;
+        case.apply(&format!("{INBOX}  {more}\n")).await;
+        let found = case.until::<InboxQueue>("books", "ledger", TERMINAL, "True", reason::NOT_GRANTED).await;
+        let names_the_value = found.message.contains("chart value tenancy") && found.message.contains("arns: [");
+        assert!(found.message.starts_with(field) && names_the_value, "{}", found.message);
+        assert_eq!(case.things(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
 async fn with_consent_a_bus_and_a_queue_are_taken_by_name() {
     let case = Case::of("adopt").await;
     bus_by_hand(&case, red()).await;

@@ -4,15 +4,12 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crds::{EventBus, EventRule, ManagementPolicy};
 use kube::ResourceExt;
-use operator_core::{
-    Tenancy,
-    arn::ActionArn,
-    bus::SharedAlarm,
-    installation::parts_for,
-    names::{RuleName, RulePartName},
-};
+use operator_core::{Tenancy, arn::ActionArn, bus::SharedAlarm, names::RulePartName};
 
-use crate::{controllers::consent::permits, runner::Hub};
+use crate::{
+    controllers::{consent::permits, event_rule::names::parts},
+    runner::Hub,
+};
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -42,13 +39,6 @@ pub(super) fn is_on(rule: &EventRule, bus: &EventBus) -> bool {
     let own = rule.namespace().unwrap_or_default();
     let bus_ref = &rule.spec.bus_ref;
     bus_ref.name == bus.name_any() && Some(bus_ref.namespace_or(&own)) == bus.metadata.namespace.as_deref()
-}
-
-/// The names of a rule's parts in EventBridge; none where its name cannot be one, which its own object says.
-fn parts(rule: &EventRule) -> Vec<RulePartName> {
-    let name = rule.spec.rule_name.clone().unwrap_or_else(|| rule.name_any());
-    let Ok(name) = RuleName::parse(name) else { return Vec::new() };
-    (1..=parts_for(rule.spec.targets.len())).map(|number| name.part(number)).collect()
 }
 
 /// What becomes of the shared alarm. Every bus with alarms keeps it, and all in the same way: with the actions of the
@@ -132,12 +122,9 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_has_alarms_for_each_of_its_parts() {
-        let targets: Vec<Value> = (0..6).map(|n| json!({"inboxRef": {"name": format!("in-{n}")}})).collect();
-        let spec = json!({"busRef": {"name": "core"}, "eventPattern": {"source": ["qsl.coin"]}, "targets": targets});
+    fn a_rule_is_on_the_bus_that_it_names() {
+        let spec = json!({"busRef": {"name": "core"}, "eventPattern": {"source": ["qsl.coin"]}});
         let rule: EventRule = object("EventRule", "desk", "coins", &spec);
-        let named: Vec<String> = parts(&rule).iter().map(ToString::to_string).collect();
-        assert_eq!(named, ["coins", "coins-2"]);
         assert!(is_on(&rule, &bus("core", 1, &json!({}))));
         assert!(!is_on(&rule, &bus("cord", 1, &json!({}))));
     }

@@ -5,6 +5,7 @@ use futures::{Stream, StreamExt, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 
+use super::names::targets;
 use crate::{controllers::world::own_facts, runner::Hub};
 
 /// The rules to look at.
@@ -17,11 +18,8 @@ pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<EventRule>> + 
     });
     let rules = hub.rules.store().clone();
     let of_inbox = hub.inboxes.changes_of(inbox_facts).map(move |change| {
-        let (namespace, name) = (change.object().namespace().unwrap_or_default(), change.object().name_any());
-        select(&rules, |rule, own| {
-            let mut inboxes = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.as_ref());
-            inboxes.any(|inbox| inbox.name == name && inbox.namespace_or(own) == namespace)
-        })
+        let inbox = change.object();
+        select(&rules, |rule, _| targets(rule, inbox))
     });
     let rules = hub.rules.store().clone();
     let of_namespace = hub.namespaces.changes_of(label_facts).map(move |change| {

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use crds::{EventRule, InboxQueue};
+use crds::InboxQueue;
 use kube::ResourceExt;
 use operator_core::{arn::RuleArn, names::BusName};
 
 use crate::controllers::{
     consent::permits,
-    event_rule::validate::rule_name,
+    event_rule::{names::targets, validate::rule_name},
     world::{World, full_name},
 };
 
@@ -27,7 +27,7 @@ pub(super) fn dereference(world: &World, object: &InboxQueue) -> Feeding {
     let namespace = object.namespace().unwrap_or_default();
     let mut rules = world.hub.rules.store().state_filter(|rule| {
         rule.metadata.deletion_timestamp.is_none()
-            && targets(rule, &namespace, &object.name_any())
+            && targets(rule, object)
             && permits(&world.hub, &object.spec.allowed_namespaces, &namespace, &rule.namespace().unwrap_or_default())
     });
     rules.sort_by_cached_key(|rule| (rule.creation_timestamp(), rule.namespace(), rule.name_any()));
@@ -49,11 +49,4 @@ pub(super) fn dereference(world: &World, object: &InboxQueue) -> Feeding {
         feeding.buses.insert(full_name(bus.as_ref()));
     }
     feeding
-}
-
-/// Whether the rule names the inbox among its targets.
-pub(super) fn targets(rule: &EventRule, namespace: &str, name: &str) -> bool {
-    let own = rule.metadata.namespace.as_deref().unwrap_or_default();
-    let mut inboxes = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.as_ref());
-    inboxes.any(|inbox| inbox.name == name && inbox.namespace_or(own) == namespace)
 }

@@ -13,10 +13,13 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 
-use super::{dereference::targets, subscriptions::has_rule};
+use super::subscriptions::has_rule;
 use crate::{
     controllers::{
-        event_rule::triggers::{consent, label_facts},
+        event_rule::{
+            names::targets,
+            triggers::{consent, label_facts},
+        },
         world::own_facts,
     },
     runner::Hub,
@@ -58,8 +61,7 @@ fn named_or_letting_in(inboxes: &Store<InboxQueue>, rule: &EventRule) -> Vec<Obj
     inboxes
         .state_filter(|inbox| {
             let mut allowed = inbox.status.iter().flat_map(|status| &status.allowed_rules);
-            targets(rule, inbox.metadata.namespace.as_deref().unwrap_or_default(), &inbox.name_any())
-                || allowed.any(|allowed| arns.contains(allowed.rule_arn.as_str()))
+            targets(rule, inbox) || allowed.any(|allowed| arns.contains(allowed.rule_arn.as_str()))
         })
         .iter()
         .map(|inbox| ObjectRef::from_obj(inbox.as_ref()))
@@ -80,14 +82,15 @@ fn named(rules: &Store<EventRule>, of_interest: impl Fn(&EventRule, &str) -> boo
     inboxes.into_iter().map(|(namespace, name)| ObjectRef::new(&name).within(&namespace)).collect()
 }
 
-type SubscribedFacts = (Option<String>, Option<i64>, bool, Vec<(String, String, String)>);
+type SubscribedFacts = (Option<String>, Option<i64>, bool, Vec<(String, String, String, Option<i64>)>);
 
 /// What of a rule an inbox that owns it shows, and what it puts right.
 fn subscribed_facts(rule: &EventRule) -> SubscribedFacts {
     let conditions = rule.status.iter().flat_map(|status| &status.conditions);
     let said = conditions
         .filter(|said| [READY, REFERENCES_RESOLVED].contains(&said.type_.as_str()))
-        .map(|said| (said.type_.clone(), said.status.clone(), said.message.clone()))
+        // A rule that was ready and is ready again says so of another generation, and the inbox waits for that.
+        .map(|said| (said.type_.clone(), said.status.clone(), said.message.clone(), said.observed_generation))
         .collect();
     // A rule that nobody owns is looked at for its name alone.
     let owned = rule.metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty());

@@ -4,7 +4,8 @@ use crds::{EventRule, InboxQueue, SigningKey};
 use kube::ResourceExt as _;
 use operator_core::pattern::may_come_from;
 
-use super::{Others, bus_of, full_name, is_other, targets};
+use super::{Others, bus_of, full_name, is_other};
+use crate::controllers::event_rule::names::targets;
 
 /// Every source of the bus that no other key names.
 const ALL: &str = "*";

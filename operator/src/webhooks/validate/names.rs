@@ -3,14 +3,10 @@
 use std::collections::BTreeSet;
 
 use crds::{EventBus, EventRule, InboxQueue};
-use kube::ResourceExt as _;
-use operator_core::{
-    installation::parts_for,
-    names::{QueueName, RuleName, RulePartName},
-};
+use operator_core::names::QueueName;
 
 use super::{Others, bus_of, full_name, is_other};
-use crate::controllers::world::queue_name;
+use crate::controllers::{event_rule::names::parts, world::queue_name};
 
 /// Another bus of the name.
 pub(super) fn bus(candidate: &EventBus, others: &Others<'_>) -> Option<String> {
@@ -60,11 +56,4 @@ pub(super) fn rule(candidate: &EventRule, others: &Others<'_>) -> Option<String>
             )
         })
     })
-}
-
-/// The names that a rule has in EventBridge.
-fn parts(rule: &EventRule) -> BTreeSet<RulePartName> {
-    let name = rule.spec.rule_name.clone().unwrap_or_else(|| rule.name_any());
-    let Ok(name) = RuleName::parse(name) else { return BTreeSet::new() };
-    (1..=parts_for(rule.spec.targets.len())).map(|number| name.part(number)).collect()
 }
