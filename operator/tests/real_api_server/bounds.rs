@@ -94,7 +94,7 @@ fn put(at: &mut Value, path: &[String], value: Option<Value>) {
         return;
     };
     if step.parse::<usize>().is_ok() {
-        if at.as_array().is_none_or(|items| items.is_empty()) {
+        if at.as_array().is_none_or(Vec::is_empty) {
             *at = json!([null]);
         }
         return put(&mut at[0], rest, value);
