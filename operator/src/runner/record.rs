@@ -125,7 +125,7 @@ fn kind_of(object: &ObjectReference) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
     use axum::http::{Request, Response};
     use http_body_util::BodyExt as _;
