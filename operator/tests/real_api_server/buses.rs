@@ -238,7 +238,6 @@ async fn what_is_written_by_hand_is_taken_where_the_installation_grants_it() {
 async fn what_the_schema_cannot_see_is_terminal_and_names_the_field() {
     for (extras, said) in [
         ("\n  deadLetter: {queueArn: 'arn:aws:sqs:eu-west-1:000000000000:lost-x'}", "spec.deadLetter.queueArn: "),
-        ("\n  alarms: {actions: ['arn:aws:sqs:eu-central-1:000000000000:lost-x']}", "spec.alarms.actions[0]: "),
         (
             &format!("\n  archives: [{{name: $a, eventPattern: {{source: [{}]}}}}]", "x".repeat(3000)),
             "spec.archives[0].eventPattern: ",
