@@ -74,8 +74,6 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
     // The API server sends reviews until the pod is gone, so answers end last.
     let mut answering = Tasks::new(CancellationToken::new());
 
-    let stop = answering.shutdown();
-    answering.spawn("admin", admin.serve(admin::router(readiness.clone(), Arc::new(registry)), stop));
     let (watching, checks, stop) = (client.clone(), readiness.clone(), tasks.shutdown());
     tasks.spawn("watches", until_stopped(async move { Box::pin(watches.run(watching, &checks, stop)).await }));
     let first_start = Installation {
@@ -104,6 +102,9 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
     answering.spawn("webhooks", server.run(webhooks::api::router(answers), move |_| listening.ready(), stop));
 
     let account = readiness.check("AWS account", "the first answer of STS");
+    // Not before there is something to wait for: without a check it would say that all is ready.
+    let stop = answering.shutdown();
+    answering.spawn("admin", admin.serve(admin::router(readiness, Arc::new(registry)), stop));
     let campaign = campaign(&settings, client.clone(), metrics.clone());
     let stop = tasks.shutdown();
     tasks.spawn(
