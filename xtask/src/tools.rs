@@ -26,7 +26,7 @@ pub fn run(_: &Args) -> Result<()> {
         ("helm", helm()?),
         ("kubectl", kubectl()?),
         ("cargo-deny", cargo_deny()?),
-        ("python with dilithium-py", independent()?),
+        ("python with dilithium-py and rfc8785", independent()?),
     ] {
         println!("{name}: {}", path.display());
     }
@@ -96,9 +96,9 @@ pub fn emulator() -> Result<()> {
     Ok(())
 }
 
-/// A Python that has the independent implementation of the signatures.
+/// A Python that has the independent implementations of the signatures and of canonical JSON.
 pub fn independent() -> Result<PathBuf> {
-    python("dilithium-py from PyPI (a minute)", &workspace().join("tests/independent/requirements.txt"))
+    python("dilithium-py and rfc8785 from PyPI (a minute)", &workspace().join("tests/independent/requirements.txt"))
 }
 
 /// The interpreter of the environment with these requirements.
