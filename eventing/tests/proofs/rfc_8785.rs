@@ -9,8 +9,8 @@ use crate::vectors::read;
 #[test]
 fn every_file_is_written_as_published() {
     for name in ["arrays", "french", "section-3.2.2", "section-3.2.3", "structures", "unicode", "values", "weird"] {
-        let input = parse(&read(&format!("rfc8785/{name}.input.json")), Limits::BODY).unwrap();
-        let written = String::from_utf8(input.canonical()).unwrap();
+        let input = read(&format!("rfc8785/{name}.input.json"));
+        let written = String::from_utf8(parse(&input, Limits::BODY).unwrap().canonical()).unwrap();
         let published = String::from_utf8(read(&format!("rfc8785/{name}.output.json"))).unwrap();
         assert_eq!(written, published, "{name}");
     }
