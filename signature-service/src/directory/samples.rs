@@ -119,7 +119,11 @@ impl Root {
 
     /// A set of `city/trams`.
     pub(crate) fn set(&self, version: u64, keys: Vec<Jwk>) -> String {
-        let document = KeySetDocument { bus: trams(), version, issued: self.at, expires: self.at + 3_600, keys };
+        self.set_of(trams(), version, keys)
+    }
+
+    pub(crate) fn set_of(&self, bus: BusId, version: u64, keys: Vec<Jwk>) -> String {
+        let document = KeySetDocument { bus, version, issued: self.at, expires: self.at + 3_600, keys };
         sign_keyset(&self.key, &document, Micros(self.at * 1_000_000)).unwrap()
     }
 

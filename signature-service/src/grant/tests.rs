@@ -8,11 +8,12 @@ use eventing::time::Micros;
 use eventing::types::Jti;
 
 use super::*;
-use crate::directory::SigningKeyFacts;
 use crate::directory::samples::{
     NOON, Root, SampleKey, depot_inbox, event_body, grant_key, key, key_of, trams, trusted,
 };
+use crate::directory::{PublishedSet, SigningKeyFacts};
 use crate::inbox::InboxId;
+use crate::trust::Trusted;
 
 const DAY: i64 = 24 * 3_600;
 
@@ -151,6 +152,23 @@ fn an_event_of_another_bus_or_by_a_grant_key_is_unknown() {
     for body in [by_grant_key, forged] {
         assert_eq!(code(&directory, &ask(Purpose::Replay, noon(), &body)), Code::KidUnknown);
     }
+}
+
+#[test]
+fn a_bus_that_does_not_feed_the_inbox_counts_for_nothing_though_its_keys_are_known() {
+    let (root, signing) = (Root::new(), old_key());
+    let body = event_body(&signing, noon().into());
+    let ferries: BusId = "city/ferries".parse().unwrap();
+    let own = PublishedSet::read(&ferries, &root.set_of(ferries.clone(), 1, vec![])).unwrap();
+    let trams_set = PublishedSet::read(&trams(), &root.set(1, vec![signing.jwk])).unwrap();
+    let (mut trusted, inbox) = (Trusted::default(), depot_inbox());
+    let entry = Arc::from(root.inbox(1, "arrivals", &["city/ferries"]));
+    let (trams, sets) = (trams(), [&own, &trams_set]);
+    let sets = [&ferries, &trams].into_iter().zip(sets);
+    trusted.follow(sets, [(&inbox, &entry)].into_iter(), &root.hashes(), noon(), false);
+    let directory = Directory { trust: trusted.now(), ..Directory::default() };
+    assert!(directory.trust.ring.version(&trams).is_some());
+    assert_eq!(code(&directory, &ask(Purpose::Replay, noon(), &body)), Code::KidUnknown);
 }
 
 #[test]

@@ -161,7 +161,8 @@ mod tests {
     fn of_a_namespaces_configuration_the_inboxes_are_read() {
         let map: ConfigMap = serde_json::from_value(json!({"metadata": {"name": "qsl-eventing", "namespace": "depot"},
             "data": {"inbox_arrivals": "a.b.c", "inbox_No Name": "a.b.c", "bus_city_trams": "a.b.c",
-                     "keyset_city_trams": "a.b.c"}}))
+                     "keyset_city_trams": "a.b.c",
+                     "bus_departures": "a.b.c"}}))
         .unwrap();
         let read = inboxes(map).unwrap();
         assert_eq!(read, [(InboxId::new("depot", "arrivals").unwrap(), Arc::from("a.b.c"))]);
