@@ -23,6 +23,7 @@ use crate::signing::{EventFacts, sign_event};
 use crate::time::Millis;
 use crate::types::Jti;
 
+mod attacks;
 mod copies;
 mod endings;
 mod gates;
