@@ -154,6 +154,23 @@ async fn a_service_whose_set_is_not_taken_confirms_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_that_does_not_have_the_newest_set_confirms_nothing() {
+    let site = Site::with_inbox();
+    let stranger = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
+    site.serve(&set(&lamps(), 1, &[&site.key], DAY));
+    site.consume();
+    until(|| site.metric("keys_usable") == Some(1.0)).await;
+    site.mount_set(&set(&lamps(), 2, &[&site.key], DAY));
+    sleep(SECONDS).await;
+    site.send(&stranger, 1);
+    sleep(Duration::from_mins(10)).await;
+    assert!(site.queue.letters().is_empty(), "that its own set is unchanged says nothing of ours");
+    site.serve(&set(&lamps(), 2, &[&site.key], DAY));
+    until(|| site.queue.left() == 0).await;
+    assert_eq!(site.queue.codes(), ["KID_UNKNOWN"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_set_of_the_same_version_that_says_something_else_is_shown() {
     let site = Site::with_inbox();
     is_away(&site);
