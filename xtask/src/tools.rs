@@ -13,6 +13,7 @@ use crate::{cluster, once};
 const HELM: &str = "v3.19.0";
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_MUTANTS: &str = "27.1.0";
+const CARGO_FUZZ: &str = "0.13.2";
 
 /// Installs every tool that is missing, into the cache.
 #[derive(clap::Args, Debug)]
@@ -68,6 +69,11 @@ pub fn cargo_deny() -> Result<PathBuf> {
 /// cargo-mutants, which `cargo xtask soak mutants` alone uses: so `cargo xtask tools` leaves it out.
 pub fn cargo_mutants() -> Result<PathBuf> {
     of_crate("cargo-mutants", CARGO_MUTANTS, "5 minutes on two busy cores")
+}
+
+/// cargo-fuzz, which `cargo xtask soak fuzz` alone uses.
+pub fn cargo_fuzz() -> Result<PathBuf> {
+    of_crate("cargo-fuzz", CARGO_FUZZ, "2 minutes on two busy cores")
 }
 
 /// The program of a crate, in the version given.

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
+use anyhow::Result;
 
-use crate::cargo::{self, succeed, workspace};
+use crate::cargo::{succeed, workspace};
 use crate::cluster;
 
 /// Measures the operator.
@@ -23,24 +22,10 @@ pub struct Args {
 /// Builds and measures.
 pub fn run(args: &Args) -> Result<()> {
     cluster::build()?;
-    let mut measure = Command::new(program()?);
+    let mut measure = Command::new(super::program("operator-bench")?);
     measure.current_dir(workspace()).arg("measure").args(&args.more);
     if let Some(json) = &args.json {
         measure.arg("--json").arg(json);
     }
     succeed(&mut measure)
-}
-
-/// The measuring program, built with the profile of everything else.
-fn program() -> Result<PathBuf> {
-    let mut build = cargo::command(["build", "--workspace", "--bench", "operator-bench", "--message-format", "json"]);
-    build.stderr(std::process::Stdio::inherit());
-    let output = build.output()?;
-    ensure!(output.status.success(), "the measuring program does not build");
-    let messages = String::from_utf8(output.stdout)?;
-    let built = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|message| {
-        let ours = message.pointer("/target/name").and_then(Value::as_str) == Some("operator-bench");
-        message.get("executable").and_then(Value::as_str).filter(|_| ours).map(PathBuf::from)
-    });
-    built.context("cargo names no program operator-bench")
 }
