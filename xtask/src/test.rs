@@ -39,7 +39,8 @@ fn without_node(progress: &Progress) -> Result<()> {
         cluster::build()?;
         tools::emulator()
     })?;
-    let python = progress.step("independent implementations of the signatures and of canonical JSON", tools::independent)?;
+    let python =
+        progress.step("independent implementations of the signatures and of canonical JSON", tools::independent)?;
     let emulator = progress.step("start the AWS emulator", Emulator::start)?;
     progress.step("unit tests, vectors, operator and webhook on a real API server", || {
         let mut tests = cargo::command(["test", "--workspace"]);

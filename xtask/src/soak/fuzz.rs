@@ -43,7 +43,8 @@ pub fn run(args: &Args) -> Result<()> {
     let each = (args.seconds / u32::try_from(targets.len())?).max(1);
     let mut found = Vec::new();
     for target in targets {
-        let statistics = progress.step(&format!("{target}, for {each} s"), || search(&programs, target, each, &output))?;
+        let statistics =
+            progress.step(&format!("{target}, for {each} s"), || search(&programs, target, each, &output))?;
         progress.line(&statistics.line(target));
         found.push((target, statistics));
     }
