@@ -87,6 +87,7 @@ impl Parts {
             directory: settings.config_dir.clone(),
             namespace: settings.namespace.clone(),
             roots: Roots::Fixed(settings.roots.clone()),
+            clock: consumer::Clock::system(),
         };
         let identity = Identity::new(settings.token_dir.join("aws/token"), &settings.pod_name);
         Self { mount, identity, drain: drain.clone() }

@@ -69,6 +69,8 @@ impl Forwarder {
     async fn post(&self, path: &str, forward: &ForwardConfig, delivery: &Delivery) -> HandlerAnswer {
         let body = match forward.format {
             Format::DetailCore => delivery.event.detail_core.as_bytes().to_vec(),
+            // A configuration that asks for these is refused when it is read.
+            Format::CloudEventsBinary | Format::CloudEventsStructured => return HandlerAnswer::Unreachable,
             // The canonical form of the whole: within it detailCore stands as it was signed, whatever its spelling was.
             Format::Envelope => match parse(delivery.body.as_bytes(), Limits::BODY) {
                 Ok(body) => body.canonical(),

@@ -16,6 +16,19 @@ pub const RECONCILING: &str = "Reconciling";
 pub const STALLED: &str = "Stalled";
 /// The object is being deleted and something is in the way.
 pub const DELETION_BLOCKED: &str = "DeletionBlocked";
+/// InboxQueue: a copy of an event is recognised at whichever replica it arrives.
+pub const REPLAY_PROTECTED: &str = "ReplayProtected";
+/// InboxQueue with `autoscaling`: KEDA scales the consumers.
+pub const AUTOSCALING: &str = "Autoscaling";
+
+/// EventRule, only while it is False: no event comes to an inbox later than the inbox takes it.
+pub const WITHIN_SKEW: &str = "WithinSkew";
+
+/// The conditions that the runner sets for every kind; all others are a kind's own.
+pub const COMMON: [&str; 7] = [READY, SYNCED, REFERENCES_RESOLVED, TERMINAL, RECONCILING, STALLED, DELETION_BLOCKED];
+
+/// InboxQueue: its queues' policies cannot name all rules that target it.
+pub const POLICY_FULL: &str = "PolicyFull";
 
 /// Reasons, as they stand in `reason`.
 pub mod reason {
@@ -39,6 +52,8 @@ pub mod reason {
     pub const REF_NOT_READY: &str = "RefNotReady";
     /// `ReferencesResolved`: the other namespace has not consented.
     pub const REF_NOT_PERMITTED: &str = "RefNotPermitted";
+    /// `WithinSkew`: an event may come later than its inbox takes it, and is dead-lettered then.
+    pub const LATER_THAN_SKEW: &str = "LaterThanSkew";
     /// `Terminal`: a field has a value that cannot work.
     pub const INVALID_SPEC: &str = "InvalidSpec";
     /// `Terminal`: the installation's `tenancy` does not let this namespace do that.
@@ -49,10 +64,30 @@ pub mod reason {
     pub const SETTLING: &str = "Settling";
     /// `Ready`: the object is being deleted.
     pub const DELETING: &str = "Deleting";
+    /// `Ready`: the KMS key that the spec names cannot be used (by EventBridge).
+    pub const KEY_NOT_USABLE: &str = "KeyNotUsable";
+    /// `Ready`: a retention stays as it is, since messages would be lost by shortening it.
+    pub const MESSAGES_WOULD_EXPIRE: &str = "MessagesWouldExpire";
+    /// `PolicyFull`, and `Terminal` of the rules: the policies of an inbox's queues have no room for all rules.
+    pub const NO_ROOM: &str = "NoRoomInPolicy";
     /// `DeletionBlocked`: messages are left.
     pub const MESSAGES_LEFT: &str = "MessagesLeft";
     /// `DeletionBlocked`: rules are left.
     pub const RULES_LEFT: &str = "RulesLeft";
+    /// `Ready`: consumers of this version cannot do what a field asks for.
+    pub const NOT_SUPPORTED: &str = "NotSupported";
+    /// `Ready`: the EventRule of a subscription does not deliver yet.
+    pub const SUBSCRIPTION_NOT_READY: &str = "SubscriptionNotReady";
+    /// `ReplayProtected`: what was handled is remembered by each replica alone.
+    pub const MEMORY_OF_ONE_REPLICA: &str = "MemoryOfOneReplica";
+    /// `ReplayProtected`: what was handled is remembered for all replicas, but not while the journal is away.
+    pub const DELIVERS_ANYWAY: &str = "DeliversAnyway";
+    /// `ReplayProtected`: what was handled is remembered for all replicas together.
+    pub const SHARED_STORE: &str = "SharedStore";
+    /// `Autoscaling`: the ScaledObject is applied.
+    pub const SCALED_OBJECT_APPLIED: &str = "ScaledObjectApplied";
+    /// `Autoscaling`: there is no KEDA in the cluster.
+    pub const KEDA_NOT_INSTALLED: &str = "KedaNotInstalled";
     /// `DeletionBlocked`, `Terminal`: nothing of that kind.
     pub const NONE: &str = "None";
 }

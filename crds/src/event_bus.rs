@@ -7,7 +7,11 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AdoptionPolicy, AllowedNamespaces, DeletionPolicy, ManagementPolicy, schema};
+use crate::{
+    AdoptionPolicy, AllowedNamespaces, DeletionPolicy, ManagementPolicy,
+    bus_parts::{Archive, ArchiveStatus, BusAlarms, BusDashboard, BusDeadLetter},
+    schema,
+};
 
 /// Whether the bus takes events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -63,10 +67,17 @@ pub struct ServiceAccountRef {
     validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name has at most 63 characters"),
     printcolumn(name = "Bus", type_ = "string", json_path = ".spec.busName"),
     printcolumn(name = "Publishing", type_ = "string", json_path = ".spec.publishing"),
+    printcolumn(name = "Alarms", type_ = "integer", json_path = ".status.alarmCount"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "ARN", type_ = "string", json_path = ".status.busArn", priority = 1),
+    printcolumn(name = "Dashboard", type_ = "string", json_path = ".status.dashboardName", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(
+    validation = Rule::new("!has(self.kmsKeyId) || has(self.deadLetter)")
+        .message("deadLetter is required with kmsKeyId: an event that EventBridge cannot encrypt or decrypt would be lost; name a standard queue in deadLetter.queueArn")
+        .field_path(".deadLetter")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EventBusSpec {
@@ -94,6 +105,33 @@ pub struct EventBusSpec {
     /// The namespaces whose EventRules may attach to this bus.
     #[serde(default)]
     pub allowed_namespaces: AllowedNamespaces,
+    /// A customer managed KMS key of the installation's account and Region, which encrypts events on the bus and in
+    /// its archives: its id, ARN, alias (`alias/payments`) or alias ARN. Absent (the default), EventBridge encrypts
+    /// with a key of its own. The key's own policy must let `events.amazonaws.com` use it: until it does, the bus is
+    /// not Ready, and its condition prints the statements that are missing. The operator never writes a key's policy.
+    /// Publishers need no permission on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512), regex(pattern = schema::KMS_KEY))]
+    #[x_kube(
+        validation = Rule::new("!self.startsWith('alias/aws/') && !self.contains(':alias/aws/')")
+            .message("keys under alias/aws/ are AWS's own, which a bus cannot use: leave kmsKeyId out (EventBridge then encrypts with a key of its own) or name a customer managed key")
+    )]
+    pub kms_key_id: Option<String>,
+    /// Where events go that EventBridge cannot encrypt or decrypt; required with `kmsKeyId`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<BusDeadLetter>,
+    /// Archives: EventBridge keeps matching events, so that they can be replayed. Each takes one of the bus's 300
+    /// rules. One that is taken out of the list is deleted, with what it holds; so are all of them with the bus.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub archives: Vec<Archive>,
+    /// Alarms in CloudWatch.
+    #[serde(default)]
+    pub alarms: BusAlarms,
+    /// The dashboard in CloudWatch.
+    #[serde(default)]
+    pub dashboard: BusDashboard,
     /// Tags of the AWS resources, beside those that mark whose they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::tags")]
@@ -135,6 +173,18 @@ pub struct EventBusStatus {
     /// The role of each publisher.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub publisher_roles: Vec<PublisherRole>,
+    /// Its archives.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub archives: Vec<ArchiveStatus>,
+    /// How many alarms it has, the one that all buses share included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alarm_count: Option<i32>,
+    /// Their names; the first hundred.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alarm_names: Vec<String>,
+    /// Name of its dashboard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dashboard_name: Option<String>,
 }
 
 /// The IAM role of a publisher.

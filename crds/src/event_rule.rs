@@ -18,31 +18,64 @@ pub enum RuleState {
     Disabled,
 }
 
-/// How EventBridge retries a target that it cannot reach.
+/// How EventBridge retries a target that it cannot reach. What a target's policy refuses is never retried.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RetryPolicy {
-    /// How old an event may become, in seconds, before it goes to the inbox's dead-letter queue. By default the
-    /// inbox's `verification.skewSeconds` less 60: what arrives later than the skew is refused there.
+    /// How old an event may become, in seconds (60 to 86,400), before it goes to the dead-letter queue. By default the
+    /// inbox's `verification.skewSeconds` less 60, since what arrives later than the skew is refused there: a larger
+    /// value is taken, and warned of. For a queueArn the default is AWS's, 86,400.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 60, max = 86400))]
     pub maximum_event_age_seconds: Option<i32>,
+    /// How often delivery is tried again within that age, 0 to 185; by default 185, which is AWS's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 185))]
+    pub maximum_retry_attempts: Option<i32>,
 }
 
-/// Where matching events go.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+/// Where matching events go: an InboxQueue, or a queue that no InboxQueue stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("has(self.inboxRef) != has(self.queueArn)")
+        .message("a target has one of inboxRef (an InboxQueue) and queueArn (a queue that no InboxQueue stands for)"),
+    validation = Rule::new("has(self.queueArn) == has(self.deadLetterArn)")
+        .message("deadLetterArn (the queue of what cannot be delivered) goes with queueArn: an inbox has its own"),
+    validation = Rule::new("!has(self.queueArn) || self.queueArn.endsWith('.fifo') == has(self.messageGroupId)")
+        .message("messageGroupId goes with a FIFO queue: give one where queueArn ends in '.fifo', and none where not"),
+    validation = Rule::new("!has(self.deadLetterArn) || !self.deadLetterArn.endsWith('.fifo')")
+        .message("deadLetterArn names a standard queue: EventBridge takes no FIFO queue for what it cannot deliver")
+        .field_path(".deadLetterArn")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
     /// The InboxQueue; of the rule's own namespace when `namespace` is absent. An inbox of another namespace must
-    /// allow this one in its `allowedNamespaces`.
-    pub inbox_ref: ObjectRef,
-    /// How EventBridge retries when it cannot reach the inbox.
+    /// allow this one in its `allowedNamespaces`. What cannot be delivered goes to its dead-letter queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inbox_ref: Option<ObjectRef>,
+    /// A queue that no InboxQueue stands for, in the account and Region of this installation. Its owner lets the rule
+    /// in: its policy must allow `events.amazonaws.com` sqs:SendMessage for the ARNs in `status.ruleArns`, and so must
+    /// that of `deadLetterArn`; a FIFO queue needs content-based deduplication. The installation may demand consent
+    /// (chart value `tenancy`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200), regex(pattern = schema::QUEUE_ARN))]
+    pub queue_arn: Option<String>,
+    /// The standard queue that takes what EventBridge cannot deliver to `queueArn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200), regex(pattern = schema::QUEUE_ARN))]
+    pub dead_letter_arn: Option<String>,
+    /// How EventBridge retries when it cannot reach the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_policy: Option<RetryPolicy>,
+    /// The message group of all this target's events, 1 to 100 printable ASCII characters without spaces: required
+    /// where the queue is FIFO, refused where it is not. One target is one group, and the order in it is the order of
+    /// arrival, since EventBridge keeps none. For groups side by side, use several rules whose patterns do not overlap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100), regex(pattern = schema::MESSAGE_GROUP))]
+    pub message_group_id: Option<String>,
 }
 
-/// Which events of a bus reach which inboxes: a rule in EventBridge. There is no input transformer: it would change
-/// what was signed.
+/// Which events of a bus reach which inboxes: a rule in EventBridge.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[kube(
     group = "eventing.qsl.dev",
@@ -61,6 +94,7 @@ pub struct Target {
     printcolumn(name = "Bus", type_ = "string", json_path = ".spec.busRef.name"),
     printcolumn(name = "State", type_ = "string", json_path = ".spec.state"),
     printcolumn(name = "Targets", type_ = "integer", json_path = ".status.targets"),
+    printcolumn(name = "Parts", type_ = "integer", json_path = ".status.parts"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "ARN", type_ = "string", json_path = ".status.ruleArns", priority = 1),
@@ -86,19 +120,26 @@ pub struct EventRuleSpec {
         validation = Rule::new("self == oldSelf").message("ruleName cannot be changed: make another EventRule")
     )]
     pub rule_name: Option<String>,
-    /// The events that match, in EventBridge's own grammar, as an object: `{source: [qsl.payment]}`.
+    /// The events that match, in EventBridge's own grammar, as an object: `{source: [qsl.payment]}`. At most 2,048
+    /// characters as JSON. A bus takes 30 rules whose patterns use `wildcard`.
     #[schemars(schema_with = "schema::event_pattern")]
     pub event_pattern: Map<String, Value>,
-    /// Enabled (the default) or Disabled.
+    /// Enabled (the default) or Disabled: then no event matches, and what would have matched is not kept.
     #[serde(default)]
     pub state: RuleState,
-    /// The inboxes that matching events go to. EventBridge allows five a rule: past that there are several rules of
-    /// the same pattern.
+    /// Where matching events go: at most 25. EventBridge allows five a rule: past that there are several rules of the
+    /// same pattern (`status.parts`). There is no input transformer: it would change what was signed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 25))]
     #[x_kube(
-        validation = Rule::new("self.all(t, self.exists_one(u, u.inboxRef == t.inboxRef))")
-            .message("an inbox is named twice among targets: each gets an event once")
+        validation = Rule::new(
+            "self.all(t, !has(t.inboxRef) || self.exists_one(u, has(u.inboxRef) && u.inboxRef == t.inboxRef))"
+        )
+        .message("an inbox is named twice among targets: each gets an event once"),
+        validation = Rule::new(
+            "self.all(t, !has(t.queueArn) || self.exists_one(u, has(u.queueArn) && u.queueArn == t.queueArn))"
+        )
+        .message("a queueArn is named twice among targets: each gets an event once")
     )]
     pub targets: Vec<Target>,
     /// Never (the default): a rule of our names that carries no mark of an owner is refused. AdoptOrCreate: it is
@@ -119,7 +160,7 @@ pub struct EventRuleSpec {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EventRuleStatus {
-    /// Ready, Synced, ReferencesResolved, Terminal.
+    /// Ready, Synced, ReferencesResolved, WithinSkew (while it is False), Terminal.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -135,6 +176,9 @@ pub struct EventRuleStatus {
     /// ARNs of the rules in EventBridge: one for every five targets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rule_arns: Vec<String>,
+    /// How many they are: more than one where the targets are more than five.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<i32>,
     /// How many targets they have now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub targets: Option<i32>,

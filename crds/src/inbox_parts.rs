@@ -4,7 +4,11 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{schema, signing_key::Algorithm};
+use crate::{
+    inbox_delivery::{Backoff, Batch},
+    schema,
+    signing_key::Algorithm,
+};
 
 /// The dead-letter queue.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -55,12 +59,24 @@ pub enum Format {
     /// The whole envelope as EventBridge delivered it.
     #[default]
     Envelope,
+    /// A CloudEvent in binary mode: `detailCore` as the body, the envelope's facts in `ce-` headers.
+    CloudEventsBinary,
+    /// A CloudEvent in structured mode: one JSON object, `detailCore` in its `data`.
+    CloudEventsStructured,
     /// `detailCore` alone, with the envelope's facts in headers.
     DetailCore,
 }
 
 /// How the sidecar hands events to the application.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("!has(self.batch) || self.format in ['Envelope', 'CloudEventsStructured']")
+        .message("batch goes with format Envelope or CloudEventsStructured: the others carry an event's facts in headers, of which a request has one set")
+        .field_path(".batch"),
+    validation = Rule::new("!has(self.batch) || self.batch.maxEvents <= self.maxInFlight")
+        .message("batch.maxEvents is at most maxInFlight: a sidecar holds no more")
+        .field_path(".batch.maxEvents")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Forward {
     /// Which events go to which path; the first that matches wins.
@@ -70,7 +86,7 @@ pub struct Forward {
     /// What becomes of an event that no route takes: DeadLetter (the default) or Acknowledge.
     #[serde(default)]
     pub unrouted: Unrouted,
-    /// What is posted: Envelope (the default) or DetailCore.
+    /// What is posted: Envelope (the default), CloudEventsBinary, CloudEventsStructured or DetailCore.
     #[serde(default)]
     pub format: Format,
     /// How long the application may take for one event, in seconds; then it is tried again.
@@ -85,6 +101,12 @@ pub struct Forward {
     #[serde(default = "twenty")]
     #[schemars(range(min = 1, max = 20))]
     pub wait_time_seconds: i32,
+    /// How long an event waits before it is handed on again.
+    #[serde(default)]
+    pub backoff: Backoff,
+    /// Several events in one POST; one at a time when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batch>,
 }
 
 impl Default for Forward {
@@ -96,6 +118,8 @@ impl Default for Forward {
             timeout_seconds: ten(),
             max_in_flight: thirty_two(),
             wait_time_seconds: twenty(),
+            backoff: Backoff::default(),
+            batch: None,
         }
     }
 }
@@ -148,10 +172,27 @@ pub enum DeduplicationStore {
     /// In each replica's memory, since its start.
     #[default]
     Memory,
+    /// At the journal, for all replicas together and past their restarts.
+    Journal,
+}
+
+/// What becomes of events while the store of what was handled is away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum WhenUnavailable {
+    /// They wait.
+    #[default]
+    Wait,
+    /// They are handed on, and a copy may be handed on with them.
+    DeliverAnyway,
 }
 
 /// How copies are recognised, beside the event's own key.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("self.whenUnavailable == 'Wait' || self.store == 'Journal'")
+        .message("whenUnavailable: DeliverAnyway goes with store: Journal; memory is never away")
+        .field_path(".whenUnavailable")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Deduplication {
     /// JSON pointers into the envelope; what they point at, joined, is the business key of an event.
@@ -162,14 +203,22 @@ pub struct Deduplication {
     #[serde(default = "one_day")]
     #[schemars(range(min = 1, max = 1_209_600))]
     pub ttl_seconds: i32,
-    /// Where: Memory.
+    /// Where: Memory (the default: of each replica) or Journal (shared by all replicas).
     #[serde(default)]
     pub store: DeduplicationStore,
+    /// While the journal is away: Wait (the default) or DeliverAnyway.
+    #[serde(default)]
+    pub when_unavailable: WhenUnavailable,
 }
 
 impl Default for Deduplication {
     fn default() -> Self {
-        Self { keys: Vec::new(), ttl_seconds: one_day(), store: DeduplicationStore::default() }
+        Self {
+            keys: Vec::new(),
+            ttl_seconds: one_day(),
+            store: DeduplicationStore::default(),
+            when_unavailable: WhenUnavailable::default(),
+        }
     }
 }
 

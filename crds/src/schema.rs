@@ -20,10 +20,25 @@ pub(crate) const BUS_NAME: &str = "^[A-Za-z0-9._-]{1,256}$";
 pub(crate) const RULE_NAME: &str = "^[A-Za-z0-9._-]{1,60}$";
 /// A queue's name in SQS; 68 characters leave room for the suffixes of its other queues.
 pub(crate) const QUEUE_NAME: &str = "^[A-Za-z0-9_-]{1,68}$";
+/// A queue's ARN; that it is of this installation's account and Region is the controller's to say.
+pub(crate) const QUEUE_ARN: &str = "^arn:aws(-[a-z]+)*:sqs:[a-z0-9-]{1,32}:[0-9]{12}:[A-Za-z0-9_-]{1,80}([.]fifo)?$";
+/// The message group of a FIFO target: printable, and without spaces.
+pub(crate) const MESSAGE_GROUP: &str = "^[!-~]{1,100}$";
+/// A KMS key, by its id, its ARN, an alias or an alias' ARN.
+pub(crate) const KMS_KEY: &str = "^(arn:aws(-[a-z]+)*:kms:[a-z0-9-]{1,32}:[0-9]{12}:(key/[A-Za-z0-9-]{1,64}|alias/[A-Za-z0-9/_-]{1,250})|alias/[A-Za-z0-9/_-]{1,250}|(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}))$";
+/// What an alarm of CloudWatch does: an SNS topic, a Lambda function, an OpsItem or an incident of Systems Manager.
+pub(crate) const ALARM_ACTION: &str =
+    "^arn:aws(-[a-z]+)*:(sns|lambda|ssm|ssm-incidents):[a-z0-9-]{0,32}:[0-9]{0,12}:[!-~]{1,900}$";
+/// An archive's name in EventBridge.
+pub(crate) const ARCHIVE_NAME: &str = "^[A-Za-z0-9._-]{1,48}$";
 /// A path below the application's address.
 pub(crate) const PATH: &str = "^/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,255}$";
 /// A JSON pointer (RFC 6901) that is not the whole document.
 pub(crate) const JSON_POINTER: &str = "^(/([^/~]|~[01])*)+$";
+/// An API version: `v1`, `apps/v1`.
+pub(crate) const API_VERSION: &str = "^([a-z0-9]([a-z0-9.-]{0,90}[a-z0-9])?/)?v[0-9][a-z0-9]{0,30}$";
+/// A kind.
+pub(crate) const KIND: &str = "^[A-Z][A-Za-z0-9]{0,62}$";
 /// A key id.
 pub(crate) const KID: &str = "^[A-Za-z0-9._:-]{1,128}$";
 /// A duration in hours, minutes and seconds.

@@ -84,7 +84,8 @@ pub struct SigningKeySpec {
         validation = Rule::new("self == oldSelf").message("busRef cannot be changed: make another SigningKey")
     )]
     pub bus_ref: BusRef,
-    /// Dilithium2 (the default) or ML-DSA-44. A change takes effect with the next rotation.
+    /// Dilithium2 (the default) or ML-DSA-44. A change is a rotation: a key of the new algorithm is published at once
+    /// and signs after rotation.publishBefore; what the old one signed verifies on.
     #[serde(default)]
     pub algorithm: Algorithm,
     /// The sources that the key signs; `*` is every source of the bus that no other key names.
@@ -94,8 +95,9 @@ pub struct SigningKeySpec {
     /// When the key makes room for its successor.
     #[serde(default)]
     pub rotation: Rotation,
-    /// Kids of the bus that verify nothing from now on, whatever they signed. What verifiers have seen revoked stays
-    /// so for them.
+    /// Kids of the bus, its grant key's too, that verify nothing from now on, whatever they signed and whichever
+    /// SigningKey they are of. A key that signed is followed by another at once. It cannot be taken back: a kid once
+    /// revoked stays so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 128), regex(pattern = schema::KID)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -109,7 +111,9 @@ pub struct SigningKeySpec {
     /// destroyed.
     #[serde(default)]
     pub management_policy: ManagementPolicy,
-    /// Delete (the default) or Retain the private keys. Public keys stay in the bus's set as retired either way.
+    /// Delete (the default) or Retain the private keys: those that stay sign nothing, unless a SigningKey of the same
+    /// name adopts them before they run out. Public keys stay in the bus's set as retired either way. With Delete the object stays, with
+    /// condition DeletionBlocked, while its bus feeds an inbox that holds messages.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 }
@@ -128,6 +132,9 @@ pub struct SigningKeyStatus {
     /// The last handled value of annotation eventing.qsl.dev/reconcile-requested-at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+    /// The last value of annotation eventing.qsl.dev/rotate-requested-at that a key was made for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_handled_rotate_at: Option<String>,
     /// The kid that signs now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_kid: Option<String>,

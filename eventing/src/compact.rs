@@ -2,6 +2,7 @@
 
 mod header;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
@@ -134,7 +135,7 @@ pub(crate) struct Heading<'a> {
 
 /// Makes a compact signature.
 pub(crate) fn sign(key: &PrivateKey, heading: &Heading<'_>, payload: &[u8]) -> Result<String, SignError> {
-    let text = |text: &str| Json::String(text.to_owned());
+    let text = |text: &str| Json::String(Cow::Owned(text.to_owned()));
     let mut members = vec![
         ("alg", text(key.algorithm().as_str())),
         ("kid", text(heading.kid.as_str())),
@@ -142,10 +143,10 @@ pub(crate) fn sign(key: &PrivateKey, heading: &Heading<'_>, payload: &[u8]) -> R
         ("hash", text("SHA-256")),
         ("typ", text(heading.typ.as_str())),
     ];
-    members.extend(heading.env.map(|env| ("env", Json::String(b64url(env)))));
+    members.extend(heading.env.map(|env| ("env", Json::String(Cow::Owned(b64url(env))))));
     members.extend(heading.jti.map(|jti| ("jti", text(jti.as_str()))));
     if heading.with_public_key {
-        members.push(("pub", Json::String(b64url(&key.public_key()))));
+        members.push(("pub", Json::String(Cow::Owned(b64url(&key.public_key())))));
     }
     let header = Json::Object(members.into_iter().collect()).canonical();
     let mut compact = format!("{}.{}", b64url(&header), b64url(payload));

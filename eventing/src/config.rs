@@ -2,6 +2,7 @@
 
 mod bus;
 mod inbox;
+mod supported;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -13,9 +14,10 @@ use crate::time::Millis;
 
 pub use bus::{BusConfig, PublisherConfig, Publishing, ServicesConfig};
 pub use inbox::{
-    Clock, Consuming, DeduplicationConfig, Format, ForwardConfig, InboxConfig, Route, Store, Unrouted,
-    VerificationConfig,
+    BackoffConfig, BatchConfig, Clock, Consuming, DeduplicationConfig, Format, ForwardConfig, InboxConfig, Route,
+    Store, Unrouted, VerificationConfig, WhenUnavailable,
 };
+pub use supported::{Unsupported, unsupported};
 
 /// `kind` of an inbox's configuration; its `name` is the object's.
 pub const INBOX_QUEUE: &str = "InboxQueue";

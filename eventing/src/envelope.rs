@@ -1,5 +1,6 @@
 //! The envelope of an event: what EventBridge delivers around `detailCore`, parsed once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -77,17 +78,17 @@ impl Trace {
         let object = json.as_object().ok_or(ParseError::new("trace", "must be an object"))?;
         let members = object.iter().map(|(name, value)| match value {
             Json::Null => Ok((name.to_owned(), None)),
-            Json::String(text) => Ok((name.to_owned(), Some(text.clone()))),
+            Json::String(text) => Ok((name.to_owned(), Some(text.clone().into_owned()))),
             _ => Err(ParseError::new("trace", "must have texts, or null")),
         });
         Self::try_from(members.collect::<Result<BTreeMap<_, _>, _>>()?)
     }
 
-    fn to_json(&self) -> Json {
+    fn to_json(&self) -> Json<'_> {
         let others = self.others.iter().map(|(name, value)| {
-            (name.as_str(), value.as_ref().map_or(Json::Null, |value| Json::String(value.clone())))
+            (name.as_str(), value.as_ref().map_or(Json::Null, |value| Json::String(Cow::Borrowed(value))))
         });
-        let correlation_id = (CORRELATION_ID, Json::String(self.correlation_id.to_string()));
+        let correlation_id = (CORRELATION_ID, Json::String(Cow::Borrowed(self.correlation_id.as_str())));
         Json::Object(others.chain([correlation_id]).collect())
     }
 }
@@ -137,7 +138,7 @@ pub struct Envelope {
     pub trace: Trace,
     /// EventBridge's time, as received where it is a text.
     pub time: Option<String>,
-    hashed: Json,
+    canonical: Vec<u8>,
 }
 
 /// Why a body is no envelope of ours.
@@ -154,11 +155,11 @@ pub enum EnvelopeFault {
 /// A body that has the form of an envelope, and what it carries.
 pub(crate) struct Opened<'a> {
     pub(crate) envelope: Envelope,
-    pub(crate) detail_core: &'a Json,
-    pub(crate) sig_compact: Option<&'a Json>,
+    pub(crate) detail_core: &'a Json<'a>,
+    pub(crate) sig_compact: Option<&'a Json<'a>>,
 }
 
-pub(crate) fn open(body: &Json) -> Result<Opened<'_>, EnvelopeFault> {
+pub(crate) fn open<'a>(body: &'a Json<'a>) -> Result<Opened<'a>, EnvelopeFault> {
     let outer = body.as_object();
     let detail = outer.and_then(|outer| outer.get("detail")).and_then(Json::as_object);
     let version = detail.and_then(|detail| detail.get("version")).and_then(Json::as_str);
@@ -190,7 +191,7 @@ pub(crate) fn open(body: &Json) -> Result<Opened<'_>, EnvelopeFault> {
         id: EventId::parse(text(outer, "id")?)?,
         trace: Trace::from_json(trace)?,
         time: outer.get("time").and_then(Json::as_str).map(str::to_owned),
-        hashed: hashed(&source, &detail_type, resources.clone(), &resource, trace.clone()),
+        canonical: hashed(&source, &detail_type, resources.clone(), &resource, trace.clone()),
         source,
         detail_type,
         resource,
@@ -199,29 +200,35 @@ pub(crate) fn open(body: &Json) -> Result<Opened<'_>, EnvelopeFault> {
     Ok(Opened { envelope, detail_core, sig_compact })
 }
 
-fn text<'a>(object: &'a Object, name: &'static str) -> Result<&'a str, ParseError> {
+fn text<'a>(object: &'a Object<'a>, name: &'static str) -> Result<&'a str, ParseError> {
     object.get(name).and_then(Json::as_str).ok_or(ParseError::new(name, "must be a text"))
 }
 
 impl Envelope {
     /// The canonical form of what `env` is over.
-    pub fn canonical(&self) -> Vec<u8> {
-        self.hashed.canonical()
+    pub fn canonical(&self) -> &[u8] {
+        &self.canonical
     }
 }
 
 /// The envelope that a publisher gives an event: one resource, version `v1`.
 pub(crate) fn canonical(source: &Source, detail_type: &DetailType, resource: &Resource, trace: &Trace) -> Vec<u8> {
-    let resources = Json::Array(vec![Json::String(resource.to_string())]);
-    hashed(source, detail_type, resources, resource, trace.to_json()).canonical()
+    let resources = Json::Array(vec![Json::String(Cow::Borrowed(resource.as_str()))]);
+    hashed(source, detail_type, resources, resource, trace.to_json())
 }
 
 pub(crate) fn hash(canonical: &[u8]) -> [u8; 32] {
     Sha256::digest(canonical).into()
 }
 
-fn hashed(source: &Source, detail_type: &DetailType, resources: Json, resource: &Resource, trace: Json) -> Json {
-    let text = |text: &str| Json::String(text.to_owned());
+fn hashed<'a>(
+    source: &'a Source,
+    detail_type: &'a DetailType,
+    resources: Json<'a>,
+    resource: &'a Resource,
+    trace: Json<'a>,
+) -> Vec<u8> {
+    let text = |text: &'a str| Json::String(Cow::Borrowed(text));
     let members = [
         ("detail-type", text(detail_type.as_str())),
         ("source", text(source.as_str())),
@@ -230,5 +237,6 @@ fn hashed(source: &Source, detail_type: &DetailType, resources: Json, resource: 
         ("trace", trace),
         ("version", text(VERSION)),
     ];
-    Json::Object(members.into_iter().collect())
+    let members = members.map(|(name, value)| (Cow::Borrowed(name), value));
+    Json::Object(Object::from_unique(members.into())).canonical()
 }

@@ -1,5 +1,6 @@
 //! Grants: the leave to send a message again, whose `sentAt` then stands for the time it first entered a queue.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -62,9 +63,9 @@ impl GrantFacts<'_> {
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of a date")]
         let sent_at = self.sent_at.0 as f64;
         let members = [
-            ("bodySha256", Json::String(b64url(&Sha256::digest(self.body)))),
-            ("inbox", Json::String(self.inbox.to_string())),
-            ("purpose", Json::String(self.purpose.as_str().to_owned())),
+            ("bodySha256", Json::String(Cow::Owned(b64url(&Sha256::digest(self.body))))),
+            ("inbox", Json::String(Cow::Borrowed(self.inbox.as_str()))),
+            ("purpose", Json::String(Cow::Borrowed(self.purpose.as_str()))),
             ("sentAt", Json::Number(sent_at)),
         ];
         Json::Object(members.into_iter().collect()).canonical()
@@ -147,7 +148,7 @@ impl Claims {
     fn read(payload: &[u8]) -> Option<Self> {
         let json = json::parse(payload, Limits::BODY).ok()?;
         let object = json.as_object().filter(|object: &&Object| object.len() == 4)?;
-        if json.canonical() != payload {
+        if !json.is_canonically(payload) {
             return None;
         }
         let text = |name: &str| object.get(name).and_then(Json::as_str);

@@ -7,7 +7,9 @@
 mod canonical;
 mod number;
 mod parse;
+mod plain;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -35,9 +37,10 @@ pub enum Fault {
     NumberNotExact,
 }
 
-/// A JSON value read by the strict pass.
+/// A JSON value read by the strict pass. Texts without escapes stay where they were read from: most of a body is never
+/// copied.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Json {
+pub enum Json<'a> {
     /// `null`
     Null,
     /// `true` or `false`
@@ -45,33 +48,38 @@ pub enum Json {
     /// A number: finite, never -0, no integer beyond what a double holds exactly.
     Number(f64),
     /// A string.
-    String(String),
+    String(Cow<'a, str>),
     /// A list.
-    Array(Vec<Json>),
+    Array(Vec<Self>),
     /// An object.
-    Object(Object),
+    Object(Object<'a>),
 }
 
 /// An object's members, each name once, in the order of RFC 8785.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Object(Vec<(String, Json)>);
+pub struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
-impl Object {
+impl<'a> Object<'a> {
     /// From members in whatever order, no name twice.
-    fn from_unique(mut members: Vec<(String, Json)>) -> Self {
+    pub(crate) fn from_unique(mut members: Vec<(Cow<'a, str>, Json<'a>)>) -> Self {
         members.sort_unstable_by(|(a, _), (b, _)| utf16_order(a, b));
         Self(members)
     }
 
+    /// From members that stand in the order of RFC 8785, no name twice.
+    fn from_sorted(members: Vec<(Cow<'a, str>, Json<'a>)>) -> Self {
+        Self(members)
+    }
+
     /// The member of this name.
-    pub fn get(&self, name: &str) -> Option<&Json> {
+    pub fn get(&self, name: &str) -> Option<&Json<'a>> {
         let at = self.0.binary_search_by(|(other, _)| utf16_order(other, name)).ok()?;
         self.0.get(at).map(|(_, value)| value)
     }
 
     /// The members, in canonical order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value))
     }
 
     /// How many members there are.
@@ -83,13 +91,19 @@ impl Object {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// The same object by itself, apart from what it was read from.
+    pub fn into_owned(self) -> Object<'static> {
+        let own = |(name, value): (Cow<'_, str>, Json<'_>)| (Cow::Owned(name.into_owned()), value.into_owned());
+        Object(self.0.into_iter().map(own).collect())
+    }
 }
 
 /// Of a name given twice, the last stands.
-impl<'a> FromIterator<(&'a str, Json)> for Object {
-    fn from_iter<I: IntoIterator<Item = (&'a str, Json)>>(members: I) -> Self {
+impl<'a> FromIterator<(&'a str, Json<'a>)> for Object<'a> {
+    fn from_iter<I: IntoIterator<Item = (&'a str, Json<'a>)>>(members: I) -> Self {
         let unique: BTreeMap<&str, Json> = members.into_iter().collect();
-        Self::from_unique(unique.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+        Self::from_unique(unique.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect())
     }
 }
 
@@ -99,10 +113,14 @@ fn utf16_order(a: &str, b: &str) -> Ordering {
     let weight = |byte: u8| {
         if byte == 0xEE || byte == 0xEF { byte + 0x10 } else { byte }
     };
-    a.bytes().map(weight).cmp(b.bytes().map(weight))
+    // The first byte that differs decides; where there is none, the shorter text is the first.
+    match a.bytes().zip(b.bytes()).find(|(a, b)| a != b) {
+        Some((a, b)) => weight(a).cmp(&weight(b)),
+        None => a.len().cmp(&b.len()),
+    }
 }
 
-impl Json {
+impl<'a> Json<'a> {
     /// The text, where this is a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -112,7 +130,7 @@ impl Json {
     }
 
     /// The members, where this is an object.
-    pub fn as_object(&self) -> Option<&Object> {
+    pub fn as_object(&self) -> Option<&Object<'a>> {
         match self {
             Self::Object(object) => Some(object),
             _ => None,
@@ -120,7 +138,7 @@ impl Json {
     }
 
     /// The elements, where this is a list.
-    pub fn as_array(&self) -> Option<&[Json]> {
+    pub fn as_array(&self) -> Option<&[Self]> {
         match self {
             Self::Array(elements) => Some(elements),
             _ => None,
@@ -142,18 +160,35 @@ impl Json {
         canonical::to_bytes(self)
     }
 
+    /// Whether these bytes are the canonical form, which is told without writing it down.
+    pub fn is_canonically(&self, bytes: &[u8]) -> bool {
+        canonical::is(self, bytes)
+    }
+
+    /// The same value by itself, apart from what it was read from.
+    pub fn into_owned(self) -> Json<'static> {
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(bool) => Json::Bool(bool),
+            Self::Number(number) => Json::Number(number),
+            Self::String(text) => Json::String(Cow::Owned(text.into_owned())),
+            Self::Array(elements) => Json::Array(elements.into_iter().map(Json::into_owned).collect()),
+            Self::Object(object) => Json::Object(object.into_owned()),
+        }
+    }
+
     /// Takes a value of `serde_json`, by the same rules as text. What that library has already lost (a repeated name,
     /// the digits of a number) cannot be seen any more: text from outside goes through [`parse`] first.
     ///
     /// # Errors
     /// When a number is not exact, or the value is deeper than `depth`.
-    pub fn from_value(value: &Value, depth: usize) -> Result<Self, Fault> {
+    pub fn from_value(value: &'a Value, depth: usize) -> Result<Self, Fault> {
         Ok(match value {
             Value::Array(_) | Value::Object(_) if depth == 0 => return Err(Fault::TooDeep),
             Value::Null => Self::Null,
             Value::Bool(bool) => Self::Bool(*bool),
             Value::Number(number) => Self::Number(number::exact(&number.to_string())?),
-            Value::String(text) => Self::String(text.clone()),
+            Value::String(text) => Self::String(Cow::Borrowed(text)),
             Value::Array(elements) => Self::Array(
                 elements.iter().map(|element| Self::from_value(element, depth - 1)).collect::<Result<_, _>>()?,
             ),
@@ -173,7 +208,7 @@ impl Json {
             Self::Null => Value::Null,
             Self::Bool(bool) => Value::Bool(*bool),
             Self::Number(number) => self.as_integer().map_or_else(|| Value::from(*number), Value::from),
-            Self::String(text) => Value::String(text.clone()),
+            Self::String(text) => Value::String(text.clone().into_owned()),
             Self::Array(elements) => Value::Array(elements.iter().map(Self::to_value).collect()),
             Self::Object(object) => {
                 Value::Object(object.iter().map(|(name, value)| (name.to_owned(), value.to_value())).collect())

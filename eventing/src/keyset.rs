@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::compact::Typ;
-use crate::json::Json;
+use crate::json::{self, Json, Limits};
 use crate::root::{self, RootHashes, Term};
 use crate::time::Millis;
 use crate::types::{BusId, Kid};
@@ -61,6 +61,19 @@ impl KeySet {
             is_revoked: jwk.state == KeyState::Revoked,
         });
         Self::from_entries(document.bus.clone(), term, entries)
+    }
+
+    /// The keys of a plain `{"keys":[…]}`, as the signature service serves it to people: it says neither whose it is nor
+    /// how long it holds, so the caller answers for both. It never expires.
+    ///
+    /// # Errors
+    /// [`KeySetError::Malformed`] or [`KeySetError::DuplicateKid`]
+    pub fn from_plain(bus: BusId, text: &[u8]) -> Result<Self, KeySetError> {
+        let json = json::parse(text, Limits::BODY).map_err(|fault| KeySetError::Malformed(fault.to_string()))?;
+        let keys = json.as_object().and_then(|set| set.get("keys")).and_then(Json::as_array);
+        let keys = keys.ok_or_else(|| KeySetError::Malformed("has no list of keys".to_owned()))?;
+        let term = Term { version: 0, issued: 0, expires: i64::MAX };
+        Self::from_entries(bus, term, keys.iter().map(Entry::read))
     }
 
     fn from_entries(bus: BusId, term: Term, entries: impl IntoIterator<Item = Entry>) -> Result<Self, KeySetError> {

@@ -81,7 +81,7 @@ pub(crate) enum RootFault {
 }
 
 /// Opens a text signed by a root; the payload has passed the strict pass.
-pub(crate) fn open(text: &str, typ: Typ, roots: &RootHashes) -> Result<Object, RootFault> {
+pub(crate) fn open(text: &str, typ: Typ, roots: &RootHashes) -> Result<Object<'static>, RootFault> {
     let malformed = |why: &dyn fmt::Display| RootFault::Malformed(why.to_string());
     let compact = Compact::split(text).map_err(|fault| malformed(&fault))?;
     let header = compact.header(typ).map_err(|fault| malformed(&fault))?;
@@ -97,7 +97,7 @@ pub(crate) fn open(text: &str, typ: Typ, roots: &RootHashes) -> Result<Object, R
         return Err(RootFault::SignatureInvalid);
     }
     match json::parse(compact.payload(), Limits::BODY) {
-        Ok(Json::Object(payload)) => Ok(payload),
+        Ok(Json::Object(payload)) => Ok(payload.into_owned()),
         Ok(_) => Err(malformed(&"the payload is not an object")),
         Err(fault) => Err(RootFault::Malformed(format!("the payload {fault}"))),
     }

@@ -110,7 +110,7 @@ fn judge(
         envelope::open(&body).map_err(|fault| envelope_refusal(&fault))?;
     let sig_compact = match sig_compact {
         None => return refuse(Code::SignatureMissing, "the event is not signed"),
-        Some(Json::String(text)) => text.as_str(),
+        Some(Json::String(text)) => text.as_ref(),
         Some(_) => return refuse(Code::SignatureMalformed, "the signature is not a text"),
     };
     let compact = Compact::split(sig_compact).map_err(|fault| compact_refusal(&fault))?;
@@ -160,12 +160,11 @@ fn judge(
     if ts.distance(clock) > policy.skew_millis() {
         return refuse(Code::TimestampSkew, "the signed time is too far from the queue's");
     }
-    if compact.payload() != detail_core.canonical() {
+    if !detail_core.is_canonically(compact.payload()) {
         return refuse(Code::PayloadMismatch, "detailCore is not what was signed");
     }
-    let canonical = envelope.canonical();
     match header.env {
-        Some(env) if env != envelope::hash(&canonical) => {
+        Some(env) if env != envelope::hash(envelope.canonical()) => {
             return refuse(Code::EnvelopeMismatch, "the envelope is not what was signed");
         }
         None if policy.require_envelope_hash => {
@@ -181,11 +180,11 @@ fn judge(
     let Ok(payload) = std::str::from_utf8(compact.payload()) else {
         return refuse(Code::PayloadMismatch, "the payload is not UTF-8");
     };
-    let Envelope { id, source, detail_type, resource, trace, time, .. } = envelope;
     let event_key = match (&header.jti, header.env) {
-        (Some(jti), Some(_)) => event_key::of_jti(&source, jti),
-        _ => event_key::of_signature(sig_compact, &canonical),
+        (Some(jti), Some(_)) => event_key::of_jti(&envelope.source, jti),
+        _ => event_key::of_signature(sig_compact, envelope.canonical()),
     };
+    let Envelope { id, source, detail_type, resource, trace, time, .. } = envelope;
     Ok(Verified {
         correlation_id: trace.correlation_id().clone(),
         source,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use eventing::config::InboxConfig;
-use eventing::consumer::{Drain, Mount, Roots, consume};
+use eventing::consumer::{Clock, Drain, Mount, Roots, consume};
 use eventing_service::admin::{self, Check, Readiness};
 use eventing_service::server::{Limits, Server};
 use eventing_service::tasks::Tasks;
@@ -99,6 +99,7 @@ fn consume_inbox(
         directory: settings.config_dir.clone(),
         namespace: settings.namespace.clone(),
         roots: Roots::File(settings.root_dir.join("root.sha256")),
+        clock: Clock::system(),
     };
     let configuration = mount.inbox(&settings.inbox);
     let drain = Drain::new(Duration::from_secs(settings.drain_seconds));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use eventing::config::InboxConfig;
-use eventing::consumer::{Drain, Mount, Roots, consume};
+use eventing::consumer::{Clock, Drain, Mount, Roots, consume};
 use eventing_service::admin::{self, Check, Readiness};
 use eventing_service::authentication::TokenReviewer;
 use eventing_service::server::Server;
@@ -50,6 +50,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         directory: settings.config_dir.clone(),
         namespace: settings.namespace.clone(),
         roots: Roots::File(settings.root_dir.join("root.sha256")),
+        clock: Clock::system(),
     };
     let configuration = mount.inbox(&settings.inbox);
     let drain = Drain::new(Duration::from_secs(settings.drain_seconds));

@@ -22,10 +22,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    installation::Installation,
+    installation::{Installation, root::pods::Told},
+    publication::metrics::SigningMetrics,
     runner::{
         Hub,
         metrics::{Metrics, Objects},
+        record::Events,
     },
     settings::Settings,
     webhooks::{self, WebhookServer, api::Answers, inject},
@@ -55,45 +57,54 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
     let aws = operator_aws::load().await;
     let region = aws.region().map(ToString::to_string);
     let region = region.ok_or_else(|| AppError::Configuration("no AWS region: set AWS_REGION".to_owned()))?;
-    let facts =
-        place::Facts::parse(&settings.aws, &region).map_err(|error| AppError::Configuration(error.to_string()))?;
+    let facts = place::Facts::parse(&settings.aws, &settings.release_namespace, &region)
+        .map_err(|error| AppError::Configuration(error.to_string()))?;
 
     let tenancy = settings.controllers.tenancy().map_err(|error| AppError::Configuration(error.to_string()))?;
 
     let readiness = Readiness::new();
     let mut registry = Registry::with_prefix("qsl_operator");
     let metrics = Metrics::new(&mut registry);
+    let signing_metrics = SigningMetrics::new(&mut registry);
     let admin = Server::plain(settings.admin_listen).await.map_err(AppError::broken)?;
     let (hub, watches) = Hub::new();
     Objects::register(hub.clone(), &mut registry);
     let (installed_sender, installed) = watch::channel(None);
     let mut tasks = Tasks::new(shutdown);
+    // The API server sends reviews until the pod is gone, so answers end last.
+    let mut answering = Tasks::new(CancellationToken::new());
 
-    tasks.spawn("admin", admin.serve(admin::router(readiness.clone(), Arc::new(registry)), tasks.shutdown()));
     let (watching, checks, stop) = (client.clone(), readiness.clone(), tasks.shutdown());
     tasks.spawn("watches", until_stopped(async move { Box::pin(watches.run(watching, &checks, stop)).await }));
     let first_start = Installation {
         client: client.clone(),
         namespace: settings.release_namespace.clone(),
+        key_namespace: settings.key_namespace.clone(),
         webhook_configuration: settings.webhooks.webhook_configuration.clone(),
         webhook_hosts: Vec::new(),
+        webhook_certificates: settings.webhooks.webhook_certificates,
+        events: Events::new(client.clone(), settings.pod_name.clone()),
+        told: Told::default(),
     };
     tasks.spawn("first start", until_stopped(first_start.run(installed_sender, tasks.shutdown())));
     let server = WebhookServer::new(
         webhooks::WebhookSettings {
             listen: settings.webhooks.webhook_listen,
             folder: settings.webhooks.webhook_certificate_dir.clone(),
+            certificates: settings.webhooks.webhook_certificates,
         },
         installed.clone(),
     );
     let answers =
         Answers { template: Arc::new(template(&settings, &region)), installed: installed.clone(), hub: hub.clone() };
     let listening = readiness.check("webhooks", "the first start");
-    let stop = tasks.shutdown();
-    let serve = server.run(webhooks::api::router(answers), move |_| listening.ready(), stop);
-    tasks.spawn("webhooks", serve);
+    let stop = answering.shutdown();
+    answering.spawn("webhooks", server.run(webhooks::api::router(answers), move |_| listening.ready(), stop));
 
     let account = readiness.check("AWS account", "the first answer of STS");
+    // Not before there is something to wait for: without a check it would say that all is ready.
+    let stop = answering.shutdown();
+    answering.spawn("admin", admin.serve(admin::router(readiness, Arc::new(registry)), stop));
     let campaign = campaign(&settings, client.clone(), metrics.clone());
     let stop = tasks.shutdown();
     tasks.spawn(
@@ -101,11 +112,12 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
         until_stopped(async move {
             let Some(place) = place::find(&facts, &aws, &client, &account, &stop).await else { return };
             let (aws, place) = (operator_aws::connect(&aws), Arc::new(place));
-            let leader = Leader { settings, client, hub, installed, aws, place, tenancy, metrics };
+            let signing = signing_metrics;
+            let leader = Leader { settings, client, hub, installed, aws, place, tenancy, metrics, signing };
             Box::pin(campaign.run(stop, |term, stop| leader.work(term, stop))).await;
         }),
     );
-    tasks.join().await.map_err(AppError::broken)
+    tasks.join_before(answering).await.map_err(AppError::broken)
 }
 
 /// A part that ends only when it is asked to.

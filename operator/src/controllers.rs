@@ -6,6 +6,7 @@ pub mod event_bus;
 pub mod event_rule;
 mod granted;
 pub mod inbox_queue;
+mod owned;
 pub mod signing_key;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests build objects that are right")]

@@ -8,13 +8,15 @@
 //! - [`failure`]: `Wait`, `Retry`, `Terminal`, which are different types;
 //! - [`outcome`] (what a pass came to), [`verdict`] (the conditions and the pause that follow; pure);
 //! - [`backoff`]: how long to wait after a failure; pure;
-//! - [`annotations`]: what an object's annotations ask for; [`tell`]: what a pass changed, and drift; both pure;
+//! - [`annotations`]: what an object's annotations ask for, [`expiry`]: and when it is to go; [`tell`]: what a pass
+//!   changed, and drift; all pure;
 //! - [`drive`]: the pass over one object, [`finalizer`], [`status`], [`record`]: what it writes; [`pending`]: what waits;
 //! - [`metrics`], [`telemetry`]: what is counted and logged of all this.
 
 pub mod annotations;
 pub mod backoff;
 pub mod drive;
+pub mod expiry;
 pub mod failure;
 pub mod finalizer;
 pub mod hub;

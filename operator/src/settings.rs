@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use clap::Parser;
 use operator_core::tenancy::{Tenancy, TenancyError};
 
-use crate::calls::Budgets;
+use crate::{calls::Budgets, installation::WebhookCertificates};
 
 /// The operator of QSL Eventing: turns EventBuses, EventRules, InboxQueues and SigningKeys into AWS resources, keys
 /// and configuration, and puts sidecars into annotated pods. Region, endpoint and credentials of AWS come from the
@@ -65,6 +65,9 @@ pub struct AwsSettings {
     /// ARN of the permissions boundary that every role gets.
     #[arg(long, env = "QSL_PERMISSIONS_BOUNDARY")]
     pub permissions_boundary: Option<String>,
+    /// Service account, of the release's namespace, of the tools (kubectl-qsl): it may take every inbox's redrive role.
+    #[arg(long, env = "QSL_TOOLS_SERVICE_ACCOUNT", default_value = "qsl-tools")]
+    pub tools_service_account: String,
     /// Seconds that a queue's policy needs to act (SQS: up to 60).
     #[arg(long, env = "QSL_SETTLE_SECONDS", default_value_t = 60)]
     pub settle_seconds: u32,
@@ -135,10 +138,15 @@ pub struct InjectionSettings {
 /// How keys and signed documents are kept.
 #[derive(clap::Args, Clone, Debug)]
 pub struct SigningSettings {
-    /// Seconds that a signed key set or configuration holds; it is renewed hourly.
-    #[arg(long, env = "QSL_DOCUMENT_LIFETIME_SECONDS", default_value_t = 259_200)]
+    /// Seconds that a signed key set or configuration holds, from an hour to 14 days; it is renewed hourly.
+    #[arg(
+        long,
+        env = "QSL_DOCUMENT_LIFETIME_SECONDS",
+        default_value_t = 259_200,
+        value_parser = clap::value_parser!(u64).range(3_600..=1_209_600)
+    )]
     pub document_lifetime_seconds: u64,
-    /// Seconds that the journal keeps events: public keys stay listed at least as long.
+    /// Seconds that the journal keeps events: public keys stay listed at least as long, and 28 days in any case.
     #[arg(long, env = "QSL_JOURNAL_RETENTION_SECONDS", default_value_t = 2_592_000)]
     pub journal_retention_seconds: u64,
 }
@@ -149,7 +157,11 @@ pub struct WebhookSettings {
     /// Address of the webhooks (TLS).
     #[arg(long, env = "QSL_WEBHOOK_LISTEN", default_value = "0.0.0.0:9443")]
     pub webhook_listen: SocketAddr,
-    /// Folder that the webhooks' certificate is kept in between a write and a reload.
+    /// Who makes and rotates the webhooks' certificate and puts its authority into the webhook configurations.
+    #[arg(long, env = "QSL_WEBHOOK_CERTIFICATES", default_value = "operator", value_enum)]
+    pub webhook_certificates: WebhookCertificates,
+    /// Folder of the webhooks' certificate: the operator's own, between a write and a reload; or the one that
+    /// cert-manager's Secret is mounted to.
     #[arg(long, env = "QSL_WEBHOOK_CERTIFICATE_DIR", default_value = "/tmp/qsl-webhook-tls")]
     pub webhook_certificate_dir: PathBuf,
     /// Name of the MutatingWebhookConfiguration, which the operator gives its CA.

@@ -3,23 +3,27 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use eventing::consumer::Roots;
 use eventing_service::admin::{self, Readiness};
 use eventing_service::authentication::TokenReviewer;
+use eventing_service::authorisation::AccessReviewer;
 use eventing_service::server::{Limits, Server};
 use eventing_service::tasks::Tasks;
+use eventing_service::watching::Patience;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use crate::directory::Directory;
 use crate::http::{self, Service};
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::settings::Settings;
 use crate::signer::Signer;
-use crate::watches;
+use crate::watches::Watching;
 
 /// Verifiers each hold a request open; what they ask is cheap.
 const LIMITS: Limits = Limits {
-    body_bytes: crate::request::MAX_BODY_BYTES,
+    body_bytes: crate::grant::MAX_ASK_BYTES,
     header_bytes: 32 << 10,
     header_timeout: std::time::Duration::from_secs(75),
     answer_timeout: std::time::Duration::from_secs(75),
@@ -43,11 +47,26 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let metrics = Metrics::register(&mut registry);
     let readiness = Readiness::new();
     let (publish, directory) = watch::channel(Arc::new(Directory::default()));
-    let authenticator = Arc::new(TokenReviewer::new(client.clone(), settings.audience));
-    let service = Service::new(directory, authenticator, Signer::default(), metrics.clone());
+    let service = Service {
+        directory,
+        authenticator: Arc::new(TokenReviewer::new(client.clone(), settings.audience)),
+        authorizer: Arc::new(AccessReviewer::new(client.clone())),
+        signer: Signer::default(),
+        places: Places::default(),
+        metrics: metrics.clone(),
+        shutdown: tasks.shutdown(),
+    };
+    let watching = Watching {
+        client,
+        key_namespace: settings.key_namespace,
+        roots: Roots::File(settings.root_dir.join("root.sha256")),
+        patience: Patience::default(),
+        publish,
+        metrics,
+        check: readiness.check("watches", "the first lists of the API server"),
+    };
 
-    let check = readiness.check("watches", "the first lists of the API server");
-    tasks.spawn("watches", watches::run(client, settings.key_namespace, publish, check, tasks.shutdown()));
+    tasks.spawn("watches", watching.run(tasks.shutdown()));
     tasks.spawn("server", server.serve(http::router(service), tasks.shutdown()));
     tasks.spawn("admin", admin.serve(admin::router(readiness, Arc::new(registry)), tasks.shutdown()));
     Ok(tasks.join().await?)

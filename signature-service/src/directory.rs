@@ -1,7 +1,9 @@
 //! What the service knows: buses, signing keys, private keys and published sets, as one immutable value.
 //!
-//! Every decision is made here, purely: who may have which source signed ([`Directory::plan`]), and with which key.
+//! Every decision is made here, purely: who may have which source signed ([`Directory::plan`]), and with which key;
+//! with which key a grant is signed ([`Directory::grant_key`]).
 
+mod held_key;
 mod key_set;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -9,12 +11,15 @@ pub(crate) mod samples;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use eventing::keyset::{KeyState, KeyUse, SourcePattern};
-use eventing::signing::PrivateKey;
+use eventing::algorithm::Algorithm;
+use eventing::keyset::{KeyUse, SourcePattern};
 use eventing::time::Millis;
 use eventing::types::{BusId, Kid, Source};
 use eventing_service::authentication::ServiceAccount;
 
+use crate::trust::Trust;
+
+pub use held_key::{HeldKey, Serves};
 pub use key_set::{KeySetFault, PublishedSet};
 
 /// An EventBus, as far as it matters here.
@@ -37,25 +42,6 @@ pub struct SigningKeyFacts {
     pub revoked: BTreeSet<Kid>,
 }
 
-/// A private key and whose it is. `Debug` shows the kid alone.
-#[derive(Clone)]
-pub struct HeldKey {
-    /// The bus it signs for.
-    pub bus: BusId,
-    /// The name of its SigningKey, of the bus's namespace.
-    pub signing_key: String,
-    /// Its name.
-    pub kid: Kid,
-    /// The key.
-    pub private: Arc<PrivateKey>,
-}
-
-impl std::fmt::Debug for HeldKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HeldKey").field("kid", &self.kid).finish_non_exhaustive()
-    }
-}
-
 /// Everything known at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
@@ -67,6 +53,20 @@ pub struct Directory {
     pub private_keys: Vec<HeldKey>,
     /// The published sets.
     pub key_sets: BTreeMap<BusId, Arc<PublishedSet>>,
+    /// What of it the root signed, for grants.
+    pub trust: Arc<Trust>,
+}
+
+/// Whether both say the same.
+impl PartialEq for Directory {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { buses, signing_keys, private_keys, key_sets, trust } = self;
+        Arc::ptr_eq(trust, &other.trust)
+            && *buses == other.buses
+            && *signing_keys == other.signing_keys
+            && *private_keys == other.private_keys
+            && *key_sets == other.key_sets
+    }
 }
 
 /// Why a batch is not signed.
@@ -119,22 +119,32 @@ impl Directory {
             .iter()
             .filter(|held| held.bus == *bus && !self.is_revoked(bus, &held.kid))
             .filter_map(|held| {
-                let owner = (bus.namespace().to_owned(), held.signing_key.clone());
+                let Serves::Sig { signing_key } = &held.serves else { return None };
+                let owner = (bus.namespace().to_owned(), signing_key.clone());
                 let facts = self.signing_keys.get(&owner).filter(|facts| facts.bus == *bus)?;
                 let exact = coverage(&facts.sources, source)?;
-                let published = set.key(&held.kid)?;
+                let published = set.signs(&held.kid, KeyUse::Sig, now)?;
                 coverage(&published.sources, source)?;
-                let signs = published.key_use == KeyUse::Sig
-                    && published.state != KeyState::Revoked
-                    && Millis::from_seconds(published.nbf) <= now
-                    && now < Millis::from_seconds(published.exp);
-                signs.then_some((exact, published.nbf, &held.kid, held))
+                Some((exact, published.nbf, &held.kid, held))
             })
             .max_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)))
             .map(|(.., held)| held)
     }
 
-    fn is_revoked(&self, bus: &BusId, kid: &Kid) -> bool {
+    /// The newest key that may sign grants of the bus now: published for that, of ML-DSA-44, in its time, not revoked.
+    pub fn grant_key(&self, bus: &BusId, now: Millis) -> Option<&HeldKey> {
+        let set = self.key_sets.get(bus)?;
+        self.private_keys
+            .iter()
+            .filter(|held| held.serves == Serves::Grant && held.private.algorithm() == Algorithm::MlDsa44)
+            .filter(|held| held.bus == *bus && !self.is_revoked(bus, &held.kid))
+            .filter_map(|held| Some((set.signs(&held.kid, KeyUse::Grant, now)?.nbf, &held.kid, held)))
+            .max_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)))
+            .map(|(.., held)| held)
+    }
+
+    /// Whether a SigningKey of the bus revokes the kid; its set may say so a moment later.
+    pub fn is_revoked(&self, bus: &BusId, kid: &Kid) -> bool {
         self.signing_keys.values().any(|facts| facts.bus == *bus && facts.revoked.contains(kid))
     }
 }

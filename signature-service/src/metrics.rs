@@ -1,8 +1,8 @@
 //! What is counted.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use eventing::grant::Purpose;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -28,6 +28,12 @@ struct OfBus {
     bus: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPurpose {
+    purpose: &'static str,
+    outcome: String,
+}
+
 /// The service's metrics. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -35,6 +41,18 @@ pub struct Metrics {
     requests: Family<Outcome, Counter>,
     seconds: Histogram,
     expires: Family<OfBus, Gauge>,
+    grants: Family<OfPurpose, Counter>,
+    waiting: Gauge,
+}
+
+/// A request that waits for a key set; it counts as long as this lives.
+#[derive(Debug)]
+pub struct Waiting(Gauge);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Metrics {
@@ -45,6 +63,8 @@ impl Metrics {
             requests: Family::default(),
             seconds: Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
             expires: Family::default(),
+            grants: Family::default(),
+            waiting: Gauge::default(),
         };
         registry.register("signatures", "Signatures made", metrics.signatures.clone());
         registry.register("sign_requests", "Requests to sign, by outcome", metrics.requests.clone());
@@ -59,6 +79,8 @@ impl Metrics {
             "When verifiers stop taking the bus's key set",
             metrics.expires.clone(),
         );
+        registry.register("grants", "Requests for a grant, by purpose and outcome", metrics.grants.clone());
+        registry.register("key_set_waiters", "Requests held open until a key set changes", metrics.waiting.clone());
         metrics
     }
 
@@ -78,10 +100,24 @@ impl Metrics {
         self.requests.get_or_create(&Outcome { code: code.to_owned() }).inc();
     }
 
-    /// The key sets served now.
-    pub fn key_sets(&self, directory: &Arc<Directory>) {
-        self.expires.clear();
-        for (bus, set) in &directory.key_sets {
+    /// A grant was asked for; `outcome` is `OK` or the answer's code. What could not be read has no purpose.
+    pub fn grant(&self, purpose: Option<Purpose>, outcome: &str) {
+        let purpose = purpose.map_or("unknown", Purpose::as_str);
+        self.grants.get_or_create(&OfPurpose { purpose, outcome: outcome.to_owned() }).inc();
+    }
+
+    /// A request begins to wait for a key set.
+    pub fn waiting(&self) -> Waiting {
+        self.waiting.inc();
+        Waiting(self.waiting.clone())
+    }
+
+    /// The key sets served now, and those served before.
+    pub fn key_sets(&self, before: &Directory, now: &Directory) {
+        for bus in before.key_sets.keys().filter(|bus| !now.key_sets.contains_key(*bus)) {
+            self.expires.remove(&OfBus { bus: bus.to_string() });
+        }
+        for (bus, set) in &now.key_sets {
             self.expires.get_or_create(&OfBus { bus: bus.to_string() }).set(set.expires);
         }
     }

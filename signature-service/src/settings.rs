@@ -19,6 +19,9 @@ pub struct Settings {
     /// The namespace that holds the private keys and the signed key sets.
     #[arg(long, env = "QSL_KEY_NAMESPACE", default_value = "qsl-keys")]
     pub key_namespace: String,
+    /// The folder of the root key's hash (ConfigMap `qsl-root`).
+    #[arg(long, env = "QSL_ROOT_DIR", default_value = "/etc/qsl-root")]
+    pub root_dir: PathBuf,
     /// The audience that callers' tokens must be made for.
     #[arg(long, env = "QSL_AUDIENCE", default_value = "signature-service.eventing.qsl.dev")]
     pub audience: String,

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use eventing::publish::NewEvent;
-use eventing::signing::{EventFacts, MonotonicStamp, PrivateKey, SignError, SignedEvent, sign_event};
+use eventing::signing::{EventFacts, MonotonicStamp, PrivateKey, SignError, SignedEvent, sign_event, sign_grant};
 use eventing::time::Micros;
 use eventing::types::{Jti, Kid};
+
+use crate::grant::{Ask, Granting};
 
 /// One event, the name of its signing, and the key chosen for it.
 #[derive(Clone)]
@@ -18,6 +20,19 @@ pub struct Order {
     pub kid: Kid,
     /// The key.
     pub key: Arc<PrivateKey>,
+}
+
+/// A grant, signed.
+#[derive(Debug, Clone)]
+pub struct SignedGrant {
+    /// The compact signature.
+    pub grant: String,
+    /// The key that signed.
+    pub kid: Kid,
+    /// The name of the signing.
+    pub jti: Jti,
+    /// When it was signed.
+    pub ts: Micros,
 }
 
 /// Signs, with a time that never repeats and never goes back.
@@ -34,6 +49,16 @@ impl Signer {
     /// The index of the first event that cannot be signed, and why.
     pub fn sign(&self, orders: &[Order]) -> Result<Vec<SignedEvent>, (usize, SignError)> {
         orders.iter().enumerate().map(|(at, order)| self.sign_one(order).map_err(|why| (at, why))).collect()
+    }
+
+    /// Signs a grant that was planned. Call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// When the library fails.
+    pub fn grant(&self, granting: &Granting, ask: &Ask, jti: Jti) -> Result<SignedGrant, SignError> {
+        let (kid, ts) = (granting.kid.clone(), self.stamp.next(Micros::now()));
+        let grant = sign_grant(&granting.key, &kid, granting.facts(ask), &jti, ts)?;
+        Ok(SignedGrant { grant, kid, jti, ts })
     }
 
     fn sign_one(&self, order: &Order) -> Result<SignedEvent, SignError> {

@@ -1,41 +1,71 @@
 //! `cargo xtask lint`: what is checked without running the product.
 
-use std::fs;
-use std::process::{Command, Stdio};
+mod alerts;
+mod chart;
+mod hardening;
+
+use std::process::Command;
 
 use anyhow::{Result, ensure};
-use test_cluster::{ControlPlane, cache};
+use clap::ValueEnum as _;
+use test_cluster::cache;
 
 use crate::cargo::{self, succeed, workspace};
 use crate::progress::Progress;
-use crate::{cluster, crds, tools};
+use crate::{crds, tools};
 
 /// Lints, licences, generated files, the chart.
 #[derive(clap::Args, Debug)]
-pub struct Args {}
-
-/// Runs every check; the first that fails ends it.
-pub fn run(_: &Args) -> Result<()> {
-    let progress = Progress::new();
-    progress.step("clippy", || {
-        // In the folder of the builds: procedural macros, build scripts and the C libraries are made once for both.
-        succeed(&mut cargo::command(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
-    })?;
-    progress.step("cargo deny", || {
-        let mut deny = Command::new(tools::cargo_deny()?);
-        succeed(deny.current_dir(workspace()).args(["--log-level", "error", "check", "bans", "licenses", "sources"]))
-    })?;
-    progress.step("generated files are current", || crds::run(&crds::Args { check: true }))?;
-    progress.step("gofmt, go vet and go test", go)?;
-    progress.step("helm lint", || {
-        let mut lint = Command::new(tools::helm()?);
-        succeed(lint.current_dir(workspace()).args(["lint", "--quiet", "--strict", CHART, "--values", VALUES]))
-    })?;
-    progress.step("the rendered chart and the examples, on a real API server", dry_run)
+pub struct Args {
+    /// Only this part.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
 }
 
-const CHART: &str = "charts/qsl-eventing";
-const VALUES: &str = "tests/demo/values.yaml";
+/// A part that can be run alone.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Clippy on all of the workspace.
+    Clippy,
+    /// Licences, bans and sources of what is depended on.
+    Deny,
+    /// Generated files are those that would be generated.
+    Generated,
+    /// The Go program of the test cluster.
+    Go,
+    /// The alerts fire when they should, and are silent otherwise.
+    Alerts,
+    /// The chart and the examples, on a real API server.
+    Chart,
+}
+
+/// Runs the checks; the first that fails ends it.
+pub fn run(args: &Args) -> Result<()> {
+    let progress = Progress::new();
+    let wanted = Part::value_variants().iter().filter(|part| args.only.is_none_or(|only| only == **part));
+    wanted.copied().try_for_each(|part| part.check(&progress))
+}
+
+impl Part {
+    fn check(self, progress: &Progress) -> Result<()> {
+        match self {
+            // In the folder of the builds: procedural macros, build scripts and the C libraries are made once for both.
+            Self::Clippy => progress.step("clippy", || {
+                let arguments = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+                succeed(&mut cargo::command(arguments))
+            }),
+            Self::Deny => progress.step("cargo deny", || {
+                let mut deny = Command::new(tools::cargo_deny()?);
+                deny.current_dir(workspace()).args(["--log-level", "error", "check", "bans", "licenses", "sources"]);
+                succeed(&mut deny)
+            }),
+            Self::Generated => progress.step("generated files are current", || crds::run(&crds::Args { check: true })),
+            Self::Go => progress.step("gofmt, go vet and go test", go),
+            Self::Alerts => chart::alerts(progress),
+            Self::Chart => chart::check(progress),
+        }
+    }
+}
 
 fn go() -> Result<()> {
     let folder = cache::sources().join("node");
@@ -43,32 +73,4 @@ fn go() -> Result<()> {
     ensure!(output.stdout.is_empty(), "not formatted: {}", String::from_utf8_lossy(&output.stdout));
     succeed(tools::go()?.current_dir(&folder).args(["vet", "./cluster"]))?;
     succeed(tools::go()?.current_dir(&folder).args(["test", "./cluster"]))
-}
-
-/// The API server is the judge: unknown fields, missing ones and CEL rules are all its own.
-fn dry_run() -> Result<()> {
-    cluster::build()?;
-    let plane = ControlPlane::start_with_controllers()?;
-    let kubectl = plane.kubectl();
-    for namespace in ["qsl-system", "qsl-keys"] {
-        kubectl.run(["create", "namespace", namespace])?;
-    }
-    kubectl.run(["apply", "-f", &workspace().join("crds/generated").display().to_string()])?;
-    kubectl.run(["wait", "crd", "--all", "--for=condition=Established", "--timeout=30s"])?;
-    let rendered = Command::new(tools::helm()?)
-        .current_dir(workspace())
-        .args(["template", "qsl-eventing", CHART, "--namespace", "qsl-system", "--values", VALUES])
-        // A helm built from its module knows no version of Kubernetes by itself.
-        .args(["--kube-version", "1.34.4"])
-        .stderr(Stdio::inherit())
-        .output()?;
-    ensure!(rendered.status.success(), "helm template failed");
-    let strict = ["apply", "--dry-run=server", "--validate=strict", "--server-side", "--force-conflicts", "-f"];
-    kubectl.run_with_input(strict.into_iter().chain(["-"]), &String::from_utf8(rendered.stdout)?)?;
-    let examples = workspace().join("examples/manifests");
-    kubectl.run(["apply", "-f", &examples.join("00-namespaces.yaml").display().to_string()])?;
-    let count = fs::read_dir(&examples)?.count();
-    ensure!(count > 1, "no examples in {}", examples.display());
-    kubectl.run(strict.into_iter().chain([examples.display().to_string().as_str()]))?;
-    plane.stop()
 }

@@ -2,12 +2,13 @@
 //!
 //! - what ships: [`crds`] (YAML), [`images`]
 //! - what runs it: [`cluster`], [`demo`], with [`system`] (the whole of it on a cluster)
-//! - what judges it: [`lint`], [`test`], [`soak`]
+//! - what judges it: [`lint`], [`test`], [`bench`], [`soak`]
 //! - what these stand on: [`tools`] (helm, kubectl, cargo-deny, the emulator), [`once`] (made once, kept in the cache),
 //!   [`cargo`], [`progress`]
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
 
+mod bench;
 mod cargo;
 mod cluster;
 mod crds;
@@ -33,6 +34,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the tests.
     Test(test::Args),
+    /// Measure, and compare with what is promised.
+    Bench(bench::Args),
     /// Run what takes hours; never part of CI.
     Soak(soak::Args),
     /// Check formatting of Go, lints, licences, generated files and the chart.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Crds(args) => crds::run(&args),

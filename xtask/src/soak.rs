@@ -1,6 +1,7 @@
-//! `cargo xtask soak`: what takes hours. It is never part of CI, and never of `cargo xtask test`: it is run by hand,
-//! before a release and after a change of what it judges.
+//! `cargo xtask soak`: what takes hours. It is never part of `cargo xtask test`, and of CI only a minute of `fuzz` is: it
+//! is run by hand, before a release and after a change of what it judges.
 
+mod fuzz;
 mod mutants;
 
 use anyhow::Result;
@@ -14,13 +15,16 @@ pub struct Args {
 
 #[derive(clap::Subcommand, Debug)]
 enum What {
-    /// Break the operator's decisions in every way that a tool knows, and see that a test notices each.
+    /// Break decisions in every way that a tool knows, and see that a test notices each.
     Mutants(mutants::Args),
+    /// Search for bytes that break what must hold of whatever comes from outside.
+    Fuzz(fuzz::Args),
 }
 
 /// Runs it.
 pub fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Mutants(args) => mutants::run(args),
+        What::Fuzz(args) => fuzz::run(args),
     }
 }

@@ -39,7 +39,8 @@ fn without_node(progress: &Progress) -> Result<()> {
         cluster::build()?;
         tools::emulator()
     })?;
-    let python = progress.step("an independent implementation of the signatures", tools::independent)?;
+    let python =
+        progress.step("independent implementations of the signatures and of canonical JSON", tools::independent)?;
     let emulator = progress.step("start the AWS emulator", Emulator::start)?;
     progress.step("unit tests, vectors, operator and webhook on a real API server", || {
         let mut tests = cargo::command(["test", "--workspace"]);
@@ -48,8 +49,17 @@ fn without_node(progress: &Progress) -> Result<()> {
     })?;
     emulator.stop()?;
     // A feature of the runtime that the product is built without, so these tests have a build of their own.
-    progress.step("the consumer and the publisher on a paused clock", || {
-        succeed(&mut cargo::command(["test", "--package", "eventing", "--features", "paused-clock", "--lib"]))
+    progress.step("consumer, publisher and operator on a paused clock", || {
+        succeed(&mut cargo::command([
+            "test",
+            "--package",
+            "eventing",
+            "--package",
+            "operator",
+            "--features",
+            "paused-clock",
+            "--lib",
+        ]))
     })
 }
 

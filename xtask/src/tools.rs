@@ -13,6 +13,7 @@ use crate::{cluster, once};
 const HELM: &str = "v3.19.0";
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_MUTANTS: &str = "27.1.0";
+const CARGO_FUZZ: &str = "0.13.2";
 
 /// Installs every tool that is missing, into the cache.
 #[derive(clap::Args, Debug)]
@@ -26,7 +27,7 @@ pub fn run(_: &Args) -> Result<()> {
         ("helm", helm()?),
         ("kubectl", kubectl()?),
         ("cargo-deny", cargo_deny()?),
-        ("python with dilithium-py", independent()?),
+        ("python with dilithium-py and rfc8785", independent()?),
     ] {
         println!("{name}: {}", path.display());
     }
@@ -70,6 +71,11 @@ pub fn cargo_mutants() -> Result<PathBuf> {
     of_crate("cargo-mutants", CARGO_MUTANTS, "5 minutes on two busy cores")
 }
 
+/// cargo-fuzz, which `cargo xtask soak fuzz` alone uses.
+pub fn cargo_fuzz() -> Result<PathBuf> {
+    of_crate("cargo-fuzz", CARGO_FUZZ, "2 minutes on two busy cores")
+}
+
 /// The program of a crate, in the version given.
 fn of_crate(name: &str, version: &str, takes: &str) -> Result<PathBuf> {
     let folder = cache::tools()?.join(format!("{name}-{version}"));
@@ -96,9 +102,9 @@ pub fn emulator() -> Result<()> {
     Ok(())
 }
 
-/// A Python that has the independent implementation of the signatures.
+/// A Python that has the independent implementations of the signatures and of canonical JSON.
 pub fn independent() -> Result<PathBuf> {
-    python("dilithium-py from PyPI (a minute)", &workspace().join("tests/independent/requirements.txt"))
+    python("dilithium-py and rfc8785 from PyPI (a minute)", &workspace().join("tests/independent/requirements.txt"))
 }
 
 /// The interpreter of the environment with these requirements.

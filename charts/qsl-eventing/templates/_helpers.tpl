@@ -1,5 +1,7 @@
 {{- define "qsl.image" -}}
-{{ printf "%s%s:%s" .root.Values.image.registry .name (.root.Values.image.tag | default .root.Chart.AppVersion) }}
+{{- $tag := .root.Values.image.tag | default .root.Chart.AppVersion -}}
+{{- with get .root.Values.image.digests .name }}{{ $tag = printf "%s@%s" $tag . }}{{ end -}}
+{{ printf "%s%s:%s" .root.Values.image.registry .name $tag }}
 {{- end }}
 
 {{- define "qsl.labels" -}}
@@ -56,4 +58,62 @@ readinessProbe: {httpGet: {path: /readyz, port: admin}, periodSeconds: 2}
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets: {{ toJson . }}
 {{- end }}
+{{- end }}
+
+{{/* Replicas of one program on different nodes and zones, as far as there are some. */}}
+{{- define "qsl.spread" -}}
+topologySpreadConstraints:
+{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+- topologyKey: {{ . }}
+  maxSkew: 1
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels: {{- include "qsl.selector" $ | nindent 6 }}
+  matchLabelKeys: [pod-template-hash]
+{{- end }}
+{{- end }}
+
+{{/* A drained node takes one replica at a time; one that is not ready holds no drain back. */}}
+{{- define "qsl.disruptionBudget" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ .name }}
+  labels: {{- include "qsl.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels: {{- include "qsl.selector" . | nindent 6 }}
+{{- end }}
+
+{{/* Whoever sends requests learns that the pod goes before it takes no more. */}}
+{{- define "qsl.leaveFirst" -}}
+lifecycle: {preStop: {sleep: {seconds: 5}}}
+{{- end }}
+
+{{/* Where pods go, and what they carry. */}}
+{{- define "qsl.placement" -}}
+{{- with .Values.pods }}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "qsl.podMetadata" -}}
+{{- with .root.Values.pods.annotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+labels:
+  {{- include "qsl.labels" . | nindent 2 }}
+  {{- with .root.Values.pods.labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}

@@ -10,6 +10,9 @@ use serde::Deserialize;
 
 /// The most bytes of an answer that is read.
 const ANSWER: usize = 32 * 1024 * 1024;
+/// How often a connection is asked whether the other end is still there, and how long that may take to answer. A peer
+/// that is gone without a word (a node that died) is noticed within twice this, whether something is waited for or not.
+const KEEP_ALIVE: Duration = Duration::from_secs(3);
 
 /// A problem document (RFC 9457), as far as it is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -82,6 +85,9 @@ impl Service {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(3))
             .pool_idle_timeout(Duration::from_mins(1))
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .http2_keep_alive_timeout(KEEP_ALIVE)
+            .http2_keep_alive_while_idle(true)
             .build()
             .map_err(|error| setup(&error))?;
         Ok(Self { http, base: base.trim_end_matches('/').to_owned(), token_file })
@@ -146,10 +152,15 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 /// The body of an answer, bounded.
-pub(crate) async fn read(mut response: Response) -> Result<Vec<u8>, ClientError> {
+pub(crate) async fn read(response: Response) -> Result<Vec<u8>, ClientError> {
+    read_at_most(response, ANSWER).await
+}
+
+/// The body of an answer that may have so many bytes.
+pub(crate) async fn read_at_most(mut response: Response, most: usize) -> Result<Vec<u8>, ClientError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
-        if bytes.len() + chunk.len() > ANSWER {
+        if bytes.len() + chunk.len() > most {
             return Err(ClientError::Unreadable("it is too large".to_owned()));
         }
         bytes.extend_from_slice(&chunk);

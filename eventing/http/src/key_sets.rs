@@ -7,10 +7,12 @@ use eventing::consumer::{ConnectKeySets, FetchError, Fetched, KeySets};
 use eventing::types::BusId;
 use reqwest::StatusCode;
 
-use crate::client::{ClientError, Service, read};
+use crate::client::{ClientError, Service, read_at_most};
 
 /// What a request may take besides what it waits.
 const SLACK: Duration = Duration::from_secs(8);
+/// The most bytes of a set: the largest payload that is signed, and what base64url, header and signature add.
+const SET: usize = 2 * 1024 * 1024;
 
 /// Makes clients of the signature service that a configuration names. Key sets are public: no token goes along.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +55,7 @@ impl KeySets for HttpKeySets {
             return Ok(Fetched::Unchanged);
         }
         let etag = response.headers().get("etag").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let bytes = read(response).await.map_err(failed)?;
+        let bytes = read_at_most(response, SET).await.map_err(failed)?;
         let jws = String::from_utf8(bytes).map_err(|_| FetchError("the key set is not text".to_owned()))?;
         Ok(Fetched::Set { jws, etag })
     }

@@ -1,23 +1,26 @@
 //! What our server binaries share, and nothing of their subject: TLS and its provider, logs, limits, health,
-//! authentication of service accounts, problems.
+//! authentication and authorisation of service accounts, watches that tell when they hang, problems.
 //!
 //! ```text
 //!   main ─▶ install_crypto, logging::init or traces::init ─▶ shutdown::on_signals ─▶ Tasks
 //!                                                                     ├─ server::Server (TLS from a mounted folder)
 //!                                                                     └─ admin (/livez /readyz /metrics)
-//!   request ─▶ server::Limits ─▶ authentication::Caller (TokenReview) ─▶ handler ─▶ Problem | answer
+//!   request ─▶ server::Limits ─▶ authentication::Caller (TokenReview) ─▶ authorisation ─▶ handler ─▶ Problem | answer
 //! ```
 //!
-//! Rooms: [`logging`], [`traces`], [`shutdown`], [`tasks`], [`server`], [`admin`], [`authentication`], [`problem`].
+//! Rooms: [`logging`], [`traces`], [`shutdown`], [`tasks`], [`server`], [`admin`], [`authentication`],
+//! [`authorisation`], [`watching`], [`problem`].
 
 pub mod admin;
 pub mod authentication;
+pub mod authorisation;
 pub mod logging;
 pub mod problem;
 pub mod server;
 pub mod shutdown;
 pub mod tasks;
 pub mod traces;
+pub mod watching;
 
 pub use problem::Problem;
 

@@ -79,6 +79,27 @@ impl Tasks {
         }
         first
     }
+
+    /// Waits for all of them, and asks `last`, which has a token of its own, to stop when they have ended. A failure on
+    /// either side stops both.
+    ///
+    /// # Errors
+    /// The first failure of these, or else of `last`, after every task has ended.
+    pub async fn join_before(self, last: Self) -> Result<(), TaskError> {
+        let (stop, stop_last) = (self.shutdown(), last.shutdown());
+        let these = async {
+            let outcome = self.join().await;
+            stop_last.cancel();
+            outcome
+        };
+        let those = async {
+            let outcome = last.join().await;
+            stop.cancel();
+            outcome
+        };
+        let (these, those) = tokio::join!(these, those);
+        these.and(those)
+    }
 }
 
 #[cfg(test)]
@@ -109,5 +130,41 @@ mod tests {
         let mut tasks = Tasks::new(shutdown);
         tasks.spawn("watch", async { Ok::<(), std::io::Error>(()) });
         tasks.join().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_ends_last_is_asked_when_the_others_have_ended() {
+        let shutdown = CancellationToken::new();
+        let (mut work, mut answers) = (Tasks::new(shutdown.clone()), Tasks::new(CancellationToken::new()));
+        let (stop, stop_last) = (work.shutdown(), answers.shutdown());
+        let (done, worked) = tokio::sync::oneshot::channel();
+        let (seen, last) = (stop_last.clone(), stop_last.clone());
+        work.spawn("work", async move {
+            stop.cancelled().await;
+            tokio::task::yield_now().await;
+            let _ = done.send(seen.is_cancelled());
+            Ok::<(), std::io::Error>(())
+        });
+        answers.spawn("answers", async move {
+            last.cancelled().await;
+            Ok::<(), std::io::Error>(())
+        });
+        shutdown.cancel();
+        work.join_before(answers).await.unwrap();
+        assert!(!worked.await.unwrap(), "answers were stopped before the work had ended");
+        assert!(stop_last.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_failure_of_what_ends_last_stops_the_others() {
+        let (mut work, mut answers) = (Tasks::new(CancellationToken::new()), Tasks::new(CancellationToken::new()));
+        let stop = work.shutdown();
+        work.spawn("work", async move {
+            stop.cancelled().await;
+            Ok::<(), std::io::Error>(())
+        });
+        answers.spawn("answers", async { Err(std::io::Error::other("no certificate")) });
+        let ended = work.join_before(answers).await.unwrap_err();
+        assert_eq!(ended.to_string(), "answers failed: no certificate");
     }
 }

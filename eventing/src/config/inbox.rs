@@ -6,9 +6,11 @@ use super::ServicesConfig;
 use crate::algorithm::Algorithm;
 use crate::types::{BusId, DetailType, QueueArn, Source};
 
-/// An inbox: its queues, its role, how its messages are judged and where they go.
+/// An inbox: its queues, its role, how its messages are judged and where they go. Reading refuses what consumers of
+/// this version cannot do (see [`InboxConfig::unsupported`]).
+// `remote` makes serde's own two functions inherent ones, around which `supported` puts the check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self")]
 pub struct InboxConfig {
     /// The queue's URL.
     pub queue_url: String,
@@ -103,6 +105,11 @@ pub struct ForwardConfig {
     pub max_in_flight: u32,
     /// How long one poll waits.
     pub wait_time_seconds: u32,
+    /// How long an event waits before it is handed on again.
+    pub backoff: BackoffConfig,
+    /// Several events in one request; one at a time when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchConfig>,
 }
 
 impl Default for ForwardConfig {
@@ -114,8 +121,36 @@ impl Default for ForwardConfig {
             timeout_seconds: 30,
             max_in_flight: 16,
             wait_time_seconds: 20,
+            backoff: BackoffConfig::default(),
+            batch: None,
         }
     }
+}
+
+/// How long an event waits before it is handed on again: doubling, with jitter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BackoffConfig {
+    /// After the first attempt, in seconds.
+    pub initial_seconds: u32,
+    /// At most, in seconds.
+    pub max_seconds: u32,
+}
+
+impl Default for BackoffConfig {
+    fn default() -> Self {
+        Self { initial_seconds: 1, max_seconds: 900 }
+    }
+}
+
+/// Several events in one request to the handler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchConfig {
+    /// The most events of one request.
+    pub max_events: u32,
+    /// How long a request waits for more events, in milliseconds.
+    pub max_wait_milliseconds: u32,
 }
 
 /// One route: what is named must be equal, what is not is free.
@@ -156,6 +191,10 @@ pub enum Format {
     /// The envelope, with `detailCore` as it was signed.
     #[default]
     Envelope,
+    /// A CloudEvent, its attributes in headers.
+    CloudEventsBinary,
+    /// A CloudEvent in one JSON object.
+    CloudEventsStructured,
     /// `detailCore` alone.
     DetailCore,
 }
@@ -170,11 +209,13 @@ pub struct DeduplicationConfig {
     pub ttl_seconds: u32,
     /// Where it is remembered.
     pub store: Store,
+    /// What becomes of events while that is away.
+    pub when_unavailable: WhenUnavailable,
 }
 
 impl Default for DeduplicationConfig {
     fn default() -> Self {
-        Self { keys: Vec::new(), ttl_seconds: 86_400, store: Store::Memory }
+        Self { keys: Vec::new(), ttl_seconds: 86_400, store: Store::Memory, when_unavailable: WhenUnavailable::Wait }
     }
 }
 
@@ -184,6 +225,18 @@ pub enum Store {
     /// In the replica.
     #[default]
     Memory,
+    /// At the journal, for all replicas.
+    Journal,
+}
+
+/// What becomes of events while the store of what was handled is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum WhenUnavailable {
+    /// They wait.
+    #[default]
+    Wait,
+    /// They are handed on.
+    DeliverAnyway,
 }
 
 /// Whether an inbox is received from.

@@ -1,15 +1,20 @@
 //! A queue that behaves as SQS does: visibility, receipts that expire, receive counts, redrive by count.
 #![allow(clippy::unwrap_used)]
 
+mod key_sets;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use super::ports::{DeadLetter, Queue, QueueError, Receipt, Received};
 use crate::attributes::Attributes;
 use crate::fixture::NOW;
+use crate::time::Millis;
+pub(crate) use key_sets::{FakeKeySets, Mood};
 
 struct Held {
     message: Received,
@@ -32,6 +37,7 @@ struct State {
 #[derive(Clone, Default)]
 pub(crate) struct FakeQueue {
     state: Arc<Mutex<State>>,
+    changed: Arc<Notify>,
 }
 
 const VISIBILITY: Duration = Duration::from_mins(1);
@@ -42,6 +48,15 @@ impl FakeQueue {
     }
 
     pub(crate) fn send_to_group(&self, body: &[u8], group: Option<&str>) -> &Self {
+        self.put(body, group, Attributes::new(), NOW)
+    }
+
+    /// A message that entered the queue then, with attributes.
+    pub(crate) fn send_at(&self, sent_at: Millis, body: &[u8], attributes: Attributes) -> &Self {
+        self.put(body, None, attributes, sent_at)
+    }
+
+    fn put(&self, body: &[u8], group: Option<&str>, attributes: Attributes, sent_at: Millis) -> &Self {
         let mut state = self.state.lock().unwrap();
         let id = format!("m-{}", state.messages.len());
         state.messages.push(Held {
@@ -49,8 +64,8 @@ impl FakeQueue {
                 message_id: Arc::from(id.as_str()),
                 receipt: Receipt(Arc::from("")),
                 body: Arc::from(std::str::from_utf8(body).unwrap()),
-                attributes: Attributes::new(),
-                sent_at: NOW,
+                attributes,
+                sent_at,
                 receive_count: 0,
                 group: group.map(Arc::from),
             },
@@ -58,6 +73,7 @@ impl FakeQueue {
             deleted: false,
         });
         drop(state);
+        self.changed.notify_one();
         self
     }
 
@@ -120,6 +136,11 @@ impl FakeQueue {
             .collect()
     }
 
+    fn next_visible(&self) -> Option<Instant> {
+        let state = self.state.lock().unwrap();
+        state.messages.iter().filter(|held| !held.deleted).map(|held| held.visible_at).min()
+    }
+
     fn with<T>(&self, receipt: &Receipt, change: impl FnOnce(&mut Held) -> T) -> Result<T, QueueError> {
         let mut state = self.state.lock().unwrap();
         let held = state.messages.iter_mut().find(|held| held.message.receipt == *receipt && !held.deleted);
@@ -137,7 +158,9 @@ impl Queue for FakeQueue {
             if !messages.is_empty() || Instant::now() >= end {
                 return Ok(messages);
             }
-            sleep_until((Instant::now() + Duration::from_millis(50)).min(end)).await;
+            let again = self.next_visible().unwrap_or(end).min(end);
+            // Sent or given back meanwhile, or visible again: looked at all the same.
+            let _ = timeout_at(again, self.changed.notified()).await;
         }
     }
 
@@ -158,7 +181,9 @@ impl Queue for FakeQueue {
         if timeout == VISIBILITY {
             self.state.lock().unwrap().heartbeats += 1;
         }
-        self.with(receipt, |held| held.visible_at = Instant::now() + timeout)
+        let changed = self.with(receipt, |held| held.visible_at = Instant::now() + timeout);
+        self.changed.notify_one();
+        changed
     }
 
     async fn dead_letter(&self, letter: &DeadLetter) -> Result<(), QueueError> {

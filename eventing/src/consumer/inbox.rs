@@ -10,7 +10,7 @@ use super::key_client::{ConnectKeySets, keep};
 use super::keys;
 use super::metrics::Metrics;
 use super::mount::Mount;
-use super::pipeline::{Clock, Consumer, Memory};
+use super::pipeline::{Consumer, Memory};
 use super::ports::{Handler, Queue};
 use super::settings::Settings;
 use crate::config::InboxConfig;
@@ -40,7 +40,8 @@ pub async fn consume<Q: ConnectQueue, K: ConnectKeySets, H: Handler>(
     drain: Drain,
 ) {
     let (sender, keys) = keys::channel();
-    let keeping = tokio::spawn(keep(key_sets, mount, configuration.clone(), sender));
+    let clock = mount.clock.clone();
+    let keeping = tokio::spawn(keep(key_sets, mount, configuration.clone(), sender, metrics.clone()));
     let memory = Arc::new(Memory::default());
     while let Some(config) = configured(&mut configuration, &drain).await {
         let (shown, settings) = watch::channel(Arc::new(Settings::from(config.as_ref())));
@@ -52,7 +53,7 @@ pub async fn consume<Q: ConnectQueue, K: ConnectKeySets, H: Handler>(
             settings,
             memory: memory.clone(),
             metrics: metrics.clone(),
-            clock: Clock::system(),
+            clock: clock.clone(),
         };
         tracing::info!(queue = %config.queue_arn, "consuming");
         let run = consumer.run(child.clone());

@@ -33,7 +33,9 @@ pub fn dead_letter(message: &Received, verdict: &Verdict, known: &Known, failed_
         (attributes::SENT_AT, known.sent_at.unwrap_or(message.sent_at).0.to_string()),
         (attributes::FAILED_AT, failed_at.0.to_string()),
     ]);
-    let redrives = message.attributes.get(attributes::REDRIVES).filter(|count| is_small_number(count));
+    // Only what came with a grant that held was sent by somebody who may say so.
+    let redrives = message.attributes.get(attributes::REDRIVES).filter(|_| known.purpose.is_some());
+    let redrives = redrives.filter(|count| is_small_number(count));
     let optional = [
         (attributes::KID, known.kid.clone()),
         (attributes::PURPOSE, known.purpose.map(str::to_owned)),

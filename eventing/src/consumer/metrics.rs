@@ -1,5 +1,7 @@
 //! The consumer's numbers. Each method is one thing that happened: it counts, and logs what a person would look for.
 
+mod keys;
+
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -11,6 +13,7 @@ use prometheus_client::registry::Registry;
 
 use super::disposition::{Disposition, Verdict};
 use super::ports::{QueueError, Received};
+pub(super) use keys::KeyMetrics;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Code {
@@ -38,6 +41,7 @@ pub struct Metrics {
     /// From the receive to the handler's call.
     pub(super) overhead: Histogram,
     handling: Histogram,
+    pub(super) keys: KeyMetrics,
 }
 
 impl Default for Metrics {
@@ -50,6 +54,7 @@ impl Default for Metrics {
             in_flight: Gauge::default(),
             overhead: Histogram::new(exponential_buckets(0.000_125, 2.0, 14)),
             handling: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
+            keys: KeyMetrics::default(),
         }
     }
 }
@@ -65,6 +70,7 @@ impl Metrics {
         registry.register("messages_in_flight", "Messages held", self.in_flight.clone());
         registry.register("overhead_seconds", "From the receive to the handler's call", self.overhead.clone());
         registry.register("handling_seconds", "Time taken by the handler", self.handling.clone());
+        self.keys.register(registry);
     }
 
     pub(super) fn received(&self, messages: usize) {

@@ -34,7 +34,7 @@ pub use inbox::{ConnectQueue, consume};
 pub use key_client::{ConnectKeySets, FetchError, Fetched, KeySets};
 pub use metrics::Metrics;
 pub use mount::{Mount, Roots};
-pub use pipeline::Consumer;
+pub use pipeline::{Clock, Consumer};
 pub use ports::{DeadLetter, Delivery, Handler, Queue, QueueError, Receipt, Received};
 pub use route::{Routed, route};
 pub use settings::Settings;

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::pipeline::Clock;
 use crate::config::{BusConfig, ConfigDocument, ConfigError, EVENT_BUS, INBOX_QUEUE, InboxConfig, open_config};
 use crate::root::RootHashes;
 use crate::time::Millis;
@@ -48,6 +49,8 @@ pub struct Mount {
     pub namespace: String,
     /// Who signs.
     pub roots: Roots,
+    /// By what things are out of their time.
+    pub clock: Clock,
 }
 
 impl Mount {
@@ -79,7 +82,7 @@ impl Mount {
             lapses,
             told: None,
         };
-        let (sender, receiver) = watch::channel(entry.look(Millis::now()));
+        let (sender, receiver) = watch::channel(entry.look(self.clock.now()));
         tokio::spawn(async move {
             let mut tick = interval(LOOK);
             tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -88,7 +91,7 @@ impl Mount {
                     () = sender.closed() => return,
                     _ = tick.tick() => {}
                 }
-                let now = entry.look(Millis::now());
+                let now = entry.look(entry.mount.clock.now());
                 sender.send_if_modified(|shown| {
                     let changed = *shown != now;
                     if changed {
@@ -189,7 +192,7 @@ impl MountedFile {
     }
 
     /// What was read was of no use, yet: it is read again.
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.seen = None;
         self.text = None;
     }

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::fake::FakeQueue;
-use super::keys::{self, KeyView, Keys, KeysSender};
+use super::keys::{KeyView, Keys, KeysSender, channel};
 use super::pipeline::{Clock, Memory};
 use super::*;
 use crate::algorithm::Algorithm;
@@ -20,12 +20,17 @@ use crate::envelope::Trace;
 use crate::fixture::{DETAIL_TYPE, NOW, RESOURCE, SOURCE, TestKey, body, bus, policy, ring};
 use crate::keyset::KeyUse;
 use crate::signing::{EventFacts, sign_event};
+use crate::time::Millis;
 use crate::types::Jti;
 
+mod attacks;
 mod copies;
 mod endings;
 mod gates;
+mod keys;
+mod mounts;
 mod outcomes;
+mod site;
 
 type Play = Box<dyn FnMut(&Delivery) -> (Duration, HandlerAnswer) + Send>;
 
@@ -116,6 +121,11 @@ fn view(key: &TestKey) -> KeyView {
 
 /// An event of its own for each `n`, about one lamp.
 fn event_of(key: &TestKey, n: u64) -> Vec<u8> {
+    event_at(key, n, NOW)
+}
+
+/// The same, signed then.
+fn event_at(key: &TestKey, n: u64, at: Millis) -> Vec<u8> {
     let facts = EventFacts {
         source: &SOURCE.parse().unwrap(),
         detail_type: &DETAIL_TYPE.parse().unwrap(),
@@ -124,7 +134,7 @@ fn event_of(key: &TestKey, n: u64) -> Vec<u8> {
         detail_core: &json!({"n": n, "lamp": "l-9"}),
     };
     let jti = Jti::from_uuid(uuid::Uuid::from_u128(n.into()));
-    body(&sign_event(&key.private, key.kid(), facts, jti, NOW.into()).unwrap().detail)
+    body(&sign_event(&key.private, key.kid(), facts, jti, at.into()).unwrap().detail)
 }
 
 /// A wall clock that goes with the paused one.
@@ -141,7 +151,7 @@ fn world_with(handler: Script, settings: Settings, with_keys: bool) -> World {
     let queue = FakeQueue::default();
     let key = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
     let handler = Arc::new(handler);
-    let (sender, keys): (KeysSender, Keys) = keys::channel();
+    let (sender, keys): (KeysSender, Keys) = channel();
     if with_keys {
         sender.publish(view(&key));
     }

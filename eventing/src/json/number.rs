@@ -4,6 +4,9 @@ use super::{Fault, TWO_POW_53};
 
 /// The double that a literal of JSON stands for, where it stands for exactly one.
 pub(super) fn exact(literal: &str) -> Result<f64, Fault> {
+    if let Some(number) = short_integer(literal) {
+        return Ok(number);
+    }
     let number: f64 = literal.parse().map_err(|_| Fault::Malformed)?;
     if !number.is_finite() {
         return Err(Fault::NumberNotExact);
@@ -21,4 +24,16 @@ pub(super) fn exact(literal: &str) -> Result<f64, Fault> {
     };
     // The sum turns -0 into 0.
     if is_inexact { Err(Fault::NumberNotExact) } else { Ok(number + 0.0) }
+}
+
+/// Integers of a few digits, as most are: nothing about them can be inexact.
+fn short_integer(literal: &str) -> Option<f64> {
+    let digits = literal.as_bytes();
+    if digits.len() > 9 {
+        return None;
+    }
+    let number = digits
+        .iter()
+        .try_fold(0_u32, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(*digit - b'0')));
+    number.map(f64::from)
 }

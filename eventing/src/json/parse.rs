@@ -1,9 +1,12 @@
 //! The strict pass: one walk over the bytes that stops at the first fault.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use super::number::exact;
-use super::{Fault, Json, Object};
+use super::plain::plain;
+use super::{Fault, Json, Object, utf16_order};
 
 /// How much is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +28,7 @@ impl Limits {
 ///
 /// # Errors
 /// The first fault in byte order; more bytes than the limit are told before any is read.
-pub fn parse(bytes: &[u8], limits: Limits) -> Result<Json, Fault> {
+pub fn parse(bytes: &[u8], limits: Limits) -> Result<Json<'_>, Fault> {
     if bytes.len() > limits.bytes {
         return Err(Fault::TooLarge);
     }
@@ -50,7 +53,7 @@ struct Reader<'a> {
     depth: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -73,7 +76,7 @@ impl Reader<'_> {
     }
 
     /// Recursion is bounded by the depth that is taken.
-    fn value(&mut self, depth: usize) -> Result<Json, Fault> {
+    fn value(&mut self, depth: usize) -> Result<Json<'a>, Fault> {
         self.space();
         let first = self.peek().ok_or(Fault::Malformed)?;
         match first {
@@ -89,7 +92,7 @@ impl Reader<'_> {
         }
     }
 
-    fn word(&mut self, word: &str, value: Json) -> Result<Json, Fault> {
+    fn word(&mut self, word: &str, value: Json<'a>) -> Result<Json<'a>, Fault> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
             self.at += word.len();
             Ok(value)
@@ -98,7 +101,7 @@ impl Reader<'_> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Json, Fault> {
+    fn array(&mut self, depth: usize) -> Result<Json<'a>, Fault> {
         self.needs(b'[')?;
         let mut elements = Vec::new();
         self.space();
@@ -115,47 +118,52 @@ impl Reader<'_> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Json, Fault> {
+    fn object(&mut self, depth: usize) -> Result<Json<'a>, Fault> {
         self.needs(b'{')?;
-        let mut members = Members::default();
         self.space();
         if self.takes(b'}') {
             return Ok(Json::Object(Object::default()));
         }
+        let mut members = Members::new();
         loop {
             self.space();
-            let name = self.string()?;
-            if !members.is_new(&name) {
-                return Err(Fault::DuplicateMember);
-            }
+            let name = members.admit(self.string()?)?;
             self.space();
             self.needs(b':')?;
             let value = self.value(depth + 1)?;
             members.list.push((name, value));
             self.space();
             if self.takes(b'}') {
-                return Ok(Json::Object(Object::from_unique(members.list)));
+                return Ok(Json::Object(members.into_object()));
             }
             self.needs(b',')?;
         }
     }
 
-    fn string(&mut self) -> Result<String, Fault> {
+    /// A text without escapes is where it was read from.
+    fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
         self.needs(b'"')?;
-        let mut out = String::new();
+        let run = self.run()?;
+        if self.takes(b'"') {
+            return Ok(Cow::Borrowed(run));
+        }
+        let mut out = run.to_owned();
         loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let run = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F));
-            let start = self.at;
-            self.at += run.unwrap_or(rest.len());
-            // Both ends stand at an ASCII byte or at the end, so they are boundaries of characters.
-            out.push_str(self.text.get(start..self.at).ok_or(Fault::Malformed)?);
-            if self.takes(b'"') {
-                return Ok(out);
-            }
             self.needs(b'\\')?;
             out.push(self.escaped()?);
+            out.push_str(self.run()?);
+            if self.takes(b'"') {
+                return Ok(Cow::Owned(out));
+            }
         }
+    }
+
+    /// What stands up to the next quote, backslash or control character, or the end.
+    fn run(&mut self) -> Result<&'a str, Fault> {
+        let start = self.at;
+        self.at += plain(self.bytes.get(start..).unwrap_or_default());
+        // Both ends stand at an ASCII byte or at the end, so they are boundaries of characters.
+        self.text.get(start..self.at).ok_or(Fault::Malformed)
     }
 
     fn escaped(&mut self) -> Result<char, Fault> {
@@ -196,7 +204,7 @@ impl Reader<'_> {
         u16::from_str_radix(digits, 16).map_err(|_| Fault::Malformed)
     }
 
-    fn number(&mut self) -> Result<Json, Fault> {
+    fn number(&mut self) -> Result<Json<'a>, Fault> {
         let start = self.at;
         self.takes(b'-');
         if !self.takes(b'0') {
@@ -221,22 +229,38 @@ impl Reader<'_> {
     }
 }
 
-/// The members of an object under way. Few names are compared one by one, many by a set.
-#[derive(Default)]
-struct Members {
-    list: Vec<(String, Json)>,
-    names: Option<HashSet<String>>,
+/// The members of an object under way. While each name comes after the last, in the order of RFC 8785, none can be there
+/// twice, and that is how most objects come. Otherwise few names are compared one by one, and many by a set.
+struct Members<'a> {
+    list: Vec<(Cow<'a, str>, Json<'a>)>,
+    is_sorted: bool,
+    names: Option<HashSet<Cow<'a, str>>>,
 }
 
-impl Members {
+impl<'a> Members<'a> {
     const FEW: usize = 16;
 
-    fn is_new(&mut self, name: &str) -> bool {
-        if self.list.len() < Self::FEW {
-            return self.list.iter().all(|(other, _)| other != name);
-        }
-        let list = &self.list;
-        let names = self.names.get_or_insert_with(|| list.iter().map(|(other, _)| other.clone()).collect());
-        names.insert(name.to_owned())
+    fn new() -> Self {
+        Self { list: Vec::with_capacity(8), is_sorted: true, names: None }
+    }
+
+    /// Gives the name back, unless it was given before.
+    fn admit(&mut self, name: Cow<'a, str>) -> Result<Cow<'a, str>, Fault> {
+        let comes_after = self.list.last().is_none_or(|(last, _)| utf16_order(last, &name) == Ordering::Less);
+        self.is_sorted &= comes_after;
+        let is_new = if self.is_sorted {
+            true
+        } else if self.list.len() < Self::FEW {
+            self.list.iter().all(|(other, _)| *other != name)
+        } else {
+            let list = &self.list;
+            let names = self.names.get_or_insert_with(|| list.iter().map(|(other, _)| other.clone()).collect());
+            names.insert(name.clone())
+        };
+        if is_new { Ok(name) } else { Err(Fault::DuplicateMember) }
+    }
+
+    fn into_object(self) -> Object<'a> {
+        if self.is_sorted { Object::from_sorted(self.list) } else { Object::from_unique(self.list) }
     }
 }

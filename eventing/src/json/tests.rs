@@ -1,11 +1,11 @@
-#![allow(clippy::unwrap_used, clippy::float_cmp)]
+#![allow(clippy::unwrap_used, clippy::float_cmp, clippy::indexing_slicing)]
 
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
 
-fn read(text: &str) -> Result<Json, Fault> {
+fn read(text: &str) -> Result<Json<'_>, Fault> {
     parse(text.as_bytes(), Limits::BODY)
 }
 
@@ -239,7 +239,9 @@ proptest! {
                 let again = parse(&canonical, Limits::BODY).unwrap();
                 prop_assert_eq!(again.canonical(), canonical.clone());
                 prop_assert_eq!(&again, &read);
-                let through_value = Json::from_value(&read.to_value(), 64).unwrap();
+                prop_assert!(read.is_canonically(&canonical));
+                let through_value = read.to_value();
+                let through_value = Json::from_value(&through_value, 64).unwrap();
                 prop_assert_eq!(through_value.canonical(), canonical);
             }
             (Err(one), Err(other)) => prop_assert_eq!(one, other),
@@ -261,4 +263,29 @@ proptest! {
             prop_assert_eq!(parse(&ours, Limits::BODY).unwrap(), Json::Number(number + 0.0));
         }
     }
+}
+
+#[test]
+fn only_the_canonical_form_is_told_to_be_it() {
+    let json = read(r#"{"b":[1,"\n€",null],"a":{}}"#).unwrap();
+    let canonical = json.canonical();
+    assert!(json.is_canonically(&canonical));
+    for end in 0..canonical.len() {
+        assert!(!json.is_canonically(&canonical[..end]), "cut short");
+        let mut changed = canonical.clone();
+        changed[end] ^= 1;
+        assert!(!json.is_canonically(&changed), "changed at {end}");
+    }
+    assert!(!json.is_canonically(&[&canonical[..], b" "].concat()), "longer");
+}
+
+#[test]
+fn what_is_owned_is_the_same() {
+    let owned = {
+        let text = String::from(r#"{"b":[1.5,"\n€",null,true],"a":{"x":"y"}}"#);
+        let json = read(&text).unwrap();
+        let canonical = json.canonical();
+        (json.into_owned(), canonical)
+    };
+    assert_eq!(owned.0.canonical(), owned.1);
 }

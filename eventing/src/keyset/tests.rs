@@ -121,3 +121,22 @@ fn two_roots_are_known_while_one_gives_way_to_the_other() {
     }
     assert!("".parse::<RootHashes>().is_err() && "ab".parse::<RootHashes>().is_err());
 }
+
+#[test]
+fn a_plain_set_is_read_key_by_key() {
+    let keys = [Algorithm::Dilithium2, Algorithm::MlDsa44].map(|algorithm| TestKey::new(algorithm, KeyUse::Sig));
+    let mut written = json!({"keys": keys.each_ref().map(|key| serde_json::to_value(&key.jwk).unwrap())});
+    written["keys"][1]["state"] = json!("revoked");
+    let read = |written: &serde_json::Value| KeySet::from_plain(bus("north"), written.to_string().as_bytes());
+    let set = read(&written).unwrap();
+    assert_eq!((set.len(), set.left_out()), (2, 0));
+    assert!(!set.is_revoked(keys[0].kid()) && set.is_revoked(keys[1].kid()));
+    written["keys"].as_array_mut().unwrap().push(json!({"kid": "odd"}));
+    assert_eq!(read(&written).unwrap().left_out(), 1);
+    written["keys"][2] = written["keys"][0].clone();
+    assert_eq!(read(&written).unwrap_err(), KeySetError::DuplicateKid);
+    for text in ["", "{}", "[]", "{\"keys\":{}}", "{\"keys\":[],\"keys\":[]}"] {
+        let refused = KeySet::from_plain(bus("north"), text.as_bytes()).unwrap_err();
+        assert_eq!(refused.as_str(), "MALFORMED", "{text}");
+    }
+}

@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod attacks;
+mod order;
+
 use proptest::prelude::*;
 use serde_json::json;
 

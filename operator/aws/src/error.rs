@@ -80,7 +80,8 @@ fn class(code: &str) -> ErrorClass {
         | "QueueAlreadyExists"
         | "QueueNameExists"
         | "ResourceAlreadyExistsException" => ErrorClass::Conflict,
-        "NoSuchEntity"
+        "DashboardNotFoundError"
+        | "NoSuchEntity"
         | "NonExistentQueue"
         | "NotFoundException"
         | "QueueDoesNotExist"

@@ -4,17 +4,20 @@ use crate::error::{Calls, unless_missing};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_iam::Client;
-use aws_sdk_iam::types::{Role, Tag};
+use aws_sdk_iam::types::{EntityType, PolicyDetail, Role, RoleDetail, Tag};
 use operator_core::arn::{PolicyArn, RoleArn};
 use operator_core::error::{AwsError, ErrorClass};
 use operator_core::names::RoleName;
 use operator_core::policy::PolicyDocument;
-use operator_core::ports::{Answer, NewRole, RoleFacts, Roles};
+use operator_core::ports::{Answer, ListedRole, NewRole, RoleFacts, Roles};
 use operator_core::tags::Tags;
 use percent_encoding::percent_decode_str;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const CALLS: Calls = Calls("IAM");
+
+/// The most roles that IAM gives on a page.
+const PAGE: i32 = 1000;
 
 /// IAM.
 #[derive(Debug)]
@@ -62,8 +65,43 @@ fn facts(role: &Role) -> Result<RoleFacts, String> {
     })
 }
 
+fn listed(role: &RoleDetail) -> Result<(RoleName, ListedRole), String> {
+    let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
+    let policies = role.role_policy_list().iter();
+    let facts = RoleFacts {
+        arn: RoleArn::parse(role.arn().unwrap_or_default()).map_err(|e| e.to_string())?,
+        trust: document(role.assume_role_policy_document().unwrap_or_default()),
+        boundary: boundary.map(PolicyArn::parse).transpose().map_err(|e| e.to_string())?,
+        tags: role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect(),
+    };
+    let name = RoleName::parse(role.role_name().unwrap_or_default()).map_err(|e| e.to_string())?;
+    let policy = |policy: &PolicyDetail| {
+        (policy.policy_name().unwrap_or_default().to_owned(), document(policy.policy_document().unwrap_or_default()))
+    };
+    Ok((name, ListedRole { facts, policies: policies.map(policy).collect() }))
+}
+
 #[async_trait]
 impl Roles for Iam {
+    async fn list(&self, path: &str) -> Answer<BTreeMap<RoleName, ListedRole>> {
+        const OPERATION: &str = "GetAccountAuthorizationDetails";
+        let (mut roles, mut marker) = (BTreeMap::new(), None);
+        loop {
+            // IAM lists all roles of the account here, whatever their path.
+            let request = self.client.get_account_authorization_details().filter(EntityType::Role);
+            let answer = call!("GetAccountAuthorizationDetails", request.max_items(PAGE).set_marker(marker))?;
+            for role in answer.role_detail_list().iter().filter(|role| role.path().is_some_and(|p| p.starts_with(path)))
+            {
+                let (name, role) = listed(role).map_err(|reason| CALLS.unreadable(OPERATION, reason))?;
+                roles.insert(name, role);
+            }
+            marker = answer.marker().filter(|_| answer.is_truncated()).map(str::to_owned);
+            if marker.is_none() {
+                return Ok(roles);
+            }
+        }
+    }
+
     async fn under(&self, path: &str) -> Answer<BTreeSet<RoleName>> {
         let mut names = BTreeSet::new();
         let mut marker = None;
@@ -162,8 +200,32 @@ impl Roles for Iam {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+
+    #[test]
+    fn a_role_of_the_listing_comes_with_its_policies_tags_and_boundary() {
+        let text = r#"{"Statement":[]}"#;
+        let encoded = || percent_encode(text.as_bytes(), NON_ALPHANUMERIC).to_string();
+        let boundary = aws_sdk_iam::types::AttachedPermissionsBoundary::builder()
+            .permissions_boundary_arn("arn:aws:iam::210987654321:policy/bound")
+            .build();
+        let detail = RoleDetail::builder()
+            .role_name("qsl-1")
+            .arn("arn:aws:iam::210987654321:role/qsl-eventing/0a/qsl-1")
+            .assume_role_policy_document(encoded())
+            .permissions_boundary(boundary)
+            .tags(Tag::builder().key("team").value("red").build().unwrap())
+            .role_policy_list(PolicyDetail::builder().policy_name("p").policy_document(encoded()).build())
+            .build();
+        let (name, ListedRole { facts, policies }) = listed(&detail).unwrap();
+        assert_eq!((name.as_str(), facts.tags), ("qsl-1", Tags::from([("team".to_owned(), "red".to_owned())])));
+        assert_eq!(facts.boundary, Some(PolicyArn::parse("arn:aws:iam::210987654321:policy/bound").unwrap()));
+        assert_eq!(facts.trust, PolicyDocument::from_text(text));
+        assert_eq!(policies, BTreeMap::from([("p".to_owned(), PolicyDocument::from_text(text))]));
+        assert!(listed(&RoleDetail::builder().role_name("qsl-1").build()).unwrap_err().contains("role ARN"));
+    }
 
     #[test]
     fn a_document_is_decoded_before_it_is_compared() {

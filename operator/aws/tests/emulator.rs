@@ -4,13 +4,14 @@
 //! the endpoint, and no key. So the credentials take the way they take in a cluster.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use aws_sdk_sqs::types::QueueAttributeName as Name;
 use operator_core::arn::{OidcProviderArn, QueueArn, Region};
-use operator_core::bus::Publishing;
+use operator_core::bus::{Publishing, SharedAlarm};
 use operator_core::deletion::{DeletionBlocked, DeletionStep};
 use operator_core::error::ErrorClass;
 use operator_core::names::{BusName, InboxQueueName, RuleName};
 use operator_core::owner::{Kind, Owner, ServiceAccount};
-use operator_core::ports::{Aws, RuleState};
+use operator_core::ports::{Aws, Encryption, RuleState};
 use operator_core::rule::{EventPattern, RuleTarget};
 use operator_core::tags::Tags;
 use operator_core::{Claim, Installation, bus, inbox, rule};
@@ -77,6 +78,7 @@ async fn emulated() -> Emulated {
             token_audience: "sts.amazonaws.com".to_owned(),
             permissions_boundary: None,
             settle: Duration::ZERO,
+            tools: ServiceAccount { namespace: "ground".to_owned(), name: "tools".to_owned() },
             tags: Tags::new(),
         }),
         suffix: format!("{nanos:x}"),
@@ -99,6 +101,12 @@ impl Emulated {
             description: "first".to_owned(),
             publishers: BTreeMap::from([(account, BTreeSet::from(["acme.flight".parse().unwrap()]))]),
             publishing: Publishing::Enabled,
+            kms_key: None,
+            dead_letter: None,
+            archives: BTreeMap::new(),
+            alarms: None,
+            shared_alarm: SharedAlarm::OfOthers,
+            dashboard: false,
             tags: Tags::from([("team".to_owned(), "ground".to_owned())]),
         }
     }
@@ -133,11 +141,15 @@ impl Emulated {
             queue_name: InboxQueueName::parse(format!("{name}-{}", self.suffix)).unwrap(),
             visibility_timeout_seconds: 60,
             retention_seconds: 604_800,
+            allow_expiry: None,
+            encryption: Encryption::SqsManaged,
             dead_letter_retention_seconds: 1_209_600,
             max_receive_count: 15,
             sealed: true,
             allowed_rule_arns: BTreeSet::new(),
             service_accounts: BTreeSet::from(["controller".to_owned()]),
+            redrive_service_accounts: BTreeSet::new(),
+            alarms: None,
             tags: Tags::new(),
         }
     }
@@ -155,8 +167,9 @@ impl Emulated {
     }
 
     async fn converge_rule(&self, desired: &rule::Desired) -> usize {
-        let actions = rule::plan(desired, &rule::observe(&self.aws, desired).await.unwrap());
-        rule::apply(&self.aws, desired, &actions).await.unwrap();
+        let observed = rule::observe(&self.aws, desired).await.unwrap();
+        let actions = rule::plan(desired, &observed);
+        rule::apply(&self.aws, desired, &observed, &actions).await.unwrap();
         let after = rule::observe(&self.aws, desired).await.unwrap();
         assert_eq!(rule::plan(desired, &after), []);
         actions.len()
@@ -177,11 +190,12 @@ impl Emulated {
             owner: desired.owner.clone(),
             bus_name: desired.bus_name.clone(),
             force: false,
+            last_with_alarms: false,
         };
         loop {
             let seen = bus::observe_deletion(&self.aws, &deletion).await.unwrap();
             match bus::plan_deletion(&deletion, &seen) {
-                DeletionStep::Act(actions) => bus::apply_deletion(&self.aws, &actions).await.unwrap(),
+                DeletionStep::Act(actions) => bus::apply_deletion(&self.aws, &deletion, &actions).await.unwrap(),
                 step => return step,
             }
         }
@@ -213,7 +227,7 @@ impl Emulated {
         loop {
             let seen = inbox::observe_deletion(&self.aws, &deletion).await.unwrap();
             match inbox::plan_deletion(&deletion, &seen, jiff::Timestamp::now()) {
-                DeletionStep::Act(actions) => inbox::apply_deletion(&self.aws, &actions).await.unwrap(),
+                DeletionStep::Act(actions) => inbox::apply_deletion(&self.aws, &deletion, &actions).await.unwrap(),
                 step => return step,
             }
         }
@@ -251,7 +265,7 @@ fn an_inbox_is_made_changed_and_deleted_when_it_is_empty() {
     in_a_pod("an_inbox_is_made_changed_and_deleted_when_it_is_empty", |emulated| async move {
         let mut desired = emulated.inbox("gate");
         let (applied, actions) = emulated.converge_inbox(&desired).await;
-        assert_eq!(actions, 4, "two queues, a role and its policy");
+        assert_eq!(actions, 6, "two queues, two roles and their policies");
         assert_eq!(Some(applied.inbox.arn), desired.queue_arn(inbox::Part::Inbox));
         desired.visibility_timeout_seconds = 90;
         desired.max_receive_count = 30;
@@ -278,8 +292,32 @@ fn a_fifo_inbox_is_made_and_deleted() {
         let mut desired = emulated.inbox("gate");
         desired.queue_name = InboxQueueName::parse(format!("{}.fifo", desired.queue_name)).unwrap();
         let (applied, actions) = emulated.converge_inbox(&desired).await;
-        assert_eq!(actions, 5);
+        assert_eq!(actions, 7, "three queues, two roles and their policies");
         assert_ne!(applied.undelivered, applied.dead_letter);
+        assert_eq!(emulated.delete_inbox(&desired).await, DeletionStep::Gone);
+    });
+}
+
+#[test]
+fn what_is_set_of_an_inbox_by_hand_is_put_right_and_alarms_come_and_go() {
+    in_a_pod("what_is_set_of_an_inbox_by_hand_is_put_right_and_alarms_come_and_go", |emulated| async move {
+        let mut desired = emulated.inbox("gate");
+        let (applied, _) = emulated.converge_inbox(&desired).await;
+        let by_hand =
+            [(Name::SqsManagedSseEnabled, "false"), (Name::MaximumMessageSize, "1024"), (Name::DelaySeconds, "9")];
+        for (name, value) in by_hand {
+            let request = emulated.sqs.set_queue_attributes().queue_url(&applied.inbox.url.0).attributes(name, value);
+            request.send().await.unwrap();
+        }
+        assert_eq!(emulated.converge_inbox(&desired).await.1, 1);
+
+        let actions = BTreeSet::from(["arn:aws:sns:eu-west-3:210987654321:pager".parse().unwrap()]);
+        let (oldest_message_age_seconds, dead_letters, in_flight) = (900, 0, 100_000);
+        desired.alarms = Some(inbox::Alarms { actions, oldest_message_age_seconds, dead_letters, in_flight });
+        assert_eq!(emulated.converge_inbox(&desired).await.1, 4, "a mark on the queue and three alarms");
+        assert_eq!(inbox::observe(&emulated.aws, &desired).await.unwrap().alarms.len(), 3);
+        desired.alarms = None;
+        assert_eq!(emulated.converge_inbox(&desired).await.1, 2, "the alarms go, then the mark");
         assert_eq!(emulated.delete_inbox(&desired).await, DeletionStep::Gone);
     });
 }
@@ -291,7 +329,7 @@ fn a_rule_is_split_changed_and_deleted_before_its_bus() {
         let orphan = emulated.rule(&[]);
         let observed = rule::observe(&emulated.aws, &orphan).await.unwrap_or_default();
         let actions = rule::plan(&orphan, &observed);
-        let missing = rule::apply(&emulated.aws, &orphan, &actions).await.unwrap_err();
+        let missing = rule::apply(&emulated.aws, &orphan, &observed, &actions).await.unwrap_err();
         assert_eq!(missing.class, ErrorClass::Missing, "{missing}");
         emulated.converge_bus(&bus).await;
         let mut queues = Vec::new();

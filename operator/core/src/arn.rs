@@ -264,6 +264,13 @@ impl Place<'_> {
     }
 }
 
+impl BusArn {
+    /// The bus it names.
+    pub fn name(&self) -> Option<BusName> {
+        BusName::parse(self.0.resource.strip_prefix("event-bus/")?).ok()
+    }
+}
+
 impl RuleArn {
     /// The bus and the rule it names.
     pub fn names(&self) -> Option<(BusName, RulePartName)> {
@@ -274,6 +281,13 @@ impl RuleArn {
     /// The Region it is in.
     pub fn region(&self) -> &str {
         &self.0.region
+    }
+}
+
+impl ArchiveArn {
+    /// The archive's name.
+    pub fn name(&self) -> &str {
+        self.0.resource.strip_prefix("archive/").unwrap_or_default()
     }
 }
 
@@ -288,6 +302,28 @@ impl QueueArn {
     /// The queue's name.
     pub fn name(&self) -> Option<QueueName> {
         QueueName::parse(self.0.resource.clone()).ok()
+    }
+
+    /// The Region it is in.
+    pub fn region(&self) -> &str {
+        &self.0.region
+    }
+
+    /// The partition it is in.
+    pub fn partition(&self) -> &Partition {
+        &self.0.partition
+    }
+
+    /// Whether it is a FIFO queue.
+    pub fn is_fifo(&self) -> bool {
+        self.0.resource.strip_suffix(".fifo").is_some()
+    }
+}
+
+impl RoleArn {
+    /// Whether the role is under a path, which begins and ends with a slash.
+    pub fn is_under(&self, path: &str) -> bool {
+        self.0.resource.strip_prefix("role").is_some_and(|rest| rest.starts_with(path))
     }
 }
 
@@ -311,7 +347,8 @@ mod tests {
         let rule = RuleArn::parse("arn:aws:events:eu-west-3:210987654321:rule/acme/departures-2").unwrap();
         let (bus, name) = rule.names().unwrap();
         assert_eq!((bus.as_str(), name.as_str(), rule.region()), ("acme", "departures-2", "eu-west-3"));
-        assert!(RoleArn::parse("arn:aws:iam::210987654321:role/qsl-eventing/0a/qsl-1").is_ok());
+        let role = RoleArn::parse("arn:aws:iam::210987654321:role/qsl-eventing/0a/qsl-1").unwrap();
+        assert!(role.is_under("/qsl-eventing/0a/") && role.is_under("/") && !role.is_under("/qsl-eventing/0b/"));
         let provider = OidcProviderArn::parse("arn:aws:iam::210987654321:oidc-provider/oidc.example/id/7").unwrap();
         assert_eq!(provider.issuer(), "oidc.example/id/7");
     }

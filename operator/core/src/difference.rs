@@ -39,6 +39,11 @@ pub enum Difference {
         /// The field, as users know it.
         field: String,
     },
+    /// Something that it names cannot be used.
+    Unusable {
+        /// What, why, and the way out.
+        problem: String,
+    },
 }
 
 impl Difference {
@@ -67,6 +72,11 @@ impl Difference {
         Self::Document { thing: thing.to_string(), field: field.to_string() }
     }
 
+    /// Something that the object names and that cannot be used, in a sentence that says what would let it.
+    pub fn unusable(problem: impl Display) -> Self {
+        Self::Unusable { problem: problem.to_string() }
+    }
+
     /// Tags that are to be put.
     pub fn tags_put(thing: impl Display, put: &Tags, found: &Tags) -> Vec<Self> {
         let thing = thing.to_string();
@@ -91,6 +101,7 @@ impl Display for Difference {
         match self {
             Self::Missing { thing } => write!(f, "{thing} is not there"),
             Self::Superfluous { thing } => write!(f, "{thing} should not be there"),
+            Self::Unusable { problem } => f.write_str(problem),
             Self::Document { thing, field } => write!(f, "{thing}: {field} says something else"),
             Self::Field { thing, field, found, wanted } => {
                 write!(f, "{thing}: {field} is {}, not {}", shown(found.as_deref()), shown(wanted.as_deref()))
@@ -125,6 +136,7 @@ mod tests {
             Difference::optional("queue gate", "tags[team]", None, Some("x".repeat(90))),
             Difference::document("queue gate", "policy"),
             Difference::superfluous("role pilot"),
+            Difference::unusable("KMS key alias/ledger is disabled"),
         ];
         let long = format!("{}…", "x".repeat(80));
         assert_eq!(
@@ -132,7 +144,7 @@ mod tests {
             format!(
                 "queue gate is not there; queue gate-dlq: retention is 60, not 120; \
                  queue gate: tags[team] is unset, not {long}; queue gate: policy says something else; \
-                 role pilot should not be there"
+                 role pilot should not be there; KMS key alias/ledger is disabled"
             )
         );
     }

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | PutTargets and RemoveTargets answer 200 with `FailedEntryCount`: some entries are done, the others named | a target that is refused; [`Fault::Partial`] | [`buses`] |
 //! | a target's dead-letter queue is a standard queue | a failed entry | [`buses`] |
+//! | a FIFO target's queue has content-based deduplication, which a standard queue has none of | a failed entry, `Invalid` | [`buses`], [`queues`] |
 //! | a FIFO target needs a message group of 1 to 100 characters; a standard one has none | a failed entry | [`buses`] |
 //! | 5 targets a rule, 300 rules a bus, 30 rules with wildcards a bus | `LimitExceeded` | [`buses`] |
 //! | 50 control-plane calls a second to EventBridge, for the account and Region | `Throttled`, once [`FakeAws::keep_rates`] is called | [`rates`] |
@@ -15,6 +16,7 @@
 //! | a queue's name is refused for 60 seconds after its delete | `QueueDeletedRecently` | [`queues`] |
 //! | `CreateQueue` returns an existing queue whose attributes match, whoever owns it | the same; `Conflict` where they differ | [`queues`] |
 //! | a queue's policy has at most 8,192 bytes and 20 statements | `Invalid` | [`queues`] |
+//! | policies come back in another order and in other words | the same | [`writing`] |
 //! | role names are unique in the account without regard to case; a trust policy has at most 2,048 characters | `Conflict`, `LimitExceeded` | [`roles`] |
 //! | throttling, `ConcurrentModificationException`, a 5xx before or after the change took effect | [`Faults`], by a seed; or one at a time | [`faults`] |
 //!
@@ -31,6 +33,7 @@ mod queues;
 mod rates;
 mod record;
 mod roles;
+mod writing;
 
 pub use clock::FakeClock;
 pub use faults::{Fault, Faults, When};
@@ -112,6 +115,11 @@ impl FakeAws {
         state.injected.at_write(index, fault);
     }
 
+    /// Lets no single call fail any more that was to fail yet.
+    pub fn forget_failures(&self) {
+        self.state().injected.forget();
+    }
+
     /// From now on, calls have the faults of this plan; `None` ends that.
     pub fn set_faults(&self, faults: Option<Faults>) {
         self.state().injected.set_plan(faults);
@@ -160,11 +168,11 @@ impl FakeAws {
             things.insert(format!("archive {name}"), (Tags::new(), format!("{archive:?}")));
         }
         for (name, queue) in &state.queues {
-            things.insert(format!("queue {name}"), (queue.tags.clone(), format!("{:?}", queue.attributes)));
+            things.insert(format!("queue {name}"), (queue.tags.clone(), format!("{:?}", queue.attributes())));
         }
         for (name, role) in &state.roles {
-            let text = format!("{:?} {:?} {:?}", role.facts.trust, role.facts.boundary, role.policies);
-            things.insert(format!("role {name}"), (role.facts.tags.clone(), text));
+            let text = format!("{:?} {:?} {:?}", role.trust, role.boundary, role.policies);
+            things.insert(format!("role {name}"), (role.tags.clone(), text));
         }
         for (name, stored) in &state.monitoring.alarms {
             things.insert(format!("alarm {name}"), (stored.tags.clone(), format!("{:?}", stored.alarm)));

@@ -5,7 +5,8 @@ use crate::arn::{
     RuleArn,
 };
 use crate::names::{AlarmName, ArchiveName, BusName, QueueName, RoleName, RuleName, RulePartName, role_path};
-use crate::owner::Owner;
+use crate::owner::{Owner, ServiceAccount};
+use crate::parse::ParseError;
 use crate::tags::Tags;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Installation {
     pub permissions_boundary: Option<PolicyArn>,
     /// How long a queue's new attributes take to act.
     pub settle: Duration,
+    /// The service account of the installation's tools, which may take every inbox's redrive role.
+    pub tools: ServiceAccount,
     /// Tags that everything carries besides the owner's.
     pub tags: Tags,
 }
@@ -68,6 +71,30 @@ impl Installation {
     /// The ARN of an alarm here.
     pub fn alarm_arn(&self, name: &AlarmName) -> AlarmArn {
         self.place().alarm(name)
+    }
+
+    /// Refuses a queue that a rule here cannot deliver to: one of another Region or partition, which EventBridge does
+    /// not reach, and one of another account, which takes an execution role that this installation does not make
+    /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-cross-account.html>).
+    pub fn check_reach(&self, queue: &QueueArn) -> Result<(), ParseError> {
+        let (region, partition) = (queue.region(), queue.partition());
+        if region != self.region.as_str() || partition != &self.partition {
+            let reason = format!(
+                "{queue} is in Region {region} of {partition}; a rule delivers in its own, {} of {}",
+                self.region, self.partition
+            );
+            return Err(ParseError::new("queue ARN", reason));
+        }
+        if queue.account() != &self.account {
+            let reason = format!(
+                "{queue} is in account {}; this installation serves {}: send to a queue of it, or to a bus of that \
+                 account by a rule that is not an EventRule",
+                queue.account(),
+                self.account
+            );
+            return Err(ParseError::new("queue ARN", reason));
+        }
+        Ok(())
     }
 
     /// The ARN of a role that this installation makes for `owner`.

@@ -6,7 +6,7 @@
 use crate::arn::KeyArn;
 use crate::installation::Installation;
 use crate::owner::Owner;
-use crate::parse::{check_text, text_type};
+use crate::parse::{ParseError, check_text, text_type};
 use sha2::{Digest, Sha256};
 use std::fmt::Display;
 
@@ -55,6 +55,12 @@ text_type!(
 text_type!(
     /// A `source` that a publisher may use: letters, digits and `.-_/`, `*` for any characters.
     EventSource, "event source", check_source
+);
+
+text_type!(
+    /// The message group of a FIFO target, a literal: 1 to 100 printable ASCII characters, none of them a space.
+    /// EventBridge takes fewer than SQS's 128.
+    MessageGroup, "message group", check_group
 );
 
 /// The longest bus name.
@@ -107,6 +113,17 @@ fn check_alarm(text: &str) -> Result<(), String> {
     }
     match text.chars().find(|c| !c.is_ascii_graphic() && *c != ' ') {
         Some(c) => Err(format!("{text:?} holds {c:?}, which is not ASCII that can be printed")),
+        None => Ok(()),
+    }
+}
+
+fn check_group(text: &str) -> Result<(), String> {
+    let length = text.chars().count();
+    if !(1..=100).contains(&length) {
+        return Err(format!("has {length} characters; 1 to 100 are allowed"));
+    }
+    match text.chars().find(|c| !c.is_ascii_graphic()) {
+        Some(c) => Err(format!("{text:?} holds {c:?}; printable ASCII characters but spaces are allowed")),
         None => Ok(()),
     }
 }
@@ -172,6 +189,17 @@ impl QueueName {
 }
 
 impl InboxQueueName {
+    /// The name of the queue that a user calls `base` and wants to be FIFO, or not.
+    pub fn of(base: &str, fifo: bool) -> Result<Self, ParseError> {
+        if base.contains('.') {
+            return Err(ParseError::new(
+                "queue name",
+                format!("{base:?} holds '.'; a FIFO queue is asked for by fifo"),
+            ));
+        }
+        Self::parse(if fifo { format!("{base}.fifo") } else { base.to_owned() })
+    }
+
     /// Whether it is a FIFO queue's name.
     pub fn is_fifo(&self) -> bool {
         self.0.strip_suffix(".fifo").is_some()
@@ -210,6 +238,8 @@ pub enum RolePurpose {
     },
     /// The role of an inbox's consumers.
     Consume,
+    /// The role of those who bring an inbox's dead letters back.
+    Redrive,
 }
 
 /// The first 16 hex digits of SHA-256 over the parts, each preceded by its length, so that no two lists collide.
@@ -228,6 +258,7 @@ pub fn hash16<T: AsRef<[u8]>>(parts: &[T]) -> String {
 pub fn role_name(installation: &Installation, owner: &Owner, purpose: &RolePurpose) -> RoleName {
     let (word, account) = match purpose {
         RolePurpose::Consume => ("consume", String::new()),
+        RolePurpose::Redrive => ("redrive", String::new()),
         RolePurpose::Publish { namespace, service_account } => ("publish", format!("{namespace}/{service_account}")),
     };
     let hash = hash16(&[
@@ -241,14 +272,18 @@ pub fn role_name(installation: &Installation, owner: &Owner, purpose: &RolePurpo
     ]);
     let readable = match purpose {
         RolePurpose::Consume => format!("{}-{}", owner.namespace, owner.name),
+        RolePurpose::Redrive => format!("redrive-{}-{}", owner.namespace, owner.name),
         RolePurpose::Publish { namespace, service_account } => format!("{}-{namespace}-{service_account}", owner.name),
     };
     RoleName(cut(&format!("qsl-{hash}-{readable}"), 64))
 }
 
+/// The path of all roles that any installation of QSL Eventing makes in the account.
+pub const ROLES_PATH: &str = "/qsl-eventing/";
+
 /// The path of all roles of one owner, under which IAM can list them.
 pub fn role_path(installation: &Installation, owner: &Owner) -> String {
-    format!("/qsl-eventing/{}/", owner_hash(installation, owner))
+    format!("{ROLES_PATH}{}/", owner_hash(installation, owner))
 }
 
 /// What tells an owner from all others of the account.
@@ -280,16 +315,17 @@ pub fn dashboard_name(installation: &Installation, owner: &Owner) -> DashboardNa
     DashboardName(cut(&format!("qsl-{}-{readable}", owner_hash(installation, owner)), 255))
 }
 
-/// The id of a rule's target: the same queue and group always have the same.
-pub fn target_id(queue: &impl Display, message_group_id: Option<&str>) -> String {
+/// The id of a rule's target: the same queue always has the same, so that another message group is put in the place of
+/// the former, and there is no moment between the two.
+pub fn target_id(queue: &impl Display) -> String {
     let arn = queue.to_string();
     let readable = arn.rsplit(':').next().unwrap_or_default().to_owned();
-    let hash = hash16(&[arn.as_str(), message_group_id.unwrap_or_default()]);
+    let hash = hash16(&[arn.as_str()]);
     cut(&format!("{hash}-{readable}"), 64)
 }
 
 /// At most `max` characters of ASCII text, without a separator at the end.
-fn cut(text: &str, max: usize) -> String {
+pub(crate) fn cut(text: &str, max: usize) -> String {
     text.chars().take(max).collect::<String>().trim_end_matches(['-', '.', '_']).to_owned()
 }
 
@@ -297,7 +333,7 @@ fn cut(text: &str, max: usize) -> String {
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
-    use crate::owner::Kind;
+    use crate::owner::{Kind, ServiceAccount};
 
     pub(crate) fn installation(cluster: &str) -> Installation {
         Installation {
@@ -309,6 +345,7 @@ pub(crate) mod tests {
             token_audience: "sts.amazonaws.com".to_owned(),
             permissions_boundary: None,
             settle: std::time::Duration::ZERO,
+            tools: ServiceAccount { namespace: "ground".to_owned(), name: "tools".to_owned() },
             tags: crate::tags::Tags::new(),
         }
     }
@@ -332,7 +369,41 @@ pub(crate) mod tests {
             }
         }
         assert!(InboxQueueName::parse("a.b").is_err());
+        assert_eq!(InboxQueueName::of("gate", true).unwrap().as_str(), "gate.fifo");
+        assert_eq!(InboxQueueName::of("gate", false).unwrap().as_str(), "gate");
+        assert!(InboxQueueName::of("gate.fifo", false).unwrap_err().to_string().contains("asked for by fifo"));
         assert!(EventSource::parse("aws.s3").is_err());
+    }
+
+    /// Whether a text of so many letters is taken, before and after the bound.
+    fn bounds<T>(parse: impl Fn(String) -> Result<T, ParseError>, most: usize) -> [bool; 3] {
+        [0, most, most + 1].map(|length| parse("q".repeat(length)).is_ok())
+    }
+
+    #[test]
+    fn the_names_of_what_is_derived_keep_the_bounds_of_aws_too() {
+        let expected = [false, true, false];
+        assert_eq!(bounds(RulePartName::parse, 64), expected);
+        assert_eq!(bounds(QueueName::parse, 80), expected);
+        assert_eq!(bounds(|text| QueueName::parse(format!("{text}.fifo")), 75), expected);
+        assert_eq!(bounds(ArchiveName::parse, 48), expected);
+        assert_eq!(bounds(AlarmName::parse, 255), expected);
+        assert_eq!(bounds(DashboardName::parse, 255), expected);
+        assert_eq!(bounds(MessageGroup::parse, 100), expected);
+        assert_eq!(bounds(RoleName::parse, 64), expected);
+    }
+
+    #[test]
+    fn names_hold_the_characters_that_aws_takes() {
+        assert!(RulePartName::parse("a.b-c_1").is_ok() && RulePartName::parse("a b").is_err());
+        assert!(QueueName::parse("a-b_1.fifo").is_ok() && QueueName::parse("a.b").is_err());
+        assert!(ArchiveName::parse("a.b-c_1").is_ok() && ArchiveName::parse("a/b").is_err());
+        assert!(AlarmName::parse("any 'thing' {of}: it!").is_ok());
+        assert!(AlarmName::parse("\u{e9}").is_err() && AlarmName::parse("a\nb").is_err());
+        assert!(DashboardName::parse("a-b_1").is_ok() && DashboardName::parse("a.b").is_err());
+        assert!(MessageGroup::parse("!group#1~").is_ok());
+        assert!(MessageGroup::parse("a b").is_err() && MessageGroup::parse("\u{e9}").is_err());
+        assert!(RoleName::parse("a+=,.@_-1").is_ok() && RoleName::parse("a/b").is_err());
     }
 
     #[test]
@@ -347,7 +418,17 @@ pub(crate) mod tests {
         ] {
             assert!(KmsKeyId::parse(right.clone()).is_ok(), "{right}");
         }
-        for wrong in ["", "ledger", "alias/", "key/1", "arn:aws:sqs:eu-west-3:210987654321:alias/ledger"] {
+        for wrong in [
+            "",
+            "ledger",
+            "alias/",
+            "key/1",
+            "1234abcd",
+            "xxxxabcd-12ab-34cd-56ef-1234567890ab",
+            "mrk-1234abcd",
+            "mrk-xxxxabcd12ab34cd56ef1234567890ab",
+            "arn:aws:sqs:eu-west-3:210987654321:alias/ledger",
+        ] {
             assert!(KmsKeyId::parse(wrong).is_err(), "{wrong}");
         }
     }
@@ -380,6 +461,7 @@ pub(crate) mod tests {
         let names = [
             role_name(&here, &owner("tower", "gate"), &consume),
             role_name(&here, &owner("tower", "gate"), &publish),
+            role_name(&here, &owner("tower", "gate"), &RolePurpose::Redrive),
             role_name(&here, &owner("tow", "ergate"), &consume),
             role_name(&here, &owner("tower-gate", "x"), &consume),
             role_name(&installation("cluster-b"), &owner("tower", "gate"), &consume),
@@ -392,10 +474,11 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_same_queue_in_two_groups_is_two_targets() {
-        let id = |group| target_id(&"arn:aws:sqs:eu-west-3:210987654321:gate", group);
-        assert_eq!(id(None), id(None));
-        assert_ne!(id(Some("a")), id(Some("b")));
-        assert!(id(None).ends_with("-gate"));
+    fn a_target_is_told_by_its_queue() {
+        let id = |queue: &str| target_id(&format!("arn:aws:sqs:eu-west-3:210987654321:{queue}"));
+        assert_eq!(id("gate"), id("gate"));
+        assert_ne!(id("gate"), id("gate2"));
+        assert!(id("gate").ends_with("-gate"));
+        assert!(id(&"q".repeat(80)).len() <= 64);
     }
 }

@@ -12,6 +12,9 @@ pub enum Kind {
     EventRule,
     /// An inbox's queues and roles.
     InboxQueue,
+    /// No object: the installation itself, for what its objects share. Its namespace is the Region, its name the
+    /// account.
+    Installation,
 }
 
 impl Kind {
@@ -21,6 +24,7 @@ impl Kind {
             Self::EventBus => "EventBus",
             Self::EventRule => "EventRule",
             Self::InboxQueue => "InboxQueue",
+            Self::Installation => "Installation",
         }
     }
 }

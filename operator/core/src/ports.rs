@@ -14,8 +14,8 @@ pub use buses::{
 };
 pub use keys::{KeyFacts, KmsKeys};
 pub use monitoring::{Alarm, AlarmFacts, Comparison, Metric, MetricQuery, MissingData, Monitoring, Statistic, Window};
-pub use queues::{Counts, NewQueue, QueueAttributes, QueueChange, QueueFacts, QueueUrl, Queues, Redrive};
-pub use roles::{NewRole, RoleFacts, Roles};
+pub use queues::{Counts, Encryption, NewQueue, QueueAttributes, QueueChange, QueueFacts, QueueUrl, Queues, Redrive};
+pub use roles::{ListedRole, NewRole, RoleFacts, Roles};
 
 use crate::error::AwsError;
 use std::fmt;

@@ -223,3 +223,18 @@ fn check_trust(trust: &PolicyDocument) -> Result<(), AwsError> {
         format!("the trust policy has {length} characters of {TRUST_POLICY_MAX}: name fewer service accounts"),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_trust_policy_that_is_too_long_is_refused_with_the_way_out() {
+        let padded = |length: usize| PolicyDocument::new(json!({"Sid": "x".repeat(length)}));
+        let frame = padded(0).to_text().len();
+        assert_eq!(check_trust(&padded(TRUST_POLICY_MAX - frame)), Ok(()));
+        let refused = check_trust(&padded(TRUST_POLICY_MAX - frame + 1)).map_err(|error| error.to_string());
+        assert!(refused.is_err_and(|said| said.contains("2049 characters of 2048: name fewer service accounts")));
+    }
+}

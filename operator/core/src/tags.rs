@@ -24,6 +24,8 @@ pub const UID: &str = "eventing.qsl.dev/uid";
 pub const CUT_OFF_AT: &str = "eventing.qsl.dev/cut-off-at";
 /// Tag on a queue: when it was first counted empty after that, in milliseconds of Unix time.
 pub const FOUND_EMPTY_AT: &str = "eventing.qsl.dev/found-empty-at";
+/// Tag on an inbox's queue: the inbox has, or had, alarms.
+pub const ALARMED: &str = "eventing.qsl.dev/alarms";
 
 /// Tag that whoever owns a thing in AWS puts on it to give it to an object that adopts: `namespace/name` of that
 /// object. What an object retains when it is deleted is left with it.

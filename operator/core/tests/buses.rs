@@ -16,6 +16,7 @@ fn deletion(desired: &bus::Desired) -> Deletion {
         owner: desired.owner.clone(),
         bus_name: desired.bus_name.clone(),
         force: false,
+        last_with_alarms: false,
     }
 }
 
@@ -108,7 +109,7 @@ fn a_bus_with_rules_is_not_deleted_and_they_are_named() {
         deletion.force = true;
         let seen = bus::observe_deletion(&world.aws, &deletion).await.unwrap();
         let DeletionStep::Act(actions) = bus::plan_deletion(&deletion, &seen) else { panic!() };
-        bus::apply_deletion(&world.aws, &actions).await.unwrap();
+        bus::apply_deletion(&world.aws, &deletion, &actions).await.unwrap();
         assert!(world.fake.things().is_empty());
     });
 }
@@ -139,11 +140,11 @@ fn a_deletion_that_was_cut_short_is_finished() {
             let seen = bus::observe_deletion(&world.aws, &deletion).await.unwrap();
             let DeletionStep::Act(actions) = bus::plan_deletion(&deletion, &seen) else { panic!() };
             world.fake.fail_next("DeleteEventBus", When::After, ErrorClass::Retryable);
-            let _ = bus::apply_deletion(&world.aws, &actions[..actions.len() - 1]).await;
+            let _ = bus::apply_deletion(&world.aws, &deletion, &actions[..actions.len() - 1]).await;
         }
         let seen = bus::observe_deletion(&world.aws, &deletion).await.unwrap();
         let DeletionStep::Act(actions) = bus::plan_deletion(&deletion, &seen) else { panic!() };
-        assert!(bus::apply_deletion(&world.aws, &actions).await.is_err(), "the answer was lost");
+        assert!(bus::apply_deletion(&world.aws, &deletion, &actions).await.is_err(), "the answer was lost");
         let seen = bus::observe_deletion(&world.aws, &deletion).await.unwrap();
         assert_eq!(bus::plan_deletion(&deletion, &seen), DeletionStep::Gone);
         assert!(world.fake.things().is_empty());

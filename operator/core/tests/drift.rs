@@ -6,9 +6,9 @@ mod support;
 
 use operator_core::claim::Claim;
 use operator_core::difference::{Difference, sentence};
-use operator_core::names::RoleName;
+use operator_core::names::{KmsKeyId, RoleName};
 use operator_core::policy::PolicyDocument;
-use operator_core::ports::{BusSettings, NewRule, QueueChange, QueueUrl, RuleState, Target};
+use operator_core::ports::{BusSettings, NewArchive, NewRule, QueueChange, QueueUrl, RuleState, Target};
 use operator_core::tags::Tags;
 use operator_core::{bus, inbox, rule};
 use serde_json::json;
@@ -111,6 +111,87 @@ fn a_bus_is_put_right_attribute_by_attribute() {
         converge_bus(&world.aws, &disabled).await.unwrap();
         buses.set_bus_policy(name, None).await.unwrap();
         assert_eq!(repaired_bus(&world, &disabled).await, "bus acme: policy says something else");
+    });
+}
+
+/// A bus with an archive, the four alarms of a rule, and a dashboard.
+fn watched(world: &World) -> bus::Desired {
+    let archive = bus::DesiredArchive { pattern: None, retention_days: 30 };
+    let rules = BTreeSet::from(["departures".parse().unwrap()]);
+    bus::Desired {
+        archives: [("all".parse().unwrap(), archive)].into(),
+        alarms: Some(bus::DesiredAlarms { rules, actions: BTreeSet::new() }),
+        dashboard: true,
+        ..world.bus("acme")
+    }
+}
+
+#[test]
+fn what_stands_beside_a_bus_is_missed_found_different_and_found_superfluous() {
+    run(async {
+        let world = World::new();
+        converge_bus(&world.aws, &world.bus("acme")).await.unwrap();
+        let desired = watched(&world);
+        let found = repaired_bus(&world, &desired).await;
+        let parts: Vec<&str> = found.split("; ").collect();
+        let observed = bus::observe(&world.aws, &desired).await.unwrap();
+        let alarms: Vec<String> = observed.alarms.keys().map(ToString::to_string).collect();
+        let dashboard = operator_core::names::dashboard_name(&world.installation, &desired.owner);
+        assert_eq!(parts.len(), 6, "{found}");
+        for thing in alarms
+            .iter()
+            .map(|name| format!("alarm {name}"))
+            .chain(["archive all".into(), format!("dashboard {dashboard}")])
+        {
+            assert!(parts.contains(&format!("{thing} is not there").as_str()), "{thing}: {found}");
+        }
+
+        let (name, seen) = observed.alarms.iter().next().unwrap();
+        let mut alarm = seen.facts.alarm.clone().unwrap();
+        alarm.threshold += 7.0;
+        world.aws.monitoring.put_alarm(&alarm, &Tags::new()).await.unwrap();
+        assert_eq!(repaired_bus(&world, &desired).await, format!("alarm {name}: settings says something else"));
+
+        let mut body = observed.dashboard.clone().unwrap();
+        body["start"] = json!("-PT6H");
+        world.aws.monitoring.put_dashboard(&dashboard, &body).await.unwrap();
+        assert_eq!(repaired_bus(&world, &desired).await, format!("dashboard {dashboard}: body says something else"));
+
+        let none = repaired_bus(&world, &world.bus("acme")).await;
+        let parts: Vec<&str> = none.split("; ").collect();
+        assert_eq!(parts.len(), 6, "{none}");
+        assert!(parts.iter().all(|part| part.ends_with(" should not be there")), "{none}");
+    });
+}
+
+#[test]
+fn an_archive_is_put_right_attribute_by_attribute() {
+    run(async {
+        let world = World::new();
+        let desired = watched(&world);
+        converge_bus(&world.aws, &desired).await.unwrap();
+        let name = "all".parse().unwrap();
+        let facts = world.aws.buses.archive(&name).await.unwrap().unwrap();
+        let as_it_is = NewArchive {
+            name,
+            bus: world.installation.bus_arn(&desired.bus_name),
+            description: facts.description,
+            pattern: facts.pattern,
+            retention_days: facts.retention_days,
+            kms_key: None,
+        };
+        let key: KmsKeyId = "alias/theirs".parse().unwrap();
+        for (changed, said) in [
+            (NewArchive { retention_days: 9, ..as_it_is.clone() }, "archive all: retention in days is 9, not 30"),
+            (NewArchive { kms_key: Some(key), ..as_it_is.clone() }, "archive all: KMS key is alias/theirs, not unset"),
+            (
+                NewArchive { pattern: json!({"source": ["by.hand"]}), ..as_it_is },
+                "archive all: event pattern says something else",
+            ),
+        ] {
+            world.aws.buses.change_archive(&changed).await.unwrap();
+            assert_eq!(repaired_bus(&world, &desired).await, said);
+        }
     });
 }
 

@@ -98,7 +98,7 @@ fn a_pattern_in_another_order_is_no_change_and_another_pattern_is() {
             pattern(json!({"detail": {"n": [{"numeric": [">", 0, "<", 5]}]}, "source": ["b", "a"]}));
         assert_eq!(converge_rule(&world.aws, &desired).await.unwrap().1, 0);
         desired.event_pattern =
-            pattern(json!({"source": ["b", "a"], "detail": {"n": [{"numeric": ["<", 0, ">", 5]}]}}));
+            pattern(json!({"source": ["b", "a"], "detail": {"n": [{"numeric": [">", 0, "<", 6]}]}}));
         assert_eq!(converge_rule(&world.aws, &desired).await.unwrap().1, 1);
     });
 }
@@ -156,5 +156,30 @@ fn a_target_for_a_fifo_queue_without_a_group_is_refused_by_its_entry() {
         assert_eq!(error.class, ErrorClass::Invalid);
         assert!(error.message.contains("MessageGroupId"), "{error}");
         assert_eq!(delivered(&world, &desired).await, [(1, 1)], "the other entry was put");
+    });
+}
+
+#[test]
+fn what_aws_does_by_default_is_no_difference_whether_it_is_written_out_or_not() {
+    run(async {
+        let world = World::new();
+        converge_bus(&world.aws, &world.bus("acme")).await.unwrap();
+        let mut desired = world.rule("acme", "departures", &["gate"]);
+        desired.targets[0].max_event_age_seconds = None;
+        converge_rule(&world.aws, &desired).await.unwrap();
+        let (buses, part) = (&world.aws.buses, desired.rule_name.part(1));
+        let mut target = buses.targets(&desired.bus_name, &part).await.unwrap().remove(0);
+        for (age, retries, differs) in [
+            (Some(86_400), None, false),
+            (None, Some(185), false),
+            (Some(86_400), Some(185), false),
+            (Some(86_399), None, true),
+            (None, Some(184), true),
+        ] {
+            (target.max_event_age_seconds, target.max_retries) = (age, retries);
+            buses.put_targets(&desired.bus_name, &part, std::slice::from_ref(&target)).await.unwrap();
+            let observed = rule::observe(&world.aws, &desired).await.unwrap();
+            assert_eq!(!rule::plan(&desired, &observed).is_empty(), differs, "{age:?} {retries:?}");
+        }
     });
 }

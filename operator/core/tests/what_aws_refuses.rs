@@ -8,7 +8,8 @@ use operator_core::fake::{Call, Fault, Tally, When};
 use operator_core::names::{BusName, QueueName, RoleName, RulePartName};
 use operator_core::policy::PolicyDocument;
 use operator_core::ports::{
-    Answer, BusSettings, NewBus, NewQueue, NewRole, NewRule, QueueAttributes, QueueChange, Redrive, RuleState, Target,
+    Answer, BusSettings, Encryption, NewBus, NewQueue, NewRole, NewRule, QueueAttributes, QueueChange, Redrive,
+    RuleState, Target,
 };
 use operator_core::tags::Tags;
 use serde_json::{Value, json};
@@ -77,6 +78,9 @@ fn queue(name: &str) -> NewQueue {
         visibility_timeout_seconds: 30,
         retention_seconds: 600,
         max_message_bytes: 1_048_576,
+        delay_seconds: 0,
+        content_based_deduplication: name.strip_suffix(".fifo").is_some(),
+        encryption: Encryption::SqsManaged,
         policy: None,
         redrive: None,
     };

@@ -2,8 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
-use operator_core::{Aws, Installation, Tenancy};
+use operator_core::{
+    Aws, Installation, Tenancy,
+    economy::{Economy, Now},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -11,7 +15,7 @@ use crate::{
         event_bus::{self, EventBuses},
         event_rule::{self, EventRules},
         inbox_queue::{self, InboxQueues},
-        signing_key::{self, SigningKeys},
+        signing_key::{self, Keeping, SigningKeys},
         world::World,
     },
     keys::store::KeyStore,
@@ -52,22 +56,26 @@ impl Controllers {
             () = shutdown.cancelled() => return,
         }
         let events = Events::new(self.client.clone(), self.pod.clone()).counted(self.metrics.clone());
+        let now: Now = Arc::new(Timestamp::now);
+        let Economy { aws, fresh } = Economy::new(&self.aws, &self.place.cluster_id, self.resync, &now);
         let world = World {
             hub: self.hub.clone(),
-            aws: self.aws.clone(),
+            aws,
+            fresh,
             installation: Arc::clone(&self.place),
             tenancy: Arc::clone(&self.tenancy),
         };
-        let keys = SigningKeys::new(
-            self.hub.clone(),
-            Arc::clone(&self.tenancy),
-            KeyStore::new(self.client.clone(), &self.key_namespace),
-            self.keep,
-        );
+        let keeping = Keeping {
+            store: KeyStore::new(self.client.clone(), &self.key_namespace),
+            namespace: self.key_namespace.clone(),
+            keep: self.keep,
+        };
+        let keys = SigningKeys::new(world.clone(), keeping, events.clone());
+        let inboxes = InboxQueues::new(world.clone(), self.client.clone(), events.clone());
         tokio::join!(
             event_bus::run(&world, self.runner(EventBuses::new(world.clone()), &events), shutdown.clone()),
             event_rule::run(&world, self.runner(EventRules::new(world.clone()), &events), shutdown.clone()),
-            inbox_queue::run(&world, self.runner(InboxQueues::new(world.clone()), &events), shutdown.clone()),
+            inbox_queue::run(&world, self.runner(inboxes, &events), shutdown.clone()),
             signing_key::run(&self.hub, self.runner(keys, &events), shutdown),
         );
     }

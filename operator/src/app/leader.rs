@@ -12,8 +12,11 @@ use crate::{
     calls::{self, Gate},
     installation::Installed,
     leadership::{Campaign, Election, Fence, Term, Times, client},
-    publication::{Publisher, PublisherSettings},
-    runner::{Hub, metrics::Metrics},
+    publication::{
+        Publisher, PublisherSettings,
+        metrics::{SigningMetrics, Snapshot},
+    },
+    runner::{Hub, metrics::Metrics, record::Events},
     settings::Settings,
 };
 
@@ -38,6 +41,8 @@ pub struct Leader {
     pub tenancy: Arc<Tenancy>,
     /// Where it all is counted.
     pub metrics: Metrics,
+    /// Ages of keys and documents.
+    pub signing: SigningMetrics,
 }
 
 /// A campaign for the Lease that `settings` names, as a candidate that is of this process alone.
@@ -63,9 +68,13 @@ impl Leader {
             Arc::clone(&self.place),
             self.installed.clone(),
             self.publisher(),
+            Events::new(client.clone(), self.settings.pod_name.clone()).counted(self.metrics.clone()),
+            self.signing.clone(),
         );
         let controllers = self.controllers(client, calls::guard(self.aws.clone(), &gate));
         tokio::join!(controllers.run(stop.clone()), publisher.run(stop));
+        // Who does not publish knows nothing of it.
+        self.signing.set(Snapshot::default());
     }
 
     fn controllers(&self, client: Client, aws: Aws) -> Controllers {

@@ -9,6 +9,7 @@ use kube::{Api, Client};
 use operator_core::{
     Installation, ParseError,
     arn::{AccountId, OidcProviderArn, PolicyArn, Region},
+    owner::ServiceAccount,
     tags::Tags,
 };
 use tokio_util::sync::CancellationToken;
@@ -34,11 +35,12 @@ pub struct Facts {
     token_audience: String,
     permissions_boundary: Option<PolicyArn>,
     settle: Duration,
+    tools: ServiceAccount,
 }
 
 impl Facts {
     /// Parses what is given, or says what is wrong.
-    pub fn parse(settings: &AwsSettings, region: &str) -> Result<Self, ParseError> {
+    pub fn parse(settings: &AwsSettings, release_namespace: &str, region: &str) -> Result<Self, ParseError> {
         Ok(Self {
             account: settings.aws_account.as_deref().map(AccountId::parse).transpose()?,
             region: Region::parse(region)?,
@@ -47,6 +49,10 @@ impl Facts {
             token_audience: settings.aws_token_audience.clone(),
             permissions_boundary: settings.permissions_boundary.as_deref().map(PolicyArn::parse).transpose()?,
             settle: settings.settle(),
+            tools: ServiceAccount {
+                namespace: release_namespace.to_owned(),
+                name: settings.tools_service_account.clone(),
+            },
         })
     }
 }
@@ -115,6 +121,7 @@ async fn ask(facts: &Facts, aws: &SdkConfig, client: &Client) -> Result<Installa
         token_audience: facts.token_audience.clone(),
         permissions_boundary: facts.permissions_boundary.clone(),
         settle: facts.settle,
+        tools: facts.tools.clone(),
         tags: Tags::new(),
     })
 }

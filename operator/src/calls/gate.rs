@@ -221,6 +221,6 @@ impl Gate {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "paused-clock"))]
 #[path = "gate/tests.rs"]
 mod tests;

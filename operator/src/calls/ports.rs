@@ -1,7 +1,10 @@
 //! The ports, behind the gate. One line a method: whether it writes, its operation in AWS's name, and how many
 //! calls its answer took beyond the first where it is a listing.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use operator_core::{
@@ -9,9 +12,9 @@ use operator_core::{
     names::{AlarmName, ArchiveName, BusName, DashboardName, KmsKeyId, QueueName, RoleName, RulePartName},
     policy::PolicyDocument,
     ports::{
-        Alarm, AlarmFacts, Answer, ArchiveFacts, BusFacts, BusSettings, Buses, KeyFacts, KmsKeys, MetricQuery,
-        Monitoring, NewArchive, NewBus, NewQueue, NewRole, NewRule, QueueChange, QueueFacts, QueueUrl, Queues,
-        RoleFacts, Roles, RuleFacts, Target, Window,
+        Alarm, AlarmFacts, Answer, ArchiveFacts, BusFacts, BusSettings, Buses, KeyFacts, KmsKeys, ListedRole,
+        MetricQuery, Monitoring, NewArchive, NewBus, NewQueue, NewRole, NewRule, QueueChange, QueueFacts, QueueUrl,
+        Queues, RoleFacts, Roles, RuleFacts, Target, Window,
     },
     tags::Tags,
 };
@@ -91,6 +94,7 @@ gated! { Queues, Sqs;
 }
 
 gated! { Roles, Iam;
+    reads "GetAccountAuthorizationDetails" => fn list(path: &str) -> BTreeMap<RoleName, ListedRole>, 1000 a page;
     reads "ListRoles" => fn under(path: &str) -> BTreeSet<RoleName>, 100 a page;
     reads "GetRole" => fn role(name: &RoleName) -> Option<RoleFacts>;
     reads "GetRolePolicy" => fn inline_policy(role: &RoleName, policy: &str) -> Option<PolicyDocument>;

@@ -1,22 +1,21 @@
-//! EventBus: the bus, and a role for each publisher.
+//! EventBus: the bus, a role for each publisher, archives, and what watches it.
 //!
-//! validate → observe → plan → apply → status; nothing is dereferenced, since publishers are named, not read. A bus
-//! that is deleted waits for its rules.
+//! dereference (the rules on it and the other buses, for its alarms) → validate → observe → judge (key, dead-letter
+//! queue) → plan → apply → status; publishers are named, not read. A bus that is deleted waits for its rules.
 
 mod cleanup;
+mod dereference;
+mod judge;
+mod parts;
 mod status;
+mod triggers;
 mod validate;
 
 use crds::EventBus;
-use futures::{StreamExt, future, stream};
-use kube::runtime::reflector::ObjectRef;
 use operator_core::bus;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    granted,
-    world::{World, own_facts},
-};
+use super::{granted, world::World};
 use crate::runner::{self, Cleanup, Failure, Found, Look, Progress, Reconciler, Report, Runner, tell::hash_of};
 
 /// The controller's two functions.
@@ -29,22 +28,37 @@ impl EventBuses {
     pub fn new(world: World) -> Self {
         Self { world }
     }
+
+    fn desired(&self, object: &EventBus) -> Result<bus::Desired, Failure> {
+        let World { hub, tenancy, installation, .. } = &self.world;
+        let claim = granted::bus(tenancy, object)?;
+        let referenced = dereference::dereference(hub, tenancy, object);
+        Ok(validate::validate(installation, claim, object, &referenced)?)
+    }
 }
 
 impl Reconciler<EventBus> for EventBuses {
     async fn apply(&self, object: &EventBus) -> Result<Report<EventBus>, Failure> {
-        let desired = validate::validate(&self.world.installation, granted::bus(&self.world.tenancy, object)?, object)?;
-        let observed = bus::observe(&self.world.aws, &desired).await?;
+        let desired = self.desired(object)?;
+        let aws = self.world.aws_for(object);
+        let observed = bus::observe(aws, &desired).await?;
         let actions = bus::plan(&desired, &observed);
         let found = Found {
-            wanted: hash_of(&desired),
+            // What is in the way keeps some of it from being wanted yet.
+            wanted: hash_of(&(&desired, &observed.obstacle)),
             differences: bus::differences(&observed, &actions),
             taken: bus::taken(&desired, &observed),
         };
-        let applied = bus::apply(&self.world.aws, &desired, &actions).await?;
+        let applied = bus::apply(aws, &desired, &actions).await?;
+        let waiting = observed.obstacle.as_ref().map(judge::obstacle).transpose()?;
+        let status = match &waiting {
+            None => status::status(applied),
+            // Not all that is expected stands; what was just made beside it is seen by the next pass.
+            Some(_) => status::seen(&desired, &observed),
+        };
         Ok(Report {
-            status: status::status(applied),
-            progress: Progress::Ready,
+            status,
+            progress: waiting.map_or(Progress::Ready, Progress::Waiting),
             has_references: false,
             changes: actions.iter().map(bus::Action::describe).collect(),
             found: Some(found),
@@ -53,11 +67,12 @@ impl Reconciler<EventBus> for EventBuses {
     }
 
     async fn look(&self, object: &EventBus) -> Result<Look<EventBus>, Failure> {
-        let desired = validate::validate(&self.world.installation, granted::bus(&self.world.tenancy, object)?, object)?;
-        let observed = bus::observe(&self.world.aws, &desired).await?;
+        let desired = self.desired(object)?;
+        let aws = self.world.aws_for(object);
+        let observed = bus::observe(aws, &desired).await?;
         Ok(Look {
             status: status::seen(&desired, &observed),
-            differences: bus::differences(&observed, &bus::plan(&desired, &observed)),
+            differences: judge::differences(&desired, &observed)?,
             has_references: false,
         })
     }
@@ -67,20 +82,11 @@ impl Reconciler<EventBus> for EventBuses {
     }
 }
 
-/// Runs the controller until `shutdown`. Woken by the bus, and by its rules while it is being deleted.
+/// Runs the controller until `shutdown`.
 pub fn run(
     world: &World,
     runner: Runner<EventBus, EventBuses>,
     shutdown: CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<> {
-    let own = world.hub.buses.changes_of(own_facts).map(|change| ObjectRef::from_obj(change.object().as_ref()));
-    let buses = world.hub.buses.clone();
-    let rules = world.hub.rules.changes_of(own_facts).filter_map(move |change| {
-        let rule = change.object();
-        let namespace = rule.spec.bus_ref.namespace_or(rule.metadata.namespace.as_deref().unwrap_or_default());
-        let bus = buses.get(namespace, &rule.spec.bus_ref.name);
-        let leaving = bus.filter(|bus| bus.metadata.deletion_timestamp.is_some());
-        future::ready(leaving.map(|bus| ObjectRef::from_obj(bus.as_ref())))
-    });
-    runner::run(runner, world.hub.buses.store().clone(), stream::select(own, rules), shutdown)
+    runner::run(runner, world.hub.buses.store().clone(), triggers::triggers(&world.hub), shutdown)
 }

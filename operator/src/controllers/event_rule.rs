@@ -6,7 +6,10 @@
 
 mod cleanup;
 mod dereference;
+pub(crate) mod names;
+mod room;
 mod status;
+pub(crate) mod target;
 pub(super) mod triggers;
 pub(super) mod validate;
 
@@ -16,7 +19,9 @@ use operator_core::rule;
 use tokio_util::sync::CancellationToken;
 
 use super::{granted, world::World};
-use crate::runner::{self, Cleanup, Failure, Found, Look, Reconciler, Report, Runner, Terminal, tell::hash_of};
+use crate::runner::{
+    self, Cleanup, Failure, Found, Look, Progress, Reconciler, Report, Runner, Terminal, tell::hash_of,
+};
 use dereference::{Consented, Referenced};
 use validate::Validated;
 
@@ -37,6 +42,24 @@ impl EventRules {
     }
 }
 
+impl EventRules {
+    /// Whether all is in effect; if not, what only an edit can help comes first, then what is waited for.
+    fn progress(
+        &self,
+        object: &EventRule,
+        referenced: &dereference::Referenced,
+        validated: &validate::Validated,
+        applied: &rule::Applied,
+    ) -> Progress {
+        let rule::Desired { bus_name, rule_name, .. } = &validated.desired;
+        let parts = self.world.installation.rule_arns(bus_name, rule_name, object.spec.targets.len());
+        match room::without_room(&parts, referenced.inboxes()) {
+            Some(terminal) => Progress::Terminal(terminal),
+            None => status::progress(referenced, validated, applied),
+        }
+    }
+}
+
 impl Reconciler<EventRule> for EventRules {
     async fn apply(&self, object: &EventRule) -> Result<Report<EventRule>, Failure> {
         let referenced = match dereference::dereference(&self.world, object)? {
@@ -47,17 +70,20 @@ impl Reconciler<EventRule> for EventRules {
             }
         };
         let validated = self.validate(object, &referenced)?;
-        let observed = rule::observe(&self.world.aws, &validated.desired).await?;
+        let aws = self.world.aws_for(object);
+        let observed = rule::observe(aws, &validated.desired).await?;
         let actions = rule::plan(&validated.desired, &observed);
         let found = Found {
             wanted: hash_of(&validated.desired),
             differences: rule::differences(&observed, &actions),
             taken: rule::taken(&validated.desired, &observed),
         };
-        let applied = rule::apply(&self.world.aws, &validated.desired, &actions).await?;
+        let applied = rule::apply(aws, &validated.desired, &observed, &actions).await?;
+        let mut status = status::status(&validated.desired, &observed, &applied);
+        status.conditions.extend(status::within_skew(object, &referenced, Timestamp::now()));
         Ok(Report {
-            status: status::status(&validated.desired, &observed, &applied),
-            progress: status::progress(&referenced, &validated, &applied),
+            status,
+            progress: self.progress(object, &referenced, &validated, &applied),
             has_references: true,
             changes: actions.iter().map(rule::Action::describe).collect(),
             found: Some(found),
@@ -71,7 +97,8 @@ impl Reconciler<EventRule> for EventRules {
             Consented::Refused { wait, .. } => return Err(wait.into()),
         };
         let validated = self.validate(object, &referenced)?;
-        let observed = rule::observe(&self.world.aws, &validated.desired).await?;
+        let aws = self.world.aws_for(object);
+        let observed = rule::observe(aws, &validated.desired).await?;
         Ok(Look {
             status: status::seen(&observed),
             differences: rule::differences(&observed, &rule::plan(&validated.desired, &observed)),

@@ -1,7 +1,7 @@
 //! What the installation grants an object (chart value `tenancy`): its names, its sources, what it may adopt. Pure.
 //! What is outside is `Terminal`, naming the value to set.
 
-use crds::{AdoptionPolicy, EventBus, EventRule, Eventing, InboxQueue, ManagementPolicy, SigningKey};
+use crds::{AdoptionPolicy, EventBus, EventBusSpec, EventRule, Eventing, InboxQueue, ManagementPolicy, SigningKey};
 use kube::ResourceExt;
 use operator_core::{Claim, Tenancy, names::RuleName};
 
@@ -14,16 +14,33 @@ pub(super) fn bus(tenancy: &Tenancy, object: &EventBus) -> Result<Claim, Termina
     for (field, source) in sources(object) {
         tenancy.source(&namespace, source).map_err(|refusal| Terminal::not_granted(&field, &refusal))?;
     }
+    for (field, arn) in arns(object) {
+        tenancy.arn(&namespace, arn).map_err(|refusal| Terminal::not_granted(&field, &refusal))?;
+    }
     Ok(claim)
 }
 
 /// How a rule of that name in EventBridge lays claim to what it finds, or what of it is not granted.
 pub(super) fn rule(tenancy: &Tenancy, object: &EventRule, name: &RuleName) -> Result<Claim, Terminal> {
+    let namespace = object.namespace().unwrap_or_default();
+    for (number, target) in object.spec.targets.iter().enumerate() {
+        for (field, arn) in [("queueArn", &target.queue_arn), ("deadLetterArn", &target.dead_letter_arn)] {
+            let granted = arn.as_ref().map_or(Ok(()), |arn| tenancy.arn(&namespace, arn));
+            granted.map_err(|refusal| Terminal::not_granted(&format!("targets[{number}].{field}"), &refusal))?;
+        }
+    }
     claim(tenancy, object, "ruleName", name.as_str())
 }
 
 /// How an inbox lays claim to what it finds, or what of it is not granted.
 pub(super) fn inbox(tenancy: &Tenancy, object: &InboxQueue) -> Result<Claim, Terminal> {
+    let namespace = object.namespace().unwrap_or_default();
+    let key = object.spec.encryption.kms_key_id.iter().map(|key| ("encryption.kmsKeyId".to_owned(), key));
+    let actions = object.spec.alarms.actions.iter().enumerate();
+    let actions = actions.map(|(index, arn)| (format!("alarms.actions[{index}]"), arn));
+    for (field, arn) in key.chain(actions) {
+        tenancy.arn(&namespace, arn).map_err(|refusal| Terminal::not_granted(&field, &refusal))?;
+    }
     claim(tenancy, object, "queueName", &object.spec.queue_name)
 }
 
@@ -39,6 +56,27 @@ pub(super) fn signing_key(tenancy: &Tenancy, object: &SigningKey, bus: &EventBus
         }
     }
     Ok(())
+}
+
+/// Whether a key takes over the private keys that an earlier SigningKey of its name left behind.
+pub(super) fn adopts_keys(tenancy: &Tenancy, object: &SigningKey) -> Result<bool, Terminal> {
+    match object.spec.adoption_policy {
+        AdoptionPolicy::Never => Ok(false),
+        AdoptionPolicy::AdoptOrCreate => {
+            let granted = tenancy.adoption(&object.namespace().unwrap_or_default(), &object.name_any());
+            granted.map(|_| true).map_err(|refusal| Terminal::not_granted("adoptionPolicy", &refusal))
+        }
+    }
+}
+
+/// What a bus names by hand, and where each stands in the spec.
+fn arns(object: &EventBus) -> impl Iterator<Item = (String, &str)> {
+    let EventBusSpec { kms_key_id, dead_letter, alarms, .. } = &object.spec;
+    let key = kms_key_id.iter().map(|key| ("kmsKeyId".to_owned(), key.as_str()));
+    let queue = dead_letter.iter().map(|queue| ("deadLetter.queueArn".to_owned(), queue.queue_arn.as_str()));
+    let actions = alarms.actions.iter().enumerate();
+    let actions = actions.map(|(index, arn)| (format!("alarms.actions[{index}]"), arn.as_str()));
+    key.chain(queue).chain(actions)
 }
 
 /// The sources of a bus, and where each stands in the spec.
@@ -101,6 +139,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_bus_names_by_hand_is_granted_one_by_one() {
+        let topic = "arn:aws:sns:eu-central-1:000000000000:pager";
+        let queue = "arn:aws:sqs:eu-central-1:000000000000:lost";
+        let spec = json!({"busName": "red-core", "kmsKeyId": "alias/red", "deadLetter": {"queueArn": queue},
+            "alarms": {"actions": [topic]}});
+        let object: EventBus = tests::object("EventBus", "red", "core", &spec);
+        let judged = |arns: &[&str]| {
+            let entry = json!({"namespaces": ["red"], "namePrefixes": ["red-"], "sources": [], "arns": arns});
+            said(bus(&Tenancy::parse(&json!([entry]).to_string()).unwrap(), &object))
+        };
+        assert_eq!(judged(&["alias/red", queue, topic]), "Own");
+        for (arns, field) in [
+            (&[queue, topic][..], "spec.kmsKeyId"),
+            (&["alias/*", topic], "spec.deadLetter.queueArn"),
+            (&["alias/red", queue], "spec.alarms.actions[0]"),
+        ] {
+            let said = judged(arns);
+            assert!(said.starts_with(&format!("NotGranted: {field}: ")) && said.contains("arns"), "{said}");
+        }
+    }
+
+    #[test]
     fn names_are_granted_to_namespaces_for_each_kind() {
         let tenancy = tenancy();
         let name = |rule: &EventRule| RuleName::parse(rule.name_any()).unwrap();
@@ -145,6 +205,23 @@ mod tests {
         assert_eq!(said(inbox(&nothing, &an_inbox("blue", &json!({"managementPolicy": "Observe"})))), "Look");
         let refused = said(inbox(&nothing, &an_inbox("blue", &json!({"adoptionPolicy": "AdoptOrCreate"}))));
         assert!(refused.starts_with("NotGranted: spec.adoptionPolicy: namespace blue may not adopt"), "{refused}");
+    }
+
+    #[test]
+    fn what_an_inbox_names_by_hand_is_granted_one_by_one() {
+        let topic = "arn:aws:sns:eu-central-1:000000000000:pager";
+        let more = json!({"encryption": {"kmsKeyId": "alias/red"}, "alarms": {"enabled": true, "actions": [topic]}});
+        let judged = |arns: &[&str]| {
+            let entry = json!([{"namespaces": ["red"], "namePrefixes": ["red-"], "arns": arns}]);
+            said(inbox(&Tenancy::parse(&entry.to_string()).unwrap(), &an_inbox("red", &more)))
+        };
+        for (arns, field) in [(&[topic][..], "spec.encryption.kmsKeyId"), (&["alias/red"], "spec.alarms.actions[0]")] {
+            let said = judged(arns);
+            assert!(said.starts_with(&format!("NotGranted: {field}: ")), "{said}");
+        }
+        assert_eq!(judged(&["alias/red", topic]), "Own");
+        let refused = said(inbox(&Tenancy::default(), &an_inbox("red", &more)));
+        assert!(refused.starts_with("NotGranted: spec.encryption.kmsKeyId: "), "by default none is taken: {refused}");
     }
 
     #[test]

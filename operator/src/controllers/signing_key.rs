@@ -2,10 +2,15 @@
 //!
 //! dereference (the bus, the other keys of it) → validate → list → plan → apply → status. The plan is
 //! [`crate::keys::plan_keys`]; phases, times and kids stand with the keys' Secrets and are never read from the status.
+//!
+//! A key whose bus is gone, or whose spec cannot work any more, gets no successor, but is not forgotten either: the
+//! keys there are go through their phases, private parts are destroyed in time, revocations count.
 
 mod cleanup;
 mod dereference;
+mod guard;
 mod status;
+mod unknown;
 mod validate;
 
 use std::{sync::Arc, time::Duration};
@@ -13,57 +18,105 @@ use std::{sync::Arc, time::Duration};
 use crds::{EventBus, SigningKey, conditions::reason};
 use eventing::types::BusId;
 use futures::{Stream, StreamExt, stream};
-use kube::{ResourceExt, runtime::reflector::ObjectRef};
-use operator_core::Tenancy;
+use kube::{Resource, ResourceExt, runtime::reflector::ObjectRef};
 use tokio_util::sync::CancellationToken;
 
-use super::{granted, world::own_facts};
+use super::{
+    granted,
+    world::{World, own_facts},
+};
 use crate::{
     keys::{
-        Line, UnixSeconds, maintain,
-        store::{KeyStore, StoreError},
+        KeyPolicy, Line, Signing, UnixSeconds,
+        maintain::{Maintained, maintain},
+        store::{KeyStore, Keys as _, StoreError},
+        tell,
     },
-    runner::{self, Change, Cleanup, Failure, Hub, Look, Pace, Progress, Reconciler, Report, Retry, Runner, Terminal},
+    runner::{
+        self, Change, Cleanup, Failure, Hub, Look, Pace, Progress, Reconciler, Report, Retry, Runner, Terminal,
+        record::Events,
+    },
 };
+use guard::Counted;
+use unknown::Warned;
+
+/// How the controller keeps keys.
+pub struct Keeping {
+    /// Where they are kept.
+    pub store: KeyStore,
+    /// The namespace of that, which Events name.
+    pub namespace: String,
+    /// How long public keys stay after their `exp`.
+    pub keep: Duration,
+}
 
 /// The controller's two functions.
 pub struct SigningKeys {
-    hub: Hub,
-    tenancy: Arc<Tenancy>,
-    store: KeyStore,
-    keep: Duration,
+    world: World,
+    keeping: Keeping,
+    events: Events,
+    counted: Counted,
+    warned: Warned,
 }
 
 impl SigningKeys {
-    /// A controller that keeps keys in `store` and public ones for `keep` after their `exp`.
-    pub fn new(hub: Hub, tenancy: Arc<Tenancy>, store: KeyStore, keep: Duration) -> Self {
-        Self { hub, tenancy, store, keep }
+    /// A controller of the keys in `keeping`. AWS is asked only what the inboxes of a bus hold, when a key is deleted.
+    pub fn new(world: World, keeping: Keeping, events: Events) -> Self {
+        Self { world, keeping, events, counted: Counted::default(), warned: Warned::default() }
+    }
+
+    /// Whether the object may have keys, and if so, whether it takes over those that an earlier one left.
+    fn judge(&self, object: &SigningKey) -> Result<bool, Failure> {
+        let referenced = dereference::dereference(&self.world.hub, object)?;
+        granted::signing_key(&self.world.tenancy, object, &referenced.bus)?;
+        validate::validate(object, &referenced)?;
+        Ok(granted::adopts_keys(&self.world.tenancy, object)?)
+    }
+
+    /// Brings the object's keys to what `policy` says, and tells what was done.
+    async fn keep(&self, object: &SigningKey, policy: &KeyPolicy, now: UnixSeconds) -> Result<Maintained, Failure> {
+        let maintained = maintain(&self.keeping.store, &line(object)?, policy, now).await?;
+        tell::tell(&self.events, &object.object_ref(&()), &self.keeping.namespace, &maintained.changes).await;
+        Ok(maintained)
     }
 }
 
 impl Reconciler<SigningKey> for SigningKeys {
     async fn apply(&self, object: &SigningKey) -> Result<Report<SigningKey>, Failure> {
-        let referenced = dereference::dereference(&self.hub, object)?;
-        granted::signing_key(&self.tenancy, object, &referenced.bus)?;
-        let policy = validate::validate(object, &referenced, self.keep)?;
+        let judged = self.judge(object);
+        let (signing, adopts) = match &judged {
+            Ok(adopts) => (Signing::Wanted, *adopts),
+            Err(_) => (Signing::Held, false),
+        };
+        let (_, revoked) = dereference::others(&self.world.hub, object);
+        let policy = KeyPolicy { adopts, ..validate::policy(object, revoked, self.keeping.keep, signing)? };
         let now = UnixSeconds::now();
-        let maintained = maintain::maintain(&self.store, &line(object)?, &policy, now).await?;
-        let keys = maintained.keys();
+        let maintained = self.keep(object, &policy, now).await?;
+        self.warned.tell(&self.events, object, &maintained.kids).await;
+        let progress = match judged {
+            Ok(_) => Progress::Ready,
+            Err(Failure::Wait(wait)) => Progress::Waiting(wait),
+            Err(failure) => return Err(failure),
+        };
         Ok(Report {
             status: status::status(&policy, &maintained.records, now),
-            progress: Progress::Ready,
+            progress,
             has_references: true,
-            changes: maintained.changes,
+            // Each has been told on its own.
+            changes: Vec::new(),
             found: None,
             // A second more: the moment itself must have come.
-            again: policy.next_change(&keys, now).map(|at| now.until(at) + Duration::from_secs(1)),
+            again: policy.next_change(&maintained.keys(), now).map(|at| now.until(at) + Duration::from_secs(1)),
         })
     }
 
     async fn look(&self, object: &SigningKey) -> Result<Look<SigningKey>, Failure> {
-        let referenced = dereference::dereference(&self.hub, object)?;
-        let policy = validate::validate(object, &referenced, self.keep)?;
-        let records = self.store.list(&line(object)?).await?;
+        let adopts = self.judge(object)?;
+        let (_, revoked) = dereference::others(&self.world.hub, object);
+        let policy = KeyPolicy { adopts, ..validate::policy(object, revoked, self.keeping.keep, Signing::Held)? };
+        let line = line(object)?;
+        let mut records = self.keeping.store.list(line.bus()).await?;
+        records.retain(|record| record.line == line);
         Ok(Look {
             status: status::status(&policy, &records, UnixSeconds::now()),
             // Keys are of their time: what a managing object would do next is no difference yet.
@@ -73,7 +126,7 @@ impl Reconciler<SigningKey> for SigningKeys {
     }
 
     async fn cleanup(&self, object: &SigningKey) -> Result<Cleanup, Failure> {
-        cleanup::cleanup(&self.hub, &self.store, object, self.keep).await
+        cleanup::cleanup(self, object).await
     }
 }
 

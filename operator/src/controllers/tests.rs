@@ -7,6 +7,7 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use operator_core::{
     Installation,
     arn::{AccountId, OidcProviderArn, Partition, Region},
+    owner::ServiceAccount,
     tags::Tags,
 };
 use serde_json::{Value, json};
@@ -34,6 +35,7 @@ pub(crate) fn place() -> Installation {
         token_audience: "sts.amazonaws.com".into(),
         permissions_boundary: None,
         settle: Duration::from_mins(1),
+        tools: ServiceAccount { namespace: "qsl-system".into(), name: "qsl-tools".into() },
         tags: Tags::new(),
     }
 }

@@ -2,15 +2,26 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crds::{Eventing, conditions::reason, names::FORCE_DELETE};
+use crds::{
+    Eventing, InboxQueue,
+    conditions::reason,
+    names::{FORCE_DELETE, RECONCILE_REQUESTED_AT},
+    object::CommonStatus,
+};
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use operator_core::{
     Aws, Installation, Tenancy,
     deletion::{DeletionBlocked, DeletionStep, Waiting},
+    names::InboxQueueName,
     owner::{Kind, Owner},
+    parse::ParseError,
 };
 
-use crate::runner::{Blocked, Cleanup, Hub, Wait};
+use crate::runner::{
+    Blocked, Cleanup, Hub, Wait,
+    expiry::{Expiry, expiry},
+};
 
 /// How often a blocked deletion is looked at: what is in the way goes in AWS, where nothing wakes us.
 const BLOCKED_AGAIN: Duration = Duration::from_secs(30);
@@ -23,12 +34,23 @@ pub(super) const STEPS: usize = 8;
 pub struct World {
     /// The objects of all kinds.
     pub hub: Hub,
-    /// AWS.
+    /// AWS; what need not be asked again is answered from memory.
     pub aws: Aws,
+    /// AWS, asked each time: for deletions, and where a person asks for a look.
+    pub fresh: Aws,
     /// The installation.
     pub installation: Arc<Installation>,
     /// What it grants to whom.
     pub tenancy: Arc<Tenancy>,
+}
+
+impl World {
+    /// AWS for a pass over the object: asked each time where a person asked for the pass.
+    pub(super) fn aws_for<K: Eventing>(&self, object: &K) -> &Aws {
+        let requested = object.annotations().get(RECONCILE_REQUESTED_AT);
+        let handled = object.status().and_then(CommonStatus::last_handled_reconcile_at);
+        if requested.is_some_and(|requested| Some(requested.as_str()) != handled) { &self.fresh } else { &self.aws }
+    }
 }
 
 /// The owner that an object is, in AWS.
@@ -41,9 +63,10 @@ pub(super) fn owner<K: Eventing>(kind: Kind, object: &K) -> Owner {
     }
 }
 
-/// Whether a person asked for the deletion whatever is in the way.
+/// Whether a person asked for the deletion whatever is in the way, or the object's time is over.
 pub(super) fn is_forced<K: Eventing>(object: &K) -> bool {
-    object.annotations().get(FORCE_DELETE).is_some_and(|value| value == "true")
+    let asked = object.annotations().get(FORCE_DELETE).is_some_and(|value| value == "true");
+    asked || expiry(object.annotations(), Timestamp::now()) == Expiry::Over
 }
 
 /// What of an object makes its own controller look at it: not its status, which is that controller's own work.
@@ -55,6 +78,11 @@ pub(super) fn own_facts<K: Eventing>(object: &K) -> (Option<String>, Option<i64>
 /// `namespace/name` of an object.
 pub(super) fn full_name<K: Eventing>(object: &K) -> String {
     format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// The name of an inbox's queue, from which those of its others come.
+pub(crate) fn queue_name(inbox: &InboxQueue) -> Result<InboxQueueName, ParseError> {
+    InboxQueueName::of(&inbox.spec.queue_name, inbox.spec.fifo)
 }
 
 /// What a step of a deletion in AWS that is not an action comes to; `None` for actions, which are the caller's to do.

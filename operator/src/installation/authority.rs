@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{
     InstallError,
     certificates::{self, Identity},
+    serving::{BUNDLE, Service},
 };
 
 /// The Secret's name.
@@ -22,9 +23,18 @@ const CERTIFICATE: &str = "ca.crt";
 const KEY: &str = "ca.key";
 
 /// Makes the authority where there is none, and its successor when two thirds of its life have passed.
+///
+/// Where the Secret was lost, the authorities of the certificates that are served yet stay trusted beside the new one:
+/// so those are not made anew before those who verify have heard of it, and nothing is refused meanwhile.
 pub async fn ensure(secrets: &Api<Secret>, now: Timestamp) -> Result<Identity, InstallError> {
     let Some(found) = secrets.get_opt(NAME).await? else {
-        let made = secret(&certificates::new_authority(now)?, None);
+        let Identity { mut certificate, key } = certificates::new_authority(now)?;
+        for service in Service::ALL {
+            let served = secrets.get_opt(service.secret()).await?;
+            let beside = served.as_ref().and_then(|served| text(served, service.secret(), BUNDLE).ok());
+            certificate = certificates::append(&certificate, beside.as_deref().unwrap_or_default(), now);
+        }
+        let made = secret(&Identity { certificate, key }, None);
         return match secrets.create(&PostParams::default(), &made).await {
             Ok(written) => read(&written),
             Err(error) if is_conflict(&error) => read(&secrets.get(NAME).await?),
@@ -36,7 +46,7 @@ pub async fn ensure(secrets: &Api<Secret>, now: Timestamp) -> Result<Identity, I
         return Ok(present);
     }
     let next = certificates::new_authority(now)?;
-    let bundle = certificates::prepend(&next.certificate, &present.certificate, now);
+    let bundle = certificates::append(&next.certificate, &present.certificate, now);
     let changed = secret(&Identity { certificate: bundle, key: next.key }, found.metadata.resource_version);
     match secrets.replace(NAME, &PostParams::default(), &changed).await {
         Ok(written) => read(&written),

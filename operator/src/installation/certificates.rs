@@ -104,12 +104,12 @@ pub fn read_bundle(bundle: &str) -> Result<Vec<Facts>, CertificateError> {
     pems.map_err(read_error)?.iter().map(read).collect()
 }
 
-/// Puts `first` before those of `bundle` that still hold.
-pub fn prepend(first: &str, bundle: &str, now: Timestamp) -> String {
-    let mut joined = first.trim_end().to_owned() + "\n";
-    for block in blocks(bundle) {
+/// `bundle`, and after it those of `more` that still hold and are not in it.
+pub fn append(bundle: &str, more: &str, now: Timestamp) -> String {
+    let mut joined = bundle.trim_end().to_owned() + "\n";
+    for block in blocks(more) {
         let holds = read_bundle(block).is_ok_and(|facts| facts.iter().all(|facts| !facts.is_over(now)));
-        if holds && block.trim() != first.trim() {
+        if holds && blocks(&joined).all(|known| known.trim() != block.trim()) {
             joined.push_str(block.trim());
             joined.push('\n');
         }
@@ -213,10 +213,10 @@ mod tests {
     #[test]
     fn a_new_authority_stands_before_the_old_one_while_that_holds() {
         let (old, new) = (new_authority(at(0)).unwrap(), new_authority(at(2500)).unwrap());
-        let bundle = read_bundle(&prepend(&new.certificate, &old.certificate, at(2500))).unwrap();
+        let bundle = read_bundle(&append(&new.certificate, &old.certificate, at(2500))).unwrap();
         assert_eq!(bundle.len(), 2);
         assert_ne!(bundle[0].subject, bundle[1].subject);
-        let later = read_bundle(&prepend(&new.certificate, &old.certificate, at(3700))).unwrap();
+        let later = read_bundle(&append(&new.certificate, &old.certificate, at(3700))).unwrap();
         assert_eq!(later.len(), 1);
     }
 
@@ -224,7 +224,7 @@ mod tests {
     fn a_new_authority_s_first_certificate_can_sign_from_a_bundle() {
         let (old, new) = (new_authority(at(0)).unwrap(), new_authority(at(2500)).unwrap());
         let bundle =
-            Identity { certificate: prepend(&new.certificate, &old.certificate, at(2500)), key: new.key.clone() };
+            Identity { certificate: append(&new.certificate, &old.certificate, at(2500)), key: new.key.clone() };
         let serving = new_serving(&bundle, &["a.b.svc".to_owned()], at(2500)).unwrap();
         assert_eq!(
             read_bundle(&serving.certificate).unwrap()[0].issuer,

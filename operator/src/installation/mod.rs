@@ -18,4 +18,4 @@ pub mod serving;
 pub mod webhooks;
 
 pub use root::Root;
-pub use run::{InstallError, Installation, Installed, ServingIdentity};
+pub use run::{InstallError, Installation, Installed, ServingIdentity, WebhookCertificates};

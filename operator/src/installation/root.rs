@@ -1,14 +1,20 @@
 //! Secret and ConfigMap `qsl-root`: the key that signs key sets and configuration, and its hash for those who verify.
+//!
+//! The root rotates when the Secret is annotated `eventing.qsl.dev/rotate-requested-at`: [`plan`] says how, [`secret`]
+//! keeps how far it has come, [`pods`] finds who does not know the new root yet, [`documents`] what the old one signed.
+
+pub mod documents;
+pub mod plan;
+pub mod pods;
+pub mod secret;
 
 use std::collections::BTreeMap;
 
 use eventing::{algorithm::Algorithm, signing::PrivateKey};
-use k8s_openapi::{
-    ByteString,
-    api::core::v1::{ConfigMap, Secret},
-};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{
-    Api,
+    Api, Client,
     api::{ObjectMeta, Patch, PatchParams, PostParams},
 };
 use sha2::{Digest as _, Sha256};
@@ -17,16 +23,16 @@ use super::{
     InstallError,
     authority::{is_conflict, labels},
 };
-use crate::runner::FIELD_MANAGER;
+use crate::runner::{FIELD_MANAGER, record::Events};
+use plan::{Phase, Step};
+use pods::Told;
+use secret::Roots;
 
 /// The name of both objects.
 pub const NAME: &str = "qsl-root";
 
 /// The ConfigMap's key: the hash in lower-case hex; during a rotation two, one a line.
 pub const HASH: &str = "root.sha256";
-
-const PRIVATE: &str = "private";
-const PUBLIC: &str = "public";
 
 /// The installation's root key.
 pub struct Root {
@@ -39,7 +45,7 @@ impl Root {
     /// The root of that private key.
     pub fn new(key: PrivateKey) -> Self {
         let public = key.public_key();
-        let sha256 = hex::encode(Sha256::digest(&public));
+        let sha256 = hash(&public);
         Self { key, public, sha256 }
     }
 
@@ -65,52 +71,97 @@ impl std::fmt::Debug for Root {
     }
 }
 
-/// Makes the root key where there is none, and brings the ConfigMap with its hash up to date.
-///
-/// A Secret that is there and cannot be read is an error, never replaced: whatever it signed would be void.
-pub async fn ensure(secrets: &Api<Secret>, maps: &Api<ConfigMap>) -> Result<Root, InstallError> {
-    let root = match secrets.get_opt(NAME).await? {
-        Some(found) => read(&found)?,
-        None => make(secrets).await?,
-    };
-    let wanted = format!("{}\n", root.sha256());
-    let present = maps.get_opt(NAME).await?.and_then(|map| map.data?.remove(HASH));
-    if present.as_deref() != Some(wanted.as_str()) {
-        let map = ConfigMap {
-            metadata: ObjectMeta { name: Some(NAME.to_owned()), labels: Some(labels()), ..ObjectMeta::default() },
-            data: Some(BTreeMap::from([(HASH.to_owned(), wanted)])),
-            ..ConfigMap::default()
-        };
-        maps.patch(NAME, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&map)).await?;
-    }
-    Ok(root)
+/// The hash of a root's public part, in lower-case hex.
+pub fn hash(public: &[u8]) -> String {
+    hex::encode(Sha256::digest(public))
 }
 
-async fn make(secrets: &Api<Secret>) -> Result<Root, InstallError> {
-    let key = PrivateKey::generate(Algorithm::MlDsa44).map_err(|error| InstallError::Key(error.to_string()))?;
-    let root = Root::new(key);
-    let secret = Secret {
-        metadata: ObjectMeta { name: Some(NAME.to_owned()), labels: Some(labels()), ..ObjectMeta::default() },
-        data: Some(BTreeMap::from([
-            (PRIVATE.to_owned(), ByteString(root.key.secret_bytes().to_vec())),
-            (PUBLIC.to_owned(), ByteString(root.public.clone())),
-        ])),
-        ..Secret::default()
-    };
-    match secrets.create(&PostParams::default(), &secret).await {
-        Ok(_) => Ok(root),
-        Err(error) if is_conflict(&error) => read(&secrets.get(NAME).await?),
+/// Where the roots are kept, and who is asked before one goes.
+pub struct Keeper<'a> {
+    /// The API server.
+    pub client: &'a Client,
+    /// The release's namespace.
+    pub namespace: &'a str,
+    /// The namespace of the key sets.
+    pub key_namespace: &'a str,
+    /// For what a person should know.
+    pub events: &'a Events,
+    /// The pods that were told.
+    pub told: &'a Told,
+}
+
+impl Keeper<'_> {
+    /// Makes the root key where there is none, takes the next step of a rotation where that is due, and brings the
+    /// ConfigMap with the hashes up to date.
+    ///
+    /// A Secret that is there and cannot be read is an error, never replaced: whatever it signed would be void.
+    pub async fn ensure(&self, now: Timestamp) -> Result<Roots, InstallError> {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), self.namespace);
+        let found = match secrets.get_opt(NAME).await? {
+            Some(found) => found,
+            None => make(&secrets).await?,
+        };
+        let mut roots = secret::read(&found, now)?;
+        if let Some(changed) = self.step(&found, &roots, now).await? {
+            roots = match secrets.replace(NAME, &PostParams::default(), &changed).await {
+                Ok(written) => secret::read(&written, now)?,
+                // Another replica took a step; the next round goes on from there.
+                Err(error) if is_conflict(&error) => secret::read(&secrets.get(NAME).await?, now)?,
+                Err(error) => return Err(error.into()),
+            };
+            tracing::info!(roots = ?roots.hashes(), phase = ?roots.phase, "the root rotates");
+        }
+        self.publish(&roots).await?;
+        Ok(roots)
+    }
+
+    /// The Secret after the next step, if one is due.
+    async fn step(&self, found: &Secret, roots: &Roots, now: Timestamp) -> Result<Option<Secret>, InstallError> {
+        let in_the_way = match (&roots.phase, &roots.other) {
+            (Phase::Alone, _) | (_, None) => 0,
+            (Phase::Announced { .. }, Some(next)) => {
+                let lacking = pods::lacking(self.client, &hash(next)).await?;
+                self.told.tell(self.events, &hash(next), &lacking).await;
+                lacking.len()
+            }
+            (Phase::Signing { .. }, Some(previous)) => {
+                documents::signed_by(self.client, self.key_namespace, previous).await?
+            }
+        };
+        let facts = plan::Facts { phase: &roots.phase, is_requested: roots.is_requested(), in_the_way };
+        match plan::step(&facts, now) {
+            Step::Stay => Ok(None),
+            Step::Announce => Ok(Some(secret::announce(found, &new_root()?, now))),
+            Step::Switch => secret::switch(found, now).map(Some),
+            Step::Drop => Ok(Some(secret::drop_previous(found))),
+        }
+    }
+
+    async fn publish(&self, roots: &Roots) -> Result<(), InstallError> {
+        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), self.namespace);
+        let wanted: String = roots.hashes().into_iter().map(|hash| hash + "\n").collect();
+        let present = maps.get_opt(NAME).await?.and_then(|map| map.data?.remove(HASH));
+        if present.as_deref() != Some(wanted.as_str()) {
+            let map = ConfigMap {
+                metadata: ObjectMeta { name: Some(NAME.to_owned()), labels: Some(labels()), ..ObjectMeta::default() },
+                data: Some(BTreeMap::from([(HASH.to_owned(), wanted)])),
+                ..ConfigMap::default()
+            };
+            maps.patch(NAME, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&map)).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn make(secrets: &Api<Secret>) -> Result<Secret, InstallError> {
+    match secrets.create(&PostParams::default(), &secret::first(&new_root()?)).await {
+        Ok(made) => Ok(made),
+        Err(error) if is_conflict(&error) => Ok(secrets.get(NAME).await?),
         Err(error) => Err(error.into()),
     }
 }
 
-fn read(secret: &Secret) -> Result<Root, InstallError> {
-    let part = |key: &'static str| {
-        let bytes = secret.data.as_ref().and_then(|data| data.get(key));
-        bytes.map(|bytes| bytes.0.as_slice()).ok_or(InstallError::Damaged { secret: NAME, key })
-    };
-    let key = PrivateKey::from_secret_bytes(Algorithm::MlDsa44, part(PRIVATE)?)
-        .map_err(|_| InstallError::Damaged { secret: NAME, key: PRIVATE })?;
-    let root = Root::new(key);
-    if root.public == part(PUBLIC)? { Ok(root) } else { Err(InstallError::Damaged { secret: NAME, key: PUBLIC }) }
+fn new_root() -> Result<Root, InstallError> {
+    let key = PrivateKey::generate(Algorithm::MlDsa44).map_err(|error| InstallError::Key(error.to_string()))?;
+    Ok(Root::new(key))
 }

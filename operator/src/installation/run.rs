@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use rand::Rng as _;
 use tokio::sync::watch;
@@ -13,13 +13,15 @@ use zeroize::Zeroizing;
 use super::{
     Root, authority,
     certificates::{CertificateError, Identity},
-    root,
+    root::{self, pods::Told},
     serving::{self, Service},
     webhooks,
 };
+use crate::{publication::documents::Signer, runner::record::Events};
 
-/// Between two rounds once all is well; jittered by a fifth.
-const ROUND: Duration = Duration::from_mins(5);
+/// Between two rounds once all is well; jittered by a fifth. Short against [`SETTLE`](super::root::plan::SETTLE), which
+/// counts on every replica having looked.
+const ROUND: Duration = Duration::from_mins(1);
 /// Between two rounds while a webhook configuration is absent.
 const UNTRUSTED: Duration = Duration::from_secs(5);
 /// Between two attempts while it is not; doubled up to the round.
@@ -55,13 +57,15 @@ pub enum InstallError {
 /// What stands after a round.
 #[derive(Clone)]
 pub struct Installed {
-    /// The root key.
+    /// The root key that signs.
     pub root: Arc<Root>,
+    /// The public keys of other roots that verifiers are to know: during a rotation the next or the last one.
+    pub other_roots: Vec<Vec<u8>>,
     /// The authorities that sign our services' certificates, in PEM.
     pub authorities: String,
-    /// What the webhooks serve with.
-    pub webhook: ServingIdentity,
-    /// Whether both webhook configurations are there and carry the authorities.
+    /// What the webhooks serve with; nothing where cert-manager makes it.
+    pub webhook: Option<ServingIdentity>,
+    /// Whether both webhook configurations are there and carry authorities.
     pub trusted: bool,
 }
 
@@ -77,15 +81,34 @@ pub struct ServingIdentity {
 impl Installed {
     /// The hashes of the roots that verifiers accept, in lower-case hex.
     pub fn root_hashes(&self) -> Vec<String> {
-        vec![self.root.sha256().to_owned()]
+        [self.root.sha256().to_owned()]
+            .into_iter()
+            .chain(self.other_roots.iter().map(|other| root::hash(other)))
+            .collect()
+    }
+
+    /// Who signs documents, and whose signatures count besides.
+    pub fn signer(&self) -> Signer<'_> {
+        Signer { root: &self.root, others: &self.other_roots }
     }
 
     fn same(&self, other: &Self) -> bool {
         self.root.sha256() == other.root.sha256()
+            && self.other_roots == other.other_roots
             && self.authorities == other.authorities
             && self.webhook == other.webhook
             && self.trusted == other.trusted
     }
+}
+
+/// Who makes and rotates the webhooks' certificate and has the API server trust it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum WebhookCertificates {
+    /// The operator.
+    #[default]
+    Operator,
+    /// cert-manager: the operator serves what is mounted, and leaves the webhook configurations alone.
+    CertManager,
 }
 
 /// Where and under which names everything is kept.
@@ -95,33 +118,59 @@ pub struct Installation {
     pub client: Client,
     /// The release's namespace.
     pub namespace: String,
+    /// The namespace of the key sets.
+    pub key_namespace: String,
     /// The name of both webhook configurations.
     pub webhook_configuration: String,
     /// Hosts of the webhooks' certificate besides its Service's.
     pub webhook_hosts: Vec<String>,
+    /// Who makes the webhooks' certificate.
+    pub webhook_certificates: WebhookCertificates,
+    /// For what a person should know.
+    pub events: Events,
+    /// The pods that were told of a root that they do not know.
+    pub told: Told,
 }
 
 impl Installation {
     /// One round: makes what is missing and renews what is due.
     pub async fn ensure(&self, now: Timestamp) -> Result<Installed, InstallError> {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
-        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
-        let root = root::ensure(&secrets, &maps).await?;
+        let keeper = root::Keeper {
+            client: &self.client,
+            namespace: &self.namespace,
+            key_namespace: &self.key_namespace,
+            events: &self.events,
+            told: &self.told,
+        };
+        let roots = keeper.ensure(now).await?;
         let authority = authority::ensure(&secrets, now).await?;
+        // First who is trusted, then what is signed by them: nothing is served that the API server does not trust yet.
+        let (trusted, services) = match self.webhook_certificates {
+            WebhookCertificates::Operator => {
+                let trusted =
+                    webhooks::ensure(&self.client, &self.webhook_configuration, &authority.certificate).await?;
+                (trusted, Service::ALL.as_slice())
+            }
+            WebhookCertificates::CertManager => {
+                let trusted = webhooks::are_trusted(&self.client, &self.webhook_configuration).await?;
+                (trusted, Service::BESIDE_THE_WEBHOOKS.as_slice())
+            }
+        };
         let mut webhook = None;
-        for service in Service::ALL {
+        for service in services.iter().copied() {
             let identity = serving::ensure(&secrets, service, &self.hosts(service), &authority, now).await?;
             if service == Service::Webhook {
-                webhook = Some(identity);
+                let Identity { certificate, key } = identity;
+                webhook = Some(ServingIdentity { certificate, key });
             }
         }
-        let trusted = webhooks::ensure(&self.client, &self.webhook_configuration, &authority.certificate).await?;
-        let Identity { certificate, key } =
-            webhook.ok_or(InstallError::Damaged { secret: "qsl-webhook-tls", key: "tls.crt" })?;
+        let other_roots = roots.other.into_iter().collect();
         Ok(Installed {
-            root: Arc::new(root),
+            root: Arc::new(roots.signing),
+            other_roots,
             authorities: authority.certificate,
-            webhook: ServingIdentity { certificate, key },
+            webhook,
             trusted,
         })
     }

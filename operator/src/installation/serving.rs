@@ -31,6 +31,9 @@ impl Service {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Webhook, Self::SignatureService, Self::Journal];
 
+    /// Those whose certificates are ours even where cert-manager makes the webhooks'.
+    pub const BESIDE_THE_WEBHOOKS: [Self; 2] = [Self::SignatureService, Self::Journal];
+
     /// The name of its Service.
     pub fn name(self) -> &'static str {
         match self {
@@ -55,6 +58,9 @@ impl Service {
         vec![host.clone(), format!("{host}.cluster.local")]
     }
 }
+
+/// The authorities beside a certificate, in its Secret.
+pub const BUNDLE: &str = "ca.crt";
 
 /// For so long after a new authority came, nothing is moved to it: those who verify learn of it meanwhile.
 const AUTHORITY_SETTLES: Duration = Duration::from_hours(48);
@@ -113,7 +119,7 @@ pub async fn ensure(
     let verdict = read(&found, name).and_then(|present| {
         let facts = certificates::read_bundle(&present.certificate)?;
         let first = facts.first().ok_or_else(|| CertificateError::Read("there is none".to_owned()))?;
-        let beside = text(&found, name, "ca.crt")?;
+        let beside = text(&found, name, BUNDLE)?;
         Ok((judge(first, &beside, &authority.certificate, &authorities, hosts, now), present))
     });
     let next = match verdict {
@@ -143,7 +149,7 @@ fn secret(name: &str, identity: &Identity, authority: &Identity, version: Option
         data: Some(BTreeMap::from([
             ("tls.crt".to_owned(), bytes(&identity.certificate)),
             ("tls.key".to_owned(), bytes(&identity.key)),
-            ("ca.crt".to_owned(), bytes(&authority.certificate)),
+            (BUNDLE.to_owned(), bytes(&authority.certificate)),
         ])),
         ..Secret::default()
     }

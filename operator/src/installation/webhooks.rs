@@ -37,6 +37,16 @@ pub async fn ensure(client: &Client, name: &str, bundle: &str) -> Result<bool, I
     Ok(there == 2)
 }
 
+/// Whether both configurations named `name` are there and each webhook of them has some authority, whoever put it.
+pub async fn are_trusted(client: &Client, name: &str) -> Result<bool, InstallError> {
+    let mutating = Api::<MutatingWebhookConfiguration>::all(client.clone()).get_opt(name).await?;
+    let validating = Api::<ValidatingWebhookConfiguration>::all(client.clone()).get_opt(name).await?;
+    let (Some(mutating), Some(validating)) = (mutating, validating) else { return Ok(false) };
+    let mutating = mutating.webhooks.into_iter().flatten().map(|hook| hook.client_config.ca_bundle);
+    let validating = validating.webhooks.into_iter().flatten().map(|hook| hook.client_config.ca_bundle);
+    Ok(mutating.chain(validating).all(|bundle| bundle.is_some_and(|bundle| !bundle.0.is_empty())))
+}
+
 /// The change that is needed, if any; it holds only for the version that was read.
 fn patch(
     present: &[Option<&ByteString>],

@@ -20,6 +20,7 @@ pub fn policy(revoked: BTreeSet<String>, keep: Duration, signing: Signing) -> Re
         keep,
         revoked,
         rotate_request: None,
+        adopts: true,
         signing,
     })
 }

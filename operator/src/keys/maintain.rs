@@ -1,17 +1,26 @@
 //! Brings a line of keys to what its policy says.
 
+use std::collections::BTreeSet;
+
 use super::{
-    KeyAction, KeyPolicy, KeyRecord, Line, StoredKey, UnixSeconds, material, phase, plan_keys,
-    store::{KeyStore, StoreError},
+    KeyAction, KeyChange, KeyPolicy, KeyRecord, Line, StoredKey, UnixSeconds,
+    change::What,
+    material, plan_keys,
+    store::{Keys, StoreError, Written},
 };
+
+/// How often a line is looked at again in one pass while others work on it too.
+const LOOKS: usize = 5;
 
 /// What a pass over a line came to.
 #[derive(Debug)]
 pub struct Maintained {
-    /// The keys as they are now.
+    /// The line's keys as they are now.
     pub records: Vec<KeyRecord>,
-    /// What was done, in words.
-    pub changes: Vec<String>,
+    /// The kids of all keys of the bus.
+    pub kids: BTreeSet<String>,
+    /// What was done, in its order.
+    pub changes: Vec<KeyChange>,
 }
 
 impl Maintained {
@@ -21,56 +30,70 @@ impl Maintained {
     }
 }
 
-/// Lists, plans, applies; lists again where something was done.
+/// Lists, plans, applies, until the plan is empty. Stopped after any of its writes, the next call goes on from there;
+/// of several at once each write is made by one, and the others see it in their next look.
 pub async fn maintain(
-    store: &KeyStore,
+    store: &impl Keys,
     line: &Line,
     policy: &KeyPolicy,
     now: UnixSeconds,
 ) -> Result<Maintained, StoreError> {
-    let records = store.list(line).await?;
-    let keys: Vec<_> = records.iter().map(|record| record.key.clone()).collect();
-    let actions = plan_keys(policy, &keys, now);
-    if actions.is_empty() {
-        return Ok(Maintained { records, changes: Vec::new() });
+    let mut changes = Vec::new();
+    for _ in 0..LOOKS {
+        let all = store.list(line.bus()).await?;
+        let kids = all.iter().map(|record| record.key.kid.clone()).collect();
+        let records: Vec<_> = all.into_iter().filter(|record| record.line == *line).collect();
+        let keys: Vec<_> = records.iter().map(|record| record.key.clone()).collect();
+        let actions = plan_keys(policy, &keys, now);
+        if actions.is_empty() {
+            return Ok(Maintained { records, kids, changes });
+        }
+        changes.extend(apply(store, line, &records, &actions).await?);
     }
-    let changes = apply(store, line, &keys, &actions).await?;
-    Ok(Maintained { records: store.list(line).await?, changes })
+    Err(StoreError::Contended(line.bus().clone()))
 }
 
-/// Does what was planned, and says it.
+/// Does what was planned for `records`, and says what it did. It ends early where something changed under our hands:
+/// the rest of the plan is for keys that are not so any more.
 pub async fn apply(
-    store: &KeyStore,
+    store: &impl Keys,
     line: &Line,
-    keys: &[StoredKey],
+    records: &[KeyRecord],
     actions: &[KeyAction],
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Vec<KeyChange>, StoreError> {
     let mut changes = Vec::new();
     for action in actions {
-        match action {
+        let (written, done) = match action {
             KeyAction::Create(new) => {
                 let made = material::generate(line.kid_name(), new.algorithm)?;
-                if store.create(line, new, &made).await? {
-                    let (kid, from) = (&made.kid, new.nbf.rfc3339());
-                    changes.push(format!("made key {kid} ({}), which signs from {from}", new.algorithm));
-                }
+                let what = What::Made { algorithm: new.algorithm, state: new.state, nbf: new.nbf };
+                let (secret, kid) = (line.secret_name(new.number), made.kid.as_str().to_owned());
+                (store.create(line, new, &made).await?, vec![KeyChange { secret, kid, what }])
             }
             KeyAction::Update(update) => {
-                store.update(line, update).await?;
-                let old = keys.iter().find(|key| key.number == update.number);
-                if let Some(old) = old.filter(|old| old.state != update.state) {
-                    changes.push(format!("key {} is now {}", old.kid, phase::as_str(update.state)));
-                }
-                if let Some(old) = old.filter(|old| old.has_private && !update.keep_private) {
-                    changes.push(format!("destroyed the private part of key {}", old.kid));
-                }
+                let Some(record) = numbered(records, update.number) else { continue };
+                let entered = (record.key.state != update.state).then_some(What::Entered(update.state));
+                let destroyed = (record.key.has_private && !update.keep_private).then_some(What::Destroyed);
+                let done = entered.into_iter().chain(destroyed).map(|what| record.changed(what)).collect();
+                (store.update(record, update).await?, done)
             }
             KeyAction::Forget { number } => {
-                store.forget(line, *number).await?;
-                let kid = keys.iter().find(|key| key.number == *number).map_or("", |key| key.kid.as_str());
-                changes.push(format!("removed key {kid}: nothing it signed is read any more"));
+                let Some(record) = numbered(records, *number) else { continue };
+                (store.forget(record).await?, vec![record.changed(What::Outlived)])
             }
+        };
+        match written {
+            Written::Done => changes.extend(done),
+            // The plan was made for something else.
+            Written::Stale => break,
         }
     }
     Ok(changes)
 }
+
+fn numbered(records: &[KeyRecord], number: u32) -> Option<&KeyRecord> {
+    records.iter().find(|record| record.key.number == number)
+}
+
+#[cfg(test)]
+mod tests;

@@ -54,10 +54,12 @@ pub struct KeyUpdate {
     pub keep_private: bool,
 }
 
-/// Decides what to do with a line of keys. Applying the answer makes the next answer, at the same time, empty.
+/// Decides what to do with a line of keys. Applying the answer makes the next answer, at the same time, empty, and so
+/// it does where it was stopped in between. New keys come before what is taken from old ones: there is no moment in
+/// which nobody could sign.
 pub fn plan_keys(policy: &KeyPolicy, existing: &[StoredKey], now: UnixSeconds) -> Vec<KeyAction> {
     let (forgotten, mut keys): (Vec<_>, Vec<_>) = existing.iter().cloned().partition(|key| outlived(policy, key, now));
-    let mut actions: Vec<_> = forgotten.iter().map(|key| KeyAction::Forget { number: key.number }).collect();
+    let mut actions = Vec::new();
     let mut number = existing.iter().map(|key| key.number).max().unwrap_or(0);
 
     let mut created = BTreeSet::new();
@@ -69,6 +71,7 @@ pub fn plan_keys(policy: &KeyPolicy, existing: &[StoredKey], now: UnixSeconds) -
     shorten(policy, &mut keys, now);
 
     let states = policy.states(&keys, now);
+    let mut updates = Vec::new();
     for mut key in keys {
         key.state = states.get(&key.number).copied().unwrap_or(key.state);
         if created.contains(&key.number) {
@@ -83,15 +86,16 @@ pub fn plan_keys(policy: &KeyPolicy, existing: &[StoredKey], now: UnixSeconds) -
             }));
             continue;
         }
-        key.has_private = key.has_private && policy.usable(&key) && now < key.exp;
-        if key.has_private {
+        let signs = policy.usable(&key);
+        key.has_private = policy.keeps_private(&key, now);
+        if key.has_private && signs {
             // Only ever more: what an earlier spec let it sign has to verify.
             key.sources.extend(policy.sources.iter().cloned());
         }
         if existing.contains(&key) {
             continue;
         }
-        actions.push(KeyAction::Update(KeyUpdate {
+        updates.push(KeyAction::Update(KeyUpdate {
             number: key.number,
             exp: key.exp,
             sources: key.sources,
@@ -99,6 +103,9 @@ pub fn plan_keys(policy: &KeyPolicy, existing: &[StoredKey], now: UnixSeconds) -
             keep_private: key.has_private,
         }));
     }
+    actions.extend(updates);
+    // Last: the number of the next key is one more than the highest there is, for whoever looks meanwhile too.
+    actions.extend(forgotten.iter().map(|key| KeyAction::Forget { number: key.number }));
     actions
 }
 
@@ -117,19 +124,32 @@ fn next_nbf(policy: &KeyPolicy, keys: &[StoredKey], now: UnixSeconds) -> Option<
     if policy.signer(keys, now).is_none() {
         return Some(now);
     }
-    let requested = policy.rotate_request.is_some();
-    if requested && !keys.iter().any(|key| key.rotate_request == policy.rotate_request) {
+    if policy.rotate_request.is_some() && policy.handled_request(keys).is_none() {
         return Some(now);
     }
-    let newest = keys.iter().filter(|key| policy.usable(key) && now < key.exp).max_by_key(|key| key.order())?;
+    let last = last_covered(policy, keys, now)?;
     let publish_before = policy.rotation.publish_before();
     // A late operator leaves verifiers less time to learn of the key, but never none, and the present one signs on.
-    let published = now.plus(publish_before.min(now.until(newest.exp) / 2));
-    if newest.algorithm != policy.algorithm {
-        return Some(published.max(newest.nbf));
+    let published = now.plus(publish_before.min(now.until(last.exp) / 2));
+    let is_newest = keys.iter().filter(|key| policy.usable(key)).all(|key| key.order() <= last.order());
+    if is_newest && last.algorithm != policy.algorithm {
+        return Some(published.max(last.nbf));
     }
-    let due = newest.nbf.plus(policy.rotation.period());
+    let due = policy.due(last);
     (due.minus(publish_before) <= now).then(|| published.max(due))
+}
+
+/// The last key of those that take over from one another without a gap, from the one that signs now. It is the newest,
+/// unless one between was revoked.
+fn last_covered<'a>(policy: &KeyPolicy, keys: &'a [StoredKey], now: UnixSeconds) -> Option<&'a StoredKey> {
+    let mut last = policy.signer(keys, now)?;
+    let usable = || keys.iter().filter(|key| policy.usable(key) && now < key.exp);
+    while let Some(next) =
+        usable().filter(|key| key.order() > last.order() && key.nbf <= last.exp).max_by_key(|key| key.order())
+    {
+        last = next;
+    }
+    Some(last)
 }
 
 /// A key signs until `publish_before` after the next one's `nbf` and no longer; one that cannot sign, not at all.
@@ -137,7 +157,8 @@ fn shorten(policy: &KeyPolicy, keys: &mut [StoredKey], now: UnixSeconds) {
     let mut order: Vec<_> =
         keys.iter().filter(|key| policy.usable(key) && now < key.exp).map(|key| (key.order(), key.nbf)).collect();
     order.sort_unstable();
-    for key in keys.iter_mut().filter(|key| now < key.exp && !policy.is_revoked(key)) {
+    let counts = |key: &StoredKey| now < key.exp && !policy.is_revoked(key) && !policy.is_left(key);
+    for key in keys.iter_mut().filter(|key| counts(key)) {
         let end = if policy.usable(key) {
             let next = order.iter().find(|(place, _)| *place > key.order()).map(|(_, nbf)| *nbf);
             next.map_or(key.exp, |nbf| nbf.plus(policy.rotation.publish_before()).max(now))

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use crds::Span;
 use eventing::algorithm::Algorithm;
 
 use super::{KeyState, StoredKey, UnixSeconds};
@@ -40,6 +41,18 @@ impl Rotation {
         Ok(Self { period, publish_before, overlap })
     }
 
+    /// What a SigningKey's spec asks for, or the field that is wrong and how.
+    pub fn of(spec: &crds::signing_key::Rotation) -> Result<Self, (&'static str, String)> {
+        let crds::signing_key::Rotation { period, publish_before, overlap } = spec;
+        let length = |span: &Span, field| span.length().map_err(|error| (field, error.to_string()));
+        let rotation = Self::new(
+            length(period, "rotation.period")?,
+            length(publish_before, "rotation.publishBefore")?,
+            length(overlap, "rotation.overlap")?,
+        );
+        rotation.map_err(|error| ("rotation", error.to_string()))
+    }
+
     /// From one key's `nbf` to the next one's.
     pub fn period(&self) -> Duration {
         self.period
@@ -61,6 +74,8 @@ impl Rotation {
 pub enum Signing {
     /// There is always a key that signs.
     Wanted,
+    /// The owner is there, and something keeps it from new keys: those it has go through their phases and run out.
+    Held,
     /// The owner is gone and left its keys: they run out, and stay as retired.
     Left,
     /// The owner is going away: private keys go at once, public ones stay as retired.
@@ -82,6 +97,8 @@ pub struct KeyPolicy {
     pub revoked: BTreeSet<String>,
     /// The value of `rotate-requested-at`: a new value is a new key at once.
     pub rotate_request: Option<String>,
+    /// Whether private keys that an earlier owner of the line left behind sign again.
+    pub adopts: bool,
     /// Whether the line goes on.
     pub signing: Signing,
 }
@@ -101,7 +118,20 @@ impl KeyPolicy {
     /// When the next key takes over: the one that is published already, or the one that will be.
     pub fn next_rotation(&self, keys: &[StoredKey], now: UnixSeconds) -> Option<UnixSeconds> {
         let pending = keys.iter().filter(|key| self.usable(key) && key.nbf > now).map(|key| key.nbf).min();
-        pending.or_else(|| self.signer(keys, now).map(|key| key.nbf.plus(self.rotation.period)))
+        let goes_on = self.signing == Signing::Wanted;
+        pending.or_else(|| self.signer(keys, now).filter(|_| goes_on).map(|key| self.due(key)))
+    }
+
+    /// When the key after this one is to sign: a period after it began, and never so late that this one has run out
+    /// before (its `exp` was made known, and is not moved on when the period grows).
+    pub fn due(&self, key: &StoredKey) -> UnixSeconds {
+        key.nbf.plus(self.rotation.period).min(key.exp.minus(self.rotation.publish_before))
+    }
+
+    /// The request for rotation that was answered, if the present one was.
+    pub fn handled_request(&self, keys: &[StoredKey]) -> Option<String> {
+        let answered = |request: &String| keys.iter().any(|key| key.rotate_request.as_ref() == Some(request));
+        self.rotate_request.clone().filter(answered)
     }
 
     /// The next moment at which the passing of time alone changes something.
@@ -111,7 +141,7 @@ impl KeyPolicy {
             .flat_map(|key| {
                 [
                     key.nbf,
-                    key.nbf.plus(rotation.period).minus(rotation.publish_before),
+                    self.due(key).minus(rotation.publish_before),
                     key.exp,
                     key.exp.plus(rotation.overlap),
                     key.exp.plus(self.keep),
@@ -128,13 +158,27 @@ impl KeyPolicy {
 
     /// Whether the key could sign if the time were right.
     pub(super) fn usable(&self, key: &StoredKey) -> bool {
-        self.signing != Signing::Ended && key.has_private && !self.is_revoked(key)
+        self.signing != Signing::Ended && key.has_private && !self.is_revoked(key) && !self.is_left(key)
+    }
+
+    /// Whether the key is one that an earlier owner left, and that is not taken over: no other key is retired before
+    /// its private part has gone.
+    pub(super) fn is_left(&self, key: &StoredKey) -> bool {
+        let goes_on = matches!(self.signing, Signing::Wanted | Signing::Held);
+        goes_on && !self.adopts && key.has_private && key.state == KeyState::Retired
+    }
+
+    /// Whether the private part stays.
+    pub(super) fn keeps_private(&self, key: &StoredKey, now: UnixSeconds) -> bool {
+        key.has_private && now < key.exp && (self.usable(key) || self.is_left(key))
     }
 
     fn state(&self, key: &StoredKey, signs: bool, now: UnixSeconds) -> KeyState {
+        // Only one that signs again for who adopts it comes back from there.
+        let was_retired = key.state == KeyState::Retired && !self.usable(key);
         if self.is_revoked(key) {
             KeyState::Revoked
-        } else if self.signing != Signing::Wanted {
+        } else if matches!(self.signing, Signing::Left | Signing::Ended) || was_retired {
             KeyState::Retired
         } else if now < key.nbf {
             KeyState::Pending

@@ -10,7 +10,8 @@ use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::api::ObjectMeta;
 
 use super::{
-    KeyPolicy, KeyState, UnixSeconds,
+    KeyChange, KeyPolicy, KeyState, UnixSeconds,
+    change::What,
     material::{NewMaterial, hash16},
     phase,
     plan::{KeyUpdate, NewKey},
@@ -141,6 +142,20 @@ pub struct KeyRecord {
     pub key: StoredKey,
     /// The public part.
     pub public: Vec<u8>,
+    /// The version of the Secret that all this was read from: what is decided by it holds for no other.
+    pub version: String,
+}
+
+impl KeyRecord {
+    /// The name of its Secret.
+    pub fn secret_name(&self) -> String {
+        self.line.secret_name(self.key.number)
+    }
+
+    /// Something that was done to it.
+    pub fn changed(&self, what: What) -> KeyChange {
+        KeyChange { secret: self.secret_name(), kid: self.key.kid.clone(), what }
+    }
 }
 
 /// A Secret that should be a key and is not.
@@ -222,7 +237,7 @@ pub fn read_secret(secret: &Secret) -> Result<KeyRecord, NotAKey> {
         has_private: data.is_some_and(|data| data.contains_key(PRIVATE)),
         rotate_request: notes.get(ROTATE_REQUEST).cloned(),
     };
-    Ok(KeyRecord { line, key, public })
+    Ok(KeyRecord { line, key, public, version: secret.metadata.resource_version.clone().unwrap_or_default() })
 }
 
 fn annotations(line: &Line, key: &StoredKey) -> BTreeMap<String, String> {

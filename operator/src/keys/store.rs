@@ -1,6 +1,4 @@
-//! The Secrets of keys: read by bus, made by *create*, changed with the version they were read at.
-
-use std::collections::BTreeSet;
+//! The Secrets of keys: read by bus, made by *create*, changed only as long as they are what was read.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
@@ -14,6 +12,7 @@ use super::{
     plan::{KeyUpdate, NewKey},
     secret::{self, BUS_HASH},
 };
+use eventing::types::BusId;
 
 /// The key namespace could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +23,42 @@ pub enum StoreError {
     /// No key could be made.
     #[error(transparent)]
     Material(#[from] NotMade),
+    /// Somebody else works on the same keys; what they leave is looked at again.
+    #[error("the keys of bus {0} change under our hands (another replica at work?)")]
+    Contended(BusId),
+}
+
+/// What a change of a key came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It was made.
+    Done,
+    /// The key is not what the change was decided by: nothing was changed.
+    Stale,
+}
+
+/// The keys of all buses, wherever they are kept.
+pub trait Keys: Send + Sync {
+    /// All keys of a bus, of every line. What is no key is left out.
+    fn list(&self, bus: &BusId) -> impl Future<Output = Result<Vec<KeyRecord>, StoreError>> + Send;
+
+    /// Makes a key. `Stale`: another one has its name, made by somebody who was faster.
+    fn create(
+        &self,
+        line: &Line,
+        new: &NewKey,
+        material: &NewMaterial,
+    ) -> impl Future<Output = Result<Written, StoreError>> + Send;
+
+    /// Changes a key that is still what `record` says.
+    fn update(
+        &self,
+        record: &KeyRecord,
+        update: &KeyUpdate,
+    ) -> impl Future<Output = Result<Written, StoreError>> + Send;
+
+    /// Removes a key that is still what `record` says. `Stale`: it is not, or somebody else removed it.
+    fn forget(&self, record: &KeyRecord) -> impl Future<Output = Result<Written, StoreError>> + Send;
 }
 
 /// The key namespace.
@@ -39,44 +74,47 @@ impl KeyStore {
         Self { secrets: Api::namespaced(client, namespace), namespace: namespace.to_owned() }
     }
 
-    /// The keys of one line. A Secret that is none is left out, and said.
-    pub async fn list(&self, line: &Line) -> Result<Vec<KeyRecord>, StoreError> {
-        let selector = ListParams::default().labels(&format!("{BUS_HASH}={}", hash16(&line.bus().to_string())));
+    /// The Secret behind a record, as long as it is the one that was read.
+    async fn unchanged(&self, record: &KeyRecord) -> Result<Option<Secret>, StoreError> {
+        let found = self.secrets.get_opt(&record.secret_name()).await?;
+        Ok(found.filter(|secret| secret.metadata.resource_version.as_ref() == Some(&record.version)))
+    }
+}
+
+impl Keys for KeyStore {
+    async fn list(&self, bus: &BusId) -> Result<Vec<KeyRecord>, StoreError> {
+        let selector = ListParams::default().labels(&format!("{BUS_HASH}={}", hash16(&bus.to_string())));
         let found = self.secrets.list(&selector).await?;
-        Ok(found.items.iter().filter_map(read).filter(|record| record.line == *line).collect())
+        Ok(found.items.iter().filter_map(read).filter(|record| record.line.bus() == bus).collect())
     }
 
-    /// Makes a key. `false`: another one has its name, made by somebody who was faster.
-    pub async fn create(&self, line: &Line, new: &NewKey, material: &NewMaterial) -> Result<bool, StoreError> {
+    async fn create(&self, line: &Line, new: &NewKey, material: &NewMaterial) -> Result<Written, StoreError> {
         let secret = secret::new_secret(&self.namespace, line, new, material);
-        match self.secrets.create(&PostParams::default(), &secret).await {
-            Ok(_) => Ok(true),
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        written(self.secrets.create(&PostParams::default(), &secret).await.map(drop))
     }
 
-    /// Changes a key. Nothing where it is gone; a change in between is an error, and tried again.
-    pub async fn update(&self, line: &Line, update: &KeyUpdate) -> Result<(), StoreError> {
-        let name = line.secret_name(update.number);
-        let Some(mut secret) = self.secrets.get_opt(&name).await? else { return Ok(()) };
-        let Some(record) = read(&secret) else { return Ok(()) };
-        secret::update_secret(&mut secret, &record, update);
-        self.secrets.replace(&name, &PostParams::default(), &secret).await?;
-        Ok(())
+    async fn update(&self, record: &KeyRecord, update: &KeyUpdate) -> Result<Written, StoreError> {
+        let Some(mut secret) = self.unchanged(record).await? else { return Ok(Written::Stale) };
+        secret::update_secret(&mut secret, record, update);
+        // The version goes with it, so a change in between is a conflict.
+        written(self.secrets.replace(&record.secret_name(), &PostParams::default(), &secret).await.map(drop))
     }
 
-    /// Removes a key.
-    pub async fn forget(&self, line: &Line, number: u32) -> Result<(), StoreError> {
-        let name = line.secret_name(number);
-        let Some(found) = self.secrets.get_opt(&name).await? else { return Ok(()) };
-        let same = Preconditions { uid: found.metadata.uid, resource_version: found.metadata.resource_version };
+    async fn forget(&self, record: &KeyRecord) -> Result<Written, StoreError> {
+        let same = Preconditions { uid: None, resource_version: Some(record.version.clone()) };
         let parameters = DeleteParams { preconditions: Some(same), ..DeleteParams::default() };
-        match self.secrets.delete(&name, &parameters).await {
-            Ok(_) => Ok(()),
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-            Err(error) => Err(error.into()),
+        match self.secrets.delete(&record.secret_name(), &parameters).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Written::Stale),
+            other => written(other.map(drop)),
         }
+    }
+}
+
+fn written(answer: Result<(), kube::Error>) -> Result<Written, StoreError> {
+    match answer {
+        Ok(()) => Ok(Written::Done),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(Written::Stale),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -85,9 +123,4 @@ pub fn read(secret: &Secret) -> Option<KeyRecord> {
     secret::read_secret(secret)
         .inspect_err(|error| tracing::warn!(%error, "a Secret of the key namespace is left out"))
         .ok()
-}
-
-/// The lines that records are of.
-pub fn lines<'a>(records: impl IntoIterator<Item = &'a KeyRecord>) -> BTreeSet<Line> {
-    records.into_iter().map(|record| record.line.clone()).collect()
 }

@@ -54,7 +54,7 @@ pub fn is_fenced(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "paused-clock"))]
 mod tests {
     #![allow(clippy::expect_used)]
 

@@ -126,7 +126,7 @@ impl Term {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "paused-clock"))]
 mod tests {
     use std::time::Duration;
 

@@ -36,7 +36,7 @@ pub fn entries(from: &Sources<'_>) -> BTreeMap<String, Entries> {
         let (namespace, name) = (inbox.namespace().unwrap_or_default(), inbox.name_any());
         let Ok(config) = entries::inbox(installation, services, inbox, feeding.clone()) else { continue };
         let there = namespaces.entry(namespace.clone()).or_default();
-        there.insert(format!("inbox_{name}"), Content::Inbox { namespace, name, config: Box::new(config) });
+        there.insert(inbox_key(&name), Content::Inbox { namespace, name, config: Box::new(config) });
         for bus in feeding {
             there.extend(key_sets.get(bus).map(|set| (bus_key("keyset", bus), set.clone())));
         }
@@ -52,7 +52,13 @@ pub fn entries(from: &Sources<'_>) -> BTreeMap<String, Entries> {
     namespaces
 }
 
-fn bus_key(what: &str, bus: &BusId) -> String {
+/// The key of an inbox's entry.
+pub fn inbox_key(name: &str) -> String {
+    format!("inbox_{name}")
+}
+
+/// The key of a bus's entry (`bus`) or key set (`keyset`).
+pub fn bus_key(what: &str, bus: &BusId) -> String {
     format!("{what}_{}_{}", bus.namespace(), bus.name())
 }
 

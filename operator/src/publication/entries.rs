@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use crds::{
-    EventBus, InboxQueue,
+    EventBus, InboxQueue, InboxQueueSpec,
     event_bus::{Publisher, Publishing},
     inbox_parts, inbox_queue,
 };
 use eventing::{
-    config::{self, BusConfig, InboxConfig, PublisherConfig, ServicesConfig},
+    config::{self, BusConfig, InboxConfig, PublisherConfig, ServicesConfig, Unsupported},
     types::{BusId, DetailType, QueueArn, Source},
 };
 use kube::ResourceExt as _;
@@ -46,7 +46,7 @@ pub fn inbox(
     buses: BTreeSet<BusId>,
 ) -> Result<InboxConfig, NoEntry> {
     let spec = &inbox.spec;
-    let queue_name = InboxQueueName::parse(spec.queue_name.clone()).map_err(|error| no_entry("queueName")(&error))?;
+    let queue_name = InboxQueueName::of(&spec.queue_name, spec.fifo).map_err(|error| no_entry("queueName")(&error))?;
     let owner = owner(Kind::InboxQueue, inbox);
     let role = role_name(installation, &owner, &RolePurpose::Consume);
     let (queue, dead_letter) = (queue_name.queue(), queue_name.dead_letter());
@@ -72,6 +72,12 @@ pub fn inbox(
         },
         services: services.clone(),
     })
+}
+
+/// What of an inbox's spec consumers of this version cannot do.
+pub fn unsupported(spec: &InboxQueueSpec) -> Vec<Unsupported> {
+    let Ok(forward) = forward(&spec.forward) else { return Vec::new() };
+    config::unsupported(&forward, &deduplication(&spec.deduplication))
 }
 
 /// The namespaces that publish on a bus.
@@ -158,11 +164,21 @@ fn forward(spec: &inbox_parts::Forward) -> Result<config::ForwardConfig, NoEntry
         },
         format: match spec.format {
             inbox_parts::Format::Envelope => config::Format::Envelope,
+            inbox_parts::Format::CloudEventsBinary => config::Format::CloudEventsBinary,
+            inbox_parts::Format::CloudEventsStructured => config::Format::CloudEventsStructured,
             inbox_parts::Format::DetailCore => config::Format::DetailCore,
         },
         timeout_seconds: unsigned(spec.timeout_seconds),
         max_in_flight: unsigned(spec.max_in_flight),
         wait_time_seconds: unsigned(spec.wait_time_seconds),
+        backoff: config::BackoffConfig {
+            initial_seconds: unsigned(spec.backoff.initial_seconds),
+            max_seconds: unsigned(spec.backoff.max_seconds),
+        },
+        batch: spec.batch.as_ref().map(|batch| config::BatchConfig {
+            max_events: unsigned(batch.max_events),
+            max_wait_milliseconds: unsigned(batch.max_wait_milliseconds),
+        }),
     })
 }
 
@@ -181,6 +197,11 @@ fn deduplication(spec: &inbox_parts::Deduplication) -> config::DeduplicationConf
         ttl_seconds: unsigned(spec.ttl_seconds),
         store: match spec.store {
             inbox_parts::DeduplicationStore::Memory => config::Store::Memory,
+            inbox_parts::DeduplicationStore::Journal => config::Store::Journal,
+        },
+        when_unavailable: match spec.when_unavailable {
+            inbox_parts::WhenUnavailable::Wait => config::WhenUnavailable::Wait,
+            inbox_parts::WhenUnavailable::DeliverAnyway => config::WhenUnavailable::DeliverAnyway,
         },
     }
 }

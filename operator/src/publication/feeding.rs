@@ -1,10 +1,31 @@
 //! Which buses feed an inbox: those of the rules that target it and may. Their keys are the ones the inbox trusts.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crds::{EventRule, InboxQueue};
 use eventing::types::BusId;
 use kube::ResourceExt as _;
+
+use super::memory::Memory;
+use crate::{controllers::consent::permits, runner::Hub};
+
+/// The buses that feed `inbox` as the objects in `hub` are.
+pub fn now(hub: &Hub, inbox: &InboxQueue, rules: &[Arc<EventRule>]) -> BTreeSet<BusId> {
+    let namespace = inbox.namespace().unwrap_or_default();
+    let may_attach = |bus: &BusId, from: &str| {
+        let found = hub.buses.get(bus.namespace(), bus.name());
+        found.is_some_and(|found| permits(hub, &found.spec.allowed_namespaces, bus.namespace(), from))
+    };
+    let may_target = |from: &str| permits(hub, &inbox.spec.allowed_namespaces, &namespace, from);
+    buses(inbox, rules.iter().map(AsRef::as_ref), may_attach, may_target)
+}
+
+/// The inboxes that `bus` feeds, or fed while messages of its may yet be there.
+pub fn inboxes_of(hub: &Hub, bus: &BusId) -> Vec<Arc<InboxQueue>> {
+    let rules = hub.rules.store().state();
+    let is_fed = |inbox: &InboxQueue| now(hub, inbox, &rules).contains(bus) || Memory::of(inbox).knows(bus);
+    hub.inboxes.store().state().into_iter().filter(|inbox| is_fed(inbox)).collect()
+}
 
 /// The buses that feed `inbox`. `may_attach` says whether a rule of that namespace may attach to that bus,
 /// `may_target` whether it may target this inbox: a rule without consent brings no keys. A disabled rule counts, since
@@ -19,7 +40,7 @@ pub fn buses<'a>(
     let mut buses = BTreeSet::new();
     for rule in rules {
         let own = rule.namespace().unwrap_or_default();
-        let targets = rule.spec.targets.iter().map(|target| &target.inbox_ref);
+        let targets = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.as_ref());
         let feeds = targets.into_iter().any(|inbox| inbox.name == name && inbox.namespace_or(&own) == namespace);
         let Ok(bus) = BusId::new(rule.spec.bus_ref.namespace_or(&own), &rule.spec.bus_ref.name) else { continue };
         if feeds && may_target(&own) && may_attach(&bus, &own) {

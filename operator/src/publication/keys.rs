@@ -2,13 +2,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
+use crds::SigningKey;
 use eventing::types::BusId;
+use kube::ResourceExt as _;
 
+use super::metrics::KeySample;
 use crate::keys::{
-    BadRotation, KeyAction, KeyPolicy, KeyRecord, Line, Signing, StoredKey, UnixSeconds, grant, plan_keys,
+    BadRotation, KeyAction, KeyPolicy, KeyRecord, Line, Rotation, Signing, StoredKey, UnixSeconds, grant, plan_keys,
 };
 
 /// What exists, as far as keys depend on it.
@@ -27,8 +31,8 @@ pub struct Owners {
 pub struct LinePlan {
     /// The line.
     pub line: Line,
-    /// Its keys.
-    pub keys: Vec<StoredKey>,
+    /// Its keys, as they were read.
+    pub records: Vec<KeyRecord>,
     /// What to do.
     pub actions: Vec<KeyAction>,
 }
@@ -40,18 +44,19 @@ pub fn plan(
     keep: Duration,
     now: UnixSeconds,
 ) -> Result<Vec<LinePlan>, BadRotation> {
-    let mut lines: BTreeMap<Line, Vec<StoredKey>> = BTreeMap::new();
+    let mut lines: BTreeMap<Line, Vec<KeyRecord>> = BTreeMap::new();
     for bus in &owners.buses {
         lines.insert(Line::Grant { bus: bus.clone() }, Vec::new());
     }
     for record in records.iter().filter(|record| !owners.signing_keys.contains(&record.line)) {
-        lines.entry(record.line.clone()).or_default().push(record.key.clone());
+        lines.entry(record.line.clone()).or_default().push(record.clone());
     }
     let mut plans = Vec::new();
-    for (line, keys) in lines {
+    for (line, records) in lines {
+        let keys: Vec<_> = records.iter().map(|record| record.key.clone()).collect();
         let actions = plan_keys(&policy(owners, &line, keep)?, &keys, now);
         if !actions.is_empty() {
-            plans.push(LinePlan { line, keys, actions });
+            plans.push(LinePlan { line, records, actions });
         }
     }
     Ok(plans)
@@ -66,6 +71,33 @@ fn policy(owners: &Owners, line: &Line, keep: Duration) -> Result<KeyPolicy, Bad
     };
     let revoked = owners.revoked.get(&line.bus().to_string()).cloned().unwrap_or_default();
     grant::policy(revoked, keep, signing)
+}
+
+/// Each line of keys that signs at `now`, for metrics.
+pub fn samples(
+    records: &[KeyRecord],
+    signing_keys: &[Arc<SigningKey>],
+    keep: Duration,
+    now: UnixSeconds,
+) -> Vec<KeySample> {
+    let mut lines: BTreeMap<&Line, Vec<StoredKey>> = BTreeMap::new();
+    for record in records {
+        lines.entry(&record.line).or_default().push(record.key.clone());
+    }
+    let sample = |(line, keys): (&Line, Vec<StoredKey>)| {
+        let mut policy = grant::policy(BTreeSet::new(), keep, Signing::Wanted).ok()?;
+        if let Line::Signing { bus, name } = line {
+            let is_it =
+                |key: &SigningKey| key.namespace().as_deref() == Some(bus.namespace()) && key.name_any() == *name;
+            let owner = signing_keys.iter().find(|key| is_it(key))?;
+            policy.adopts = false;
+            policy.rotation = Rotation::of(&owner.spec.rotation).ok()?;
+        }
+        let since = policy.signer(&keys, now)?.nbf;
+        let (bus, key) = (line.bus().to_string(), line.kid_name().to_owned());
+        Some(KeySample { bus, key, since, next: policy.next_rotation(&keys, now) })
+    };
+    lines.into_iter().filter_map(sample).collect()
 }
 
 #[cfg(test)]
@@ -96,7 +128,7 @@ mod tests {
             has_private: true,
             rotate_request: None,
         };
-        KeyRecord { line, key, public: Vec::new() }
+        KeyRecord { line, key, public: Vec::new(), version: String::new() }
     }
 
     #[test]
@@ -122,5 +154,24 @@ mod tests {
         let plans = plan(&Owners::default(), &[record(line)], KEEP, NOW).unwrap();
         let [KeyAction::Update(update)] = &plans[0].actions[..] else { unreachable!("{plans:?}") };
         assert_eq!((update.state, update.keep_private), (KeyState::Retired, true));
+    }
+
+    #[test]
+    fn lines_that_sign_are_shown_with_their_age_and_the_time_of_the_next_key() {
+        let line = Line::Signing { bus: bus(), name: "stock".to_owned() };
+        let records = [record(line), record(Line::Signing { bus: bus(), name: "gone".to_owned() })];
+        let key = serde_json::json!({
+            "apiVersion": "eventing.qsl.dev/v1alpha1", "kind": "SigningKey",
+            "metadata": {"name": "stock", "namespace": "platform"},
+            "spec": {"busRef": {"name": "bus"}, "sources": ["*"], "rotation": {"period": "240h"}},
+        });
+        let samples = samples(&records, &[Arc::new(serde_json::from_value(key).unwrap())], KEEP, NOW);
+        let sample = KeySample {
+            bus: "platform/bus".to_owned(),
+            key: "stock".to_owned(),
+            since: UnixSeconds(NOW.0 - 60),
+            next: Some(UnixSeconds(NOW.0 - 60 + 10 * 86_400)),
+        };
+        assert_eq!(samples, [sample]);
     }
 }

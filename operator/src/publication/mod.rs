@@ -4,9 +4,9 @@
 //! `keyset-<hash>` of each bus in the key namespace, and ConfigMap `qsl-eventing` in each namespace that has an inbox
 //! or a publisher. Besides, keys that have no SigningKey are kept here: grant keys, and what deleted SigningKeys left.
 //!
-//! Pure: [`feeding`] (which buses feed an inbox), [`entries`] (an inbox's and a bus's configuration), [`key_sets`],
+//! Pure: [`feeding`] and [`memory`] (which buses feed an inbox, and which did), [`entries`] (an inbox's and a bus's configuration), [`key_sets`],
 //! [`desired`] (what should stand where), [`documents`] (what is to be signed anew, and when). Then [`keys`],
-//! [`maps`] (reading and writing) and [`run`]: wake, compare, write the difference.
+//! [`maps`] (reading and writing), [`metrics`] and [`run`]: wake, compare, write the difference.
 
 pub mod desired;
 pub mod documents;
@@ -15,6 +15,8 @@ pub mod feeding;
 pub mod key_sets;
 pub mod keys;
 pub mod maps;
+pub mod memory;
+pub mod metrics;
 pub mod run;
 mod wake;
 

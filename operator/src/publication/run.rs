@@ -2,7 +2,11 @@
 
 mod pass;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use eventing::{signing::SignError, time::Millis};
 use kube::Client;
@@ -10,14 +14,17 @@ use operator_core::Installation;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::wake::{Seen, Wake};
+use super::{
+    metrics::SigningMetrics,
+    wake::{Seen, Wake},
+};
 use crate::{
     installation::Installed,
     keys::{
         BadRotation,
         store::{KeyStore, StoreError},
     },
-    runner::{Hub, Pace, backoff::pause},
+    runner::{Hub, Pace, backoff::pause, record::Events},
 };
 
 pub use pass::set_name;
@@ -65,6 +72,16 @@ pub enum PublishError {
         /// Why.
         source: SignError,
     },
+    /// What fed an inbox could not be written down.
+    #[error("the annotation of InboxQueue {namespace}/{name}: {source}")]
+    Memory {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Why.
+        source: kube::Error,
+    },
     /// The key namespace.
     #[error(transparent)]
     Keys(#[from] StoreError),
@@ -81,6 +98,11 @@ pub struct Publisher {
     installed: watch::Receiver<Option<Installed>>,
     settings: PublisherSettings,
     store: KeyStore,
+    events: Events,
+    metrics: SigningMetrics,
+    /// The version that each document was last given, by its place: none goes below it, whatever becomes of the
+    /// ConfigMap.
+    given: Mutex<HashMap<String, u64>>,
 }
 
 impl Publisher {
@@ -91,9 +113,11 @@ impl Publisher {
         installation: Arc<Installation>,
         installed: watch::Receiver<Option<Installed>>,
         settings: PublisherSettings,
+        events: Events,
+        metrics: SigningMetrics,
     ) -> Self {
         let store = KeyStore::new(client.clone(), &settings.key_namespace);
-        Self { client, hub, installation, installed, settings, store }
+        Self { client, hub, installation, installed, settings, store, events, metrics, given: Mutex::default() }
     }
 
     /// Publishes until `shutdown`.
@@ -113,9 +137,16 @@ impl Publisher {
             );
             let _ = installed.wait_for(Option::is_some).await;
         };
+        // The watches wait for their readers: unread, a few hundred changes would stop them for all controllers.
+        let reading = async {
+            loop {
+                wake.woken().await;
+            }
+        };
         tokio::select! {
             () = ready => {}
             () = shutdown.cancelled() => return,
+            () = reading => {}
         }
         let mut failures = 0;
         while !shutdown.is_cancelled() {

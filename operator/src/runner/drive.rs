@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use crds::{
     Eventing, ManagementPolicy,
     conditions::{self, READY, reason},
-    names::RECONCILE_REQUESTED_AT,
+    names::{EXPIRES_AT, RECONCILE_REQUESTED_AT},
     object::CommonStatus,
 };
 use futures::{Stream, StreamExt};
@@ -15,6 +15,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, ResourceExt,
+    api::{DeleteParams, Preconditions},
     runtime::{
         controller::{self, Action, applier},
         reflector::{ObjectRef, Store},
@@ -25,9 +26,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
-    Blocked, Cleanup, Failure, Hub, Look, Progress, Reconciler, Report,
+    Blocked, Cleanup, Failure, Hub, Look, Pace, Progress, Reconciler, Report,
     annotations::{self, Asked, Warned},
     backoff::{Attempts, pause, spread},
+    expiry::{self, Expiry},
     finalizer,
     metrics::{Ending, Metrics},
     pending::Pending,
@@ -39,8 +41,11 @@ use super::{
 };
 use crate::leadership::client::is_fenced;
 
-/// When to look again after a conflict.
+/// When to look again after a change of our own that wakes us too.
 const SOON: Duration = Duration::from_secs(1);
+
+/// As far ahead as anything is planned by the clock alone.
+const FAR: Duration = Duration::from_hours(24);
 
 /// When to look again after a status that could not be written.
 const UNWRITTEN: Duration = Duration::from_secs(5);
@@ -119,14 +124,18 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
             reconcile_id = format!("{:016x}", rand::random::<u64>()),
             ending = tracing::field::Empty,
         );
-        self.judge(object).instrument(span).await
+        self.judge(object).instrument(span).await.map_or_else(Action::await_change, Action::requeue)
     }
 
-    async fn judge(&self, object: &K) -> Action {
+    async fn judge(&self, object: &K) -> Option<Duration> {
         let start = Instant::now();
         let namespace = object.namespace().unwrap_or_default();
         let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
-        let asked = annotations::read(object.annotations());
+        let mut asked = annotations::read(object.annotations());
+        let expiry = expiry::expiry(object.annotations(), Timestamp::now());
+        if let Expiry::Unreadable(problem) = &expiry {
+            asked.ignored.push(problem.clone());
+        }
         self.warn_once(object, &asked.ignored).await;
         let looking = object.management_policy() == ManagementPolicy::Observe;
         let (ending, again) = match (object.meta().deletion_timestamp.is_some(), finalizer::present(object)) {
@@ -134,6 +143,7 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
                 (Ending::Skipped, self.settle(&api, object, None, &Verdict::Paused, false, None).await)
             }
             (true, false) => (Ending::Skipped, None),
+            (false, _) if expiry == Expiry::Over => self.expire(&api, object).await,
             // Who only looks has made nothing, and what it made before it looked stays.
             (_, true) if looking => self.let_go(&api, object).await,
             (true, true) => self.leave(&api, object).await,
@@ -141,9 +151,13 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
             (false, _) if looking => self.look(&api, object, &asked).await,
             (false, present) => self.stay(&api, object, present, &asked).await,
         };
+        let again = match expiry {
+            Expiry::In(left) => Some(again.unwrap_or(FAR).min(left)),
+            _ => again,
+        };
         tracing::Span::current().record("ending", tracing::field::debug(ending));
         PassEnded { kind: K::KIND, ending, seconds: start.elapsed().as_secs_f64(), again }.emit(&self.metrics);
-        again.map_or_else(Action::await_change, Action::requeue)
+        again
     }
 
     /// The pass over an object that stays.
@@ -151,8 +165,7 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         if !has_finalizer {
             match finalizer::add(api, object).await {
                 Ok(()) => {}
-                // It changed meanwhile, and perhaps in nothing that wakes us.
-                Err(kube::Error::Api(answer)) if answer.is_conflict() => return (Ending::Retry, Some(SOON)),
+                Err(kube::Error::Api(answer)) if answer.is_conflict() => return self.conflicted(object),
                 Err(kube::Error::Api(answer)) if answer.is_not_found() => return (Ending::Skipped, None),
                 Err(error) => return self.failed(api, object, &error.into()).await,
             }
@@ -180,6 +193,28 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
                 let verdict = Verdict::Waiting(wait);
                 (Ending::Waiting, self.settle(api, object, Some(status), &verdict, has_references, again).await)
             }
+            Progress::Terminal(terminal) => {
+                let (kind, class) = (K::KIND, terminal.reason);
+                PassFailed { kind, class, error: terminal, failures: None, again }.emit(&self.metrics);
+                let failure = Failure::Terminal(terminal.clone());
+                let verdict = Verdict::Failed(&failure);
+                (Ending::Terminal, self.settle(api, object, Some(status), &verdict, has_references, Some(again)).await)
+            }
+        }
+    }
+
+    /// Deletes an object whose time is over; its cleanup takes along what it holds.
+    async fn expire(&self, api: &Api<K>, object: &K) -> (Ending, Option<Duration>) {
+        let note = format!("annotation {EXPIRES_AT} has passed: the object is deleted, with what it holds");
+        self.events.normal(object, "Expired", note).await;
+        let same = Preconditions { uid: object.uid(), resource_version: None };
+        match api
+            .delete(&object.name_any(), &DeleteParams { preconditions: Some(same), ..DeleteParams::default() })
+            .await
+        {
+            Ok(_) => (Ending::Skipped, None),
+            Err(kube::Error::Api(answer)) if answer.is_not_found() || answer.is_conflict() => (Ending::Skipped, None),
+            Err(error) => self.failed(api, object, &error.into()).await,
         }
     }
 
@@ -200,7 +235,7 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
     async fn let_go(&self, api: &Api<K>, object: &K) -> (Ending, Option<Duration>) {
         match finalizer::remove(api, object).await {
             Ok(()) => (Ending::Skipped, Some(SOON)),
-            Err(kube::Error::Api(answer)) if answer.is_conflict() => (Ending::Retry, Some(SOON)),
+            Err(kube::Error::Api(answer)) if answer.is_conflict() => self.conflicted(object),
             Err(error) => self.failed(api, object, &error.into()).await,
         }
     }
@@ -231,7 +266,7 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
                     self.attempts.succeeded(&uid(object));
                     (Ending::CleanedUp, None)
                 }
-                Err(kube::Error::Api(answer)) if answer.is_conflict() => (Ending::Retry, Some(SOON)),
+                Err(kube::Error::Api(answer)) if answer.is_conflict() => self.conflicted(object),
                 Err(error) => self.failed(api, object, &error.into()).await,
             },
             Ok(Cleanup::Waiting(wait)) => {
@@ -255,6 +290,12 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
         }
         let message = format!("{}; namespace {namespace} is being deleted and waits for this", blocked.message);
         Blocked { message, ..blocked }
+    }
+
+    /// The object changed meanwhile, and perhaps in nothing that wakes us.
+    fn conflicted(&self, object: &K) -> (Ending, Option<Duration>) {
+        let failures = self.attempts.failed(&uid(object));
+        (Ending::Retry, Some(pause(failures, Pace::Quick, rand::random())))
     }
 
     /// A pass that ended early.
@@ -302,9 +343,9 @@ impl<K: Eventing, R: Reconciler<K>> Runner<K, R> {
     ) -> Option<Duration> {
         let before = object.status().cloned().unwrap_or_default();
         let mut status = status.unwrap_or_else(|| before.clone());
-        *status.conditions_mut() = before.conditions().to_vec();
         let now = Time(Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default());
         let generation = object.meta().generation;
+        *status.conditions_mut() = verdict::merge(before.conditions(), status.conditions());
         verdict::apply(status.conditions_mut(), verdict, has_references, generation, &now);
         status.set_observed_generation(generation);
         // A paused object was not looked at, so the request still stands.
@@ -349,5 +390,7 @@ fn uid<K: Eventing>(object: &K) -> String {
 }
 
 #[cfg(test)]
+mod endings;
+#[cfg(all(test, feature = "paused-clock"))]
 #[path = "drive/tests.rs"]
 mod tests;

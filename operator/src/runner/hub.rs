@@ -29,10 +29,10 @@ pub struct Hub {
 /// The watches behind a [`Hub`], not running yet.
 pub struct Watches {
     hub: Hub,
-    buses: Writer<EventBus>,
-    rules: Writer<EventRule>,
-    inboxes: Writer<InboxQueue>,
-    signing_keys: Writer<SigningKey>,
+    pub(super) buses: Writer<EventBus>,
+    pub(super) rules: Writer<EventRule>,
+    pub(super) inboxes: Writer<InboxQueue>,
+    pub(super) signing_keys: Writer<SigningKey>,
     namespaces: Writer<Namespace>,
 }
 

@@ -123,7 +123,7 @@ impl Metrics {
         };
         registry.register("reconciles", "Passes over one object, by how they ended", new.passes.clone());
         seconds(registry, "reconcile", "Time a pass took", new.pass_seconds.clone());
-        registry.register("reconcile_errors", "Passes that ended early, by the class of error", new.errors.clone());
+        registry.register("reconcile_errors", "Passes that ended in an error, by its class", new.errors.clone());
         registry.register("status_writes", "Statuses written", new.status_writes.clone());
         registry.register("work_queue_depth", "Objects that wait for a pass", new.queued.clone());
         registry.register("aws_calls", "Attempts of calls to AWS, by outcome", new.calls.clone());
@@ -157,7 +157,12 @@ impl Metrics {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{super::telemetry::CallEnded, *};
+    use std::time::Duration;
+
+    use super::{
+        super::telemetry::{CallEnded, PassEnded, PassFailed},
+        *,
+    };
 
     #[test]
     fn names_carry_their_units_once() {
@@ -167,6 +172,12 @@ mod tests {
         metrics.leads(true);
         metrics.waited_for_budget(0.5);
         metrics.queued("EventBus", 3);
+        let kind = "EventRule";
+        PassEnded { kind, ending: Ending::Ready, seconds: 0.02, again: None }.emit(&metrics);
+        PassEnded { kind, ending: Ending::Retry, seconds: 0.2, again: None }.emit(&metrics);
+        let error = std::io::Error::other("down");
+        PassFailed { kind, class: "Throttled", error: &error, failures: Some(1), again: Duration::ZERO }.emit(&metrics);
+        PassFailed { kind, class: "NoRoom", error: &error, failures: None, again: Duration::ZERO }.emit(&metrics);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         for line in [
@@ -175,6 +186,13 @@ mod tests {
             "qsl_operator_aws_budget_wait_seconds_total 0.5",
             "qsl_operator_leader 1",
             r#"qsl_operator_work_queue_depth{kind="EventBus"} 3"#,
+            r#"qsl_operator_reconciles_total{kind="EventRule",ending="Ready"} 1"#,
+            r#"qsl_operator_reconciles_total{kind="EventRule",ending="Retry"} 1"#,
+            r#"qsl_operator_reconcile_seconds_sum{kind="EventRule"} 0.22"#,
+            r#"qsl_operator_reconcile_seconds_count{kind="EventRule"} 2"#,
+            r#"qsl_operator_reconcile_seconds_bucket{le="0.025",kind="EventRule"} 1"#,
+            r#"qsl_operator_reconcile_errors_total{kind="EventRule",class="Throttled"} 1"#,
+            r#"qsl_operator_reconcile_errors_total{kind="EventRule",class="NoRoom"} 1"#,
         ] {
             assert!(text.contains(line), "{line} in {text}");
         }

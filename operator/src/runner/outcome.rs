@@ -6,7 +6,7 @@ use crds::Eventing;
 
 use operator_core::difference::Difference;
 
-use super::{Failure, Found, Wait};
+use super::{Failure, Found, Terminal, Wait};
 
 /// The two things that a kind's controller does.
 pub trait Reconciler<K: Eventing>: Send + Sync + 'static {
@@ -24,7 +24,8 @@ pub trait Reconciler<K: Eventing>: Send + Sync + 'static {
 /// What `apply` came to.
 #[derive(Clone, Debug)]
 pub struct Report<K: Eventing> {
-    /// The status, whose conditions are the runner's to set.
+    /// The status. Of its conditions those that all kinds have are the runner's to set; a kind's own (as
+    /// `ReplayProtected`) stand here, and go where they are left out.
     pub status: K::Status,
     /// Whether all is in effect.
     pub progress: Progress,
@@ -56,6 +57,8 @@ pub enum Progress {
     Ready,
     /// What could be done is done; the rest waits.
     Waiting(Wait),
+    /// What could be done is done; the rest takes an edit.
+    Terminal(Terminal),
 }
 
 /// What `cleanup` came to.

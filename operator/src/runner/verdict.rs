@@ -1,7 +1,7 @@
 //! The conditions that follow from what a pass came to. Pure.
 
 use crds::conditions::{
-    self, DELETION_BLOCKED, READY, RECONCILING, REFERENCES_RESOLVED, STALLED, SYNCED, TERMINAL, reason,
+    self, COMMON, DELETION_BLOCKED, READY, RECONCILING, REFERENCES_RESOLVED, STALLED, SYNCED, TERMINAL, reason,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -112,6 +112,12 @@ pub fn apply(
         TERMINAL => matches!(verdict, Verdict::Paused | Verdict::Failed(Failure::Terminal(_) | Failure::Retry(_))),
         DELETION_BLOCKED => matches!(verdict, Verdict::Paused | Verdict::Blocked(_) | Verdict::LeavingFailed(_)),
         RECONCILING | STALLED => matches!(verdict, Verdict::Paused),
+        // A spec that no longer names anything has nothing to be resolved.
+        REFERENCES_RESOLVED => match verdict {
+            Verdict::Ready | Verdict::Looked(_) => has_references,
+            Verdict::Waiting(wait) => has_references || wait.condition == REFERENCES_RESOLVED,
+            _ => true,
+        },
         _ => true,
     };
     conditions.retain(|condition| stays(&condition.type_));
@@ -131,6 +137,17 @@ fn for_kstatus(conditions: &mut Vec<Condition>, verdict: &Verdict<'_>, generatio
         _ => RECONCILING,
     };
     conditions::set(conditions, conditions::condition(type_, true, &reason, &message, generation, now.clone()));
+}
+
+/// The conditions that were, with a kind's own as they were just found: those that all kinds have stay for [`apply`].
+pub fn merge(before: &[Condition], found: &[Condition]) -> Vec<Condition> {
+    let is_own = |condition: &&Condition| !COMMON.contains(&condition.type_.as_str());
+    let stays = |old: &&Condition| !is_own(old) || conditions::get(found, &old.type_).is_some();
+    let mut merged: Vec<Condition> = before.iter().filter(stays).cloned().collect();
+    for new in found.iter().filter(is_own) {
+        conditions::set(&mut merged, new.clone());
+    }
+    merged
 }
 
 /// `ReferencesResolved`, from what is waited for.
@@ -209,6 +226,26 @@ mod tests {
         let expected =
             ["Ready=False RefNotFound", "ReferencesResolved=False RefNotFound", "Reconciling=True RefNotFound"];
         assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn what_names_nothing_any_more_has_nothing_to_be_resolved() {
+        let mut conditions = Vec::new();
+        after(&mut conditions, &Verdict::Ready);
+        apply(&mut conditions, &Verdict::Ready, false, Some(3), &now());
+        assert!(conditions::get(&conditions, REFERENCES_RESOLVED).is_none(), "{conditions:?}");
+    }
+
+    #[test]
+    fn a_kinds_own_conditions_come_and_go_and_keep_their_time() {
+        let own = |type_: &str, second| {
+            let at = Time(Timestamp::from_second(second).unwrap_or_default());
+            conditions::condition(type_, true, "Reason", "", Some(1), at)
+        };
+        let before = [own(READY, 1), own("Scaled", 1), own("Gone", 1)];
+        let merged = merge(&before, &[own("Scaled", 2), own("New", 2), own(READY, 2)]);
+        assert_eq!(merged, [own(READY, 1), own("Scaled", 1), own("New", 2)]);
+        assert_eq!(merge(&before, &before), before);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, Router, extract::State, routing::post};
-use crds::{Eventing, names::FORCE_DELETE};
+use crds::{EventBus, EventRule, InboxQueue, SigningKey, names::FORCE_DELETE};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     ResourceExt as _,
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::{
     inject::{self, Settings},
-    validate::{self, Others},
+    validate::{self, Judged, Judgement, Others},
 };
 use crate::{installation::Installed, runner::Hub};
 
@@ -109,15 +109,19 @@ fn validated(
         inboxes: stores.2.iter().map(AsRef::as_ref).collect(),
         signing_keys: stores.3.iter().map(AsRef::as_ref).collect(),
     };
-    let refusal = match request.kind.kind.as_str() {
-        "EventBus" => judge(object, &others, validate::bus),
-        "EventRule" => judge(object, &others, validate::rule),
-        "InboxQueue" => judge(object, &others, validate::inbox),
-        "SigningKey" => judge(object, &others, validate::signing_key),
-        _ => None,
+    let old = request.old_object.as_ref();
+    let Judgement { refusal, mut warnings } = match request.kind.kind.as_str() {
+        "EventBus" => judge::<EventBus>(object, old, &others),
+        "EventRule" => judge::<EventRule>(object, old, &others),
+        "InboxQueue" => judge::<InboxQueue>(object, old, &others),
+        "SigningKey" => judge::<SigningKey>(object, old, &others),
+        _ => Judgement::default(),
     };
     if object.annotations().get(FORCE_DELETE).is_some_and(|value| value != "true" && value != "false") {
-        response.warnings = Some(vec![format!("annotation {FORCE_DELETE} has an effect only as \"true\"")]);
+        warnings.push(format!("annotation {FORCE_DELETE} has an effect only as \"true\""));
+    }
+    if !warnings.is_empty() {
+        response.warnings = Some(warnings);
     }
     match refusal {
         Some(refusal) => response.deny(refusal),
@@ -125,13 +129,14 @@ fn validated(
     }
 }
 
-/// An object that cannot be read is the schema's to refuse.
-fn judge<K: Eventing>(
-    object: &DynamicObject,
-    others: &Others<'_>,
-    judge: impl Fn(&K, &Others<'_>) -> Option<String>,
-) -> Option<String> {
-    typed::<K>(object).ok().and_then(|object| judge(&object, others))
+/// An object that cannot be read is the schema's to refuse; one whose spec stays as it was is not judged anew, so that
+/// annotations and finalizers come and go whatever is wrong with it.
+fn judge<K: Judged>(object: &DynamicObject, old: Option<&DynamicObject>, others: &Others<'_>) -> Judgement {
+    if old.is_some_and(|old| old.data.get("spec") == object.data.get("spec")) {
+        return Judgement::default();
+    }
+    let Ok(new) = typed::<K>(object) else { return Judgement::default() };
+    validate::admit(&new, old.and_then(|old| typed::<K>(old).ok()).as_ref(), others)
 }
 
 fn typed<T: DeserializeOwned>(object: &DynamicObject) -> Result<T, serde_json::Error> {

@@ -1,4 +1,4 @@
-//! The server of the webhooks: it waits for its certificate, and follows its renewals.
+//! The server of the webhooks: it waits for its certificate, and follows its renewals, whoever makes them.
 
 use std::{
     io,
@@ -11,7 +11,7 @@ use eventing_service::server::{Limits, ServeError, Server};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::installation::{Installed, ServingIdentity};
+use crate::installation::{Installed, ServingIdentity, WebhookCertificates};
 
 /// Objects come twice in a review, and each may have 1.5 MiB.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -21,8 +21,11 @@ const BODY_BYTES: usize = 4 * 1024 * 1024;
 pub struct WebhookSettings {
     /// The address.
     pub listen: SocketAddr,
-    /// A folder in memory, of this process alone: the certificate is put there for the server to read.
+    /// Where the server reads its certificate: a folder in memory of this process alone, that the certificate is put
+    /// into; or with cert-manager the folder that its Secret is mounted to.
     pub folder: PathBuf,
+    /// Who makes it.
+    pub certificates: WebhookCertificates,
 }
 
 /// The webhooks cannot be served.
@@ -60,16 +63,23 @@ impl WebhookServer {
         listening: impl FnOnce(SocketAddr) + Send,
         shutdown: CancellationToken,
     ) -> Result<(), WebhookError> {
+        let WebhookSettings { listen, folder, certificates } = self.settings;
+        if certificates == WebhookCertificates::CertManager {
+            let server = bind(listen, &folder).await?;
+            listening(server.address());
+            return Ok(server.serve(router, shutdown).await?);
+        }
         let first = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             identity = next(&mut self.installed, None) => identity,
         };
-        let Some(mut present) = first else { return Ok(()) };
-        let folder = self.settings.folder.clone();
+        let Some(mut present) = first else {
+            // Nobody makes one any more: the process is about to end.
+            shutdown.cancelled().await;
+            return Ok(());
+        };
         write(&folder, &present).await?;
-        let server = Server::tls(self.settings.listen, &folder)
-            .await?
-            .limits(Limits { body_bytes: BODY_BYTES, ..Limits::default() });
+        let server = bind(listen, &folder).await?;
         listening(server.address());
         let stop = shutdown.clone();
         let renewing = tokio::spawn(async move {
@@ -93,14 +103,20 @@ impl WebhookServer {
     }
 }
 
+async fn bind(listen: SocketAddr, folder: &Path) -> Result<Server, WebhookError> {
+    let server = Server::tls(listen, folder).await?;
+    Ok(server.limits(Limits { body_bytes: BODY_BYTES, ..Limits::default() }))
+}
+
 /// The next identity that is not `present`; nothing when there will be none.
 async fn next(
     installed: &mut watch::Receiver<Option<Installed>>,
     present: Option<&ServingIdentity>,
 ) -> Option<ServingIdentity> {
-    let differs = |found: &Option<Installed>| found.as_ref().is_some_and(|found| Some(&found.webhook) != present);
+    let of = |found: &Option<Installed>| found.as_ref().and_then(|found| found.webhook.clone());
+    let differs = |found: &Option<Installed>| of(found).is_some_and(|found| Some(&found) != present);
     let found = installed.wait_for(differs).await.ok()?;
-    found.as_ref().map(|found| found.webhook.clone())
+    of(&found)
 }
 
 async fn write(folder: &Path, identity: &ServingIdentity) -> Result<(), WebhookError> {

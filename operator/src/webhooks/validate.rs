@@ -1,7 +1,19 @@
-//! What no schema sees: two objects that claim one thing in AWS, or one source. Pure. The controllers judge again, so
-//! this may be late, or away; it only says it sooner.
+//! What no schema sees: two objects that claim one thing in AWS, or one source; patterns in EventBridge's grammar; and
+//! what is allowed and unwise. Pure. The controllers judge again, so this may be late, or away; it only says it sooner.
+//!
+//! What a spec names and is not there is no error: the object waits for it.
+//!
+//! - [`names`]: one name in AWS has one object; [`keys`]: sources and algorithms; [`rules`]: patterns and targets
+//! - [`admit`]: what an update is held against: what it makes wrong, and not what was so before
 
-use crds::{EventBus, EventRule, InboxQueue, SigningKey};
+mod keys;
+mod names;
+mod rules;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests build objects that are right")]
+mod tests;
+
+use crds::{EventBus, EventRule, Eventing, InboxQueue, SigningKey};
 use kube::ResourceExt as _;
 
 /// The objects there are.
@@ -17,108 +29,77 @@ pub struct Others<'a> {
     pub signing_keys: Vec<&'a SigningKey>,
 }
 
-/// Why this bus may not be, if so.
-pub fn bus(candidate: &EventBus, others: &Others<'_>) -> Option<String> {
-    let name = &candidate.spec.bus_name;
-    let mut others = others.buses.iter().filter(|other| is_other(candidate, **other));
-    let other = others.find(|other| other.spec.bus_name == *name)?;
-    Some(format!("spec.busName: EventBus {} has '{name}' already; choose another", full_name(*other)))
+/// What is said of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// Why it may not be, if so: the field, what is wrong, what would be right.
+    pub refusal: Option<String>,
+    /// What is allowed and unwise.
+    pub warnings: Vec<String>,
 }
 
-/// Why this inbox may not be, if so.
-pub fn inbox(candidate: &InboxQueue, others: &Others<'_>) -> Option<String> {
-    let name = &candidate.spec.queue_name;
-    let mut others = others.inboxes.iter().filter(|other| is_other(candidate, **other));
-    let other = others.find(|other| other.spec.queue_name == *name)?;
-    Some(format!("spec.queueName: InboxQueue {} has '{name}' already; choose another", full_name(*other)))
+/// A kind that is judged beside the others.
+pub trait Judged: Eventing {
+    /// What is said of the object, among the others.
+    fn judge(&self, others: &Others<'_>) -> Judgement;
 }
 
-/// Why this rule may not be, if so.
-pub fn rule(candidate: &EventRule, others: &Others<'_>) -> Option<String> {
-    let name = rule_name(candidate);
-    let mut others = others.rules.iter().filter(|other| is_other(candidate, **other));
-    let other = others.find(|other| bus_of(other) == bus_of(candidate) && rule_name(other) == name)?;
-    Some(format!("spec.ruleName: EventRule {} of the same bus has '{name}' already; choose another", full_name(*other)))
-}
-
-/// Why this key may not be, if so.
-pub fn signing_key(candidate: &SigningKey, others: &Others<'_>) -> Option<String> {
-    let of_bus = |other: &&&SigningKey| {
-        other.namespace() == candidate.namespace() && other.spec.bus_ref == candidate.spec.bus_ref
-    };
-    for other in others.signing_keys.iter().filter(|other| is_other(candidate, **other)).filter(of_bus) {
-        if let Some(source) = candidate.spec.sources.iter().find(|source| other.spec.sources.contains(source)) {
-            let name = other.name_any();
-            return Some(format!(
-                "spec.sources: SigningKey {name} of the same bus has '{source}' already; name it in one of the two"
-            ));
-        }
+impl Judged for EventBus {
+    fn judge(&self, others: &Others<'_>) -> Judgement {
+        Judgement { refusal: names::bus(self, others), warnings: Vec::new() }
     }
-    None
+}
+
+impl Judged for EventRule {
+    fn judge(&self, others: &Others<'_>) -> Judgement {
+        let mut warnings = rules::warnings(self, others);
+        warnings.extend(keys::warnings_of_rule(self, others));
+        Judgement { refusal: rules::pattern(self).or_else(|| names::rule(self, others)), warnings }
+    }
+}
+
+impl Judged for InboxQueue {
+    fn judge(&self, others: &Others<'_>) -> Judgement {
+        let refusal = rules::subscription_patterns(self).or_else(|| names::inbox(self, others));
+        Judgement { refusal, warnings: keys::warnings_of_inbox(self, others) }
+    }
+}
+
+impl Judged for SigningKey {
+    fn judge(&self, others: &Others<'_>) -> Judgement {
+        Judgement { refusal: keys::taken_source(self, others), warnings: keys::warnings(self, others) }
+    }
+}
+
+/// What is said of an object that is made, or of the change from `old`. What was refused already (the webhook was away
+/// when it was made) is only warned of: an edit of something else is not held up by it.
+pub fn admit<K: Judged>(new: &K, old: Option<&K>, others: &Others<'_>) -> Judgement {
+    let Judgement { refusal, mut warnings } = new.judge(others);
+    let was_refused = |why: &String| old.is_some_and(|old| old.judge(others).refusal.as_ref() == Some(why));
+    match refusal {
+        Some(why) if was_refused(&why) => {
+            warnings.push(why);
+            Judgement { refusal: None, warnings }
+        }
+        refusal => Judgement { refusal, warnings },
+    }
 }
 
 /// Another object, which is not on its way out.
-fn is_other<K: crds::Eventing>(candidate: &K, other: &K) -> bool {
-    let same = candidate.namespace() == other.namespace() && candidate.name_any() == other.name_any();
-    !same && other.meta().deletion_timestamp.is_none()
+fn is_other<K: Eventing>(candidate: &K, other: &K) -> bool {
+    !is_same(candidate, other) && other.meta().deletion_timestamp.is_none()
 }
 
-fn full_name<K: crds::Eventing>(object: &K) -> String {
+fn is_same<K: Eventing>(one: &K, two: &K) -> bool {
+    one.namespace() == two.namespace() && one.name_any() == two.name_any()
+}
+
+fn full_name<K: Eventing>(object: &K) -> String {
     format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }
 
-fn rule_name(rule: &EventRule) -> String {
-    rule.spec.rule_name.clone().unwrap_or_else(|| rule.name_any())
-}
-
+/// The bus that a rule attaches to, as namespace and name.
 fn bus_of(rule: &EventRule) -> (String, String) {
     let own = rule.namespace().unwrap_or_default();
     (rule.spec.bus_ref.namespace_or(&own).to_owned(), rule.spec.bus_ref.name.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn object<T: serde::de::DeserializeOwned>(kind: &str, namespace: &str, name: &str, spec: &Value) -> T {
-        let metadata = json!({"name": name, "namespace": namespace});
-        let object =
-            json!({"apiVersion": "eventing.qsl.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec});
-        serde_json::from_value(object).unwrap()
-    }
-
-    #[test]
-    fn one_name_in_aws_has_one_object() {
-        let one: EventBus = object("EventBus", "a", "one", &json!({"busName": "stock"}));
-        let two: EventBus = object("EventBus", "b", "two", &json!({"busName": "stock"}));
-        let others = Others { buses: vec![&one], ..Others::default() };
-        assert_eq!(bus(&one, &others), None, "an object is not in its own way");
-        assert!(bus(&two, &others).unwrap().contains("EventBus a/one"));
-        let one: InboxQueue = object("InboxQueue", "a", "one", &json!({"queueName": "stock"}));
-        let two: InboxQueue = object("InboxQueue", "a", "two", &json!({"queueName": "stock"}));
-        assert!(inbox(&two, &Others { inboxes: vec![&one], ..Others::default() }).unwrap().contains("a/one"));
-    }
-
-    #[test]
-    fn a_rule_s_name_is_its_bus_s_alone() {
-        let spec = |bus: &str| json!({"busRef": {"name": bus, "namespace": "platform"}, "ruleName": "all", "eventPattern": {}});
-        let one: EventRule = object("EventRule", "a", "one", &spec("stock"));
-        let others = Others { rules: vec![&one], ..Others::default() };
-        assert!(rule(&object("EventRule", "b", "all", &spec("stock")), &others).is_some());
-        assert!(rule(&object("EventRule", "b", "all", &spec("goods")), &others).is_none());
-    }
-
-    #[test]
-    fn a_source_has_one_key() {
-        let spec = |sources: &[&str]| json!({"busRef": {"name": "stock"}, "sources": sources});
-        let one: SigningKey = object("SigningKey", "a", "one", &spec(&["qsl.stock"]));
-        let others = Others { signing_keys: vec![&one], ..Others::default() };
-        assert!(signing_key(&object("SigningKey", "a", "two", &spec(&["qsl.goods", "qsl.stock"])), &others).is_some());
-        assert!(signing_key(&object("SigningKey", "a", "two", &spec(&["*"])), &others).is_none());
-        assert!(signing_key(&object("SigningKey", "b", "two", &spec(&["qsl.stock"])), &others).is_none());
-    }
 }

@@ -8,10 +8,18 @@ use eventing::{
     time::Millis,
     types::BusId,
 };
-use kube::api::DeleteParams;
+use k8s_openapi::api::{
+    admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding},
+    core::v1::ConfigMap,
+};
+use kube::{
+    Api,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
+};
+use operator::publication::run::set_name;
 use serde_json::json;
 
-use crate::rig::{Case, eventually, make_namespace};
+use crate::rig::{Case, KEYS, eventually, make_namespace};
 
 async fn inbox_and_rule(case: &Case) {
     let platform = case.namespace("platform");
@@ -93,4 +101,99 @@ async fn what_does_not_change_is_not_written_and_what_nothing_needs_goes() {
         if maps.get_opt("qsl-eventing").await.unwrap().is_none() { Ok(()) } else { Err("there") }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_bus_that_feeds_no_more_is_trusted_while_its_messages_may_wait() {
+    let case = Case::new().await;
+    case.bus_and_key().await;
+    inbox_and_rule(&case).await;
+    let (bus, books) = (BusId::new(&case.namespace("platform"), "core").unwrap(), case.namespace("books"));
+    let set = format!("keyset_{}_core", bus.namespace());
+    entry(&case, "books", &set).await;
+    let inboxes = case.api::<crds::InboxQueue>("books");
+    let noted = || async {
+        let inbox = inboxes.get("ledger").await.unwrap();
+        inbox.metadata.annotations.unwrap_or_default().remove("eventing.qsl.dev/fed-by")
+    };
+    assert_eq!(noted().await, None, "while a bus feeds, nothing is written");
+
+    case.api::<crds::EventRule>("platform").delete("coins-all", &DeleteParams::default()).await.unwrap();
+    let text = eventually("it is remembered", || async { noted().await.ok_or("not yet") }).await;
+    assert!(text.contains(&bus.to_string()), "{text}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let text = entry(&case, "books", "inbox_ledger").await;
+    let roots = case.roots().await;
+    let opened = open_config::<InboxConfig>(&text, &roots, &books, INBOX_QUEUE, "ledger", Millis::now(), None);
+    assert_eq!(opened.unwrap().config.buses, [bus]);
+    entry(&case, "books", &set).await;
+
+    inbox_and_rule(&case).await;
+    eventually("it feeds again", || async { noted().await.map_or(Ok(()), Err) }).await;
+}
+
+#[tokio::test]
+async fn a_set_that_is_restored_from_a_backup_is_followed_by_one_above_all_that_were_given_out() {
+    let case = Case::new().await;
+    case.bus_and_key().await;
+    let bus = BusId::new(&case.namespace("platform"), "core").unwrap();
+    let (maps, name) = (case.maps(KEYS), set_name(&bus));
+    let roots = case.roots().await;
+    let version = |text: &str| open_keyset(text, &roots, &bus, Millis::now(), None).map(|set| set.version());
+    let backup = eventually("there is a set", || async {
+        maps.get(&name).await.map_err(|error| error.to_string())?.data.ok_or("empty".to_owned())
+    })
+    .await;
+    let patch = json!({"metadata": {"annotations": {"eventing.qsl.dev/rotate-requested-at": "now"}}});
+    let keys = case.api::<crds::SigningKey>("platform");
+    keys.patch("coins", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    let given = eventually("the set moves on", || async {
+        let text = maps.get(&name).await.unwrap().data.unwrap().remove("keyset").unwrap();
+        let (now, before) = (version(&text).unwrap(), version(&backup["keyset"]).unwrap());
+        if now > before { Ok(now) } else { Err(now) }
+    })
+    .await;
+    let restore = Patch::Merge(json!({"data": backup}));
+    maps.patch(&name, &PatchParams::default(), &restore).await.unwrap();
+    eventually("a newer one stands", || async {
+        let text = maps.get(&name).await.unwrap().data.unwrap().remove("keyset").unwrap();
+        let now = version(&text).unwrap();
+        if now > given { Ok(()) } else { Err(now) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_namespace_that_takes_no_configuration_keeps_none_from_the_others() {
+    let case = Case::new().await;
+    // Namespaces are served in the order of their names, and `books` is before `shop`.
+    let books = case.namespace("books");
+    let match_books = json!({"matchLabels": {"kubernetes.io/metadata.name": books}});
+    let rules = json!([{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"],
+        "resources": ["configmaps"]}]);
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(case.client.clone());
+    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(case.client.clone());
+    let policy = json!({"metadata": {"name": books}, "spec": {
+        "matchConstraints": {"namespaceSelector": match_books, "resourceRules": rules},
+        "validations": [{"expression": "false", "message": "no ConfigMaps here"}]}});
+    let binding = json!({"metadata": {"name": books}, "spec": {"policyName": books, "validationActions": ["Deny"]}});
+    policies.create(&PostParams::default(), &serde_json::from_value(policy).unwrap()).await.unwrap();
+    bindings.create(&PostParams::default(), &serde_json::from_value(binding).unwrap()).await.unwrap();
+    // The policy is in force once it refuses.
+    let probe: ConfigMap = serde_json::from_value(json!({"metadata": {"name": "probe"}})).unwrap();
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    eventually("ConfigMaps are refused", || async {
+        let made = case.maps(&books).create(&dry, &probe).await;
+        if made.is_err() { Ok(()) } else { Err("not yet") }
+    })
+    .await;
+
+    case.bus_and_key().await;
+    inbox_and_rule(&case).await;
+    entry(&case, "shop", &format!("bus_{}_core", case.namespace("platform"))).await;
+    assert!(case.maps(&books).get_opt("qsl-eventing").await.unwrap().is_none());
+
+    bindings.delete(&books, &DeleteParams::default()).await.unwrap();
+    entry(&case, "books", "inbox_ledger").await;
+    policies.delete(&books, &DeleteParams::default()).await.unwrap();
 }

@@ -1,6 +1,7 @@
 //! What exists before anything else can work.
 
 use jiff::Timestamp;
+use kube::api::DeleteParams;
 use operator::installation::certificates::read_bundle;
 use sha2::{Digest as _, Sha256};
 
@@ -61,4 +62,42 @@ async fn certificates_are_renewed_when_two_thirds_of_their_life_have_passed() {
     let due = replica.ensure(days(70)).await.unwrap();
     assert!(due.webhook != first.webhook);
     assert_eq!((due.authorities, due.root.sha256()), (first.authorities, first.root.sha256()));
+}
+
+#[tokio::test]
+async fn a_first_start_that_ended_after_any_of_its_writes_is_finished_by_the_next() {
+    let case = Case::new().await;
+    let namespace = case.namespace("release");
+    make_namespace(&case.client, &namespace, &serde_json::json!({})).await;
+    let mut replica = installation(&case.client, &namespace);
+    replica.webhook_configuration = "nobody-s".to_owned();
+    let now = Timestamp::now();
+    let (secrets, maps) = (case.secrets(&namespace), case.maps(&namespace));
+    let whole = replica.ensure(now).await.unwrap();
+    // In the order of the writes: what stands after the first few is what a process left that ended there.
+    let written = ["qsl-ca", "qsl-webhook-tls", "qsl-signature-service-tls", "qsl-journal-tls"];
+    for left in (0..=written.len()).rev() {
+        for gone in &written[left..] {
+            if secrets.get_opt(gone).await.unwrap().is_some() {
+                secrets.delete(gone, &DeleteParams::default()).await.unwrap();
+            }
+        }
+        if left == 0 {
+            maps.delete("qsl-root", &DeleteParams::default()).await.unwrap();
+        }
+        let again = replica.ensure(now).await.unwrap();
+        assert_eq!(again.root.sha256(), whole.root.sha256());
+        assert_eq!(left > 0, again.authorities == whole.authorities);
+        assert_eq!(left > 1, again.webhook == whole.webhook);
+        let hash = maps.get("qsl-root").await.unwrap().data.unwrap()["root.sha256"].clone();
+        assert_eq!(hash.trim(), whole.root.sha256());
+        for name in written {
+            let data = secrets.get(name).await.unwrap().data.unwrap();
+            assert_eq!(data["ca.crt"].0, again.authorities.as_bytes(), "{name}");
+        }
+        if left == 1 {
+            // The next start finds what this one made.
+            assert!(replica.ensure(now).await.unwrap().webhook == again.webhook);
+        }
+    }
 }

@@ -12,9 +12,14 @@
     unreachable_pub
 )]
 
+mod certificates;
+mod deletion;
 mod documents;
 mod first_start;
 mod pods;
 mod rig;
+mod roots;
+mod rotation;
 mod signing_keys;
+mod two_operators;
 mod validation;

@@ -14,26 +14,36 @@ use std::{
 
 use crds::{Eventing, SigningKey, conditions, object::CommonStatus};
 use k8s_openapi::{
-    api::core::v1::{ConfigMap, Namespace, Secret},
+    api::{
+        core::v1::{ConfigMap, Namespace, Secret},
+        events::v1::Event,
+    },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
     Api, Client, Config, ResourceExt,
-    api::{DynamicObject, Patch, PatchParams},
+    api::{DynamicObject, ListParams, Patch, PatchParams},
     config::{KubeConfigOptions, Kubeconfig},
     core::{GroupVersionKind, discovery::ApiResource},
 };
 use operator::{
-    controllers::signing_key::{self, SigningKeys},
-    installation::Installation,
+    controllers::{
+        signing_key::{self, Keeping, SigningKeys},
+        world::World,
+    },
+    installation::{Installation, WebhookCertificates, root::pods::Told},
     keys::store::KeyStore,
-    publication::{Publisher, PublisherSettings},
+    publication::{Publisher, PublisherSettings, metrics::SigningMetrics},
     runner::{Hub, Runner, RunnerSettings, metrics::Metrics, record::Events},
     webhooks::{
         WebhookServer, WebhookSettings,
         api::{Answers, router},
         inject,
     },
+};
+use operator_core::{
+    Tenancy,
+    fake::{FakeAws, FakeClock},
 };
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -45,7 +55,9 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_mins(1);
 pub const RELEASE: &str = "qsl-system";
 pub const KEYS: &str = "qsl-keys";
-const KEEP: Duration = Duration::from_hours(28 * 24);
+/// A label: the validating webhook does not see the object.
+pub const UNJUDGED: &str = "tests/unjudged";
+pub const KEEP: Duration = Duration::from_hours(28 * 24);
 
 struct Rig {
     plane: ControlPlane,
@@ -86,6 +98,7 @@ pub fn place() -> operator_core::Installation {
         token_audience: "sts.amazonaws.com".into(),
         permissions_boundary: None,
         settle: Duration::ZERO,
+        tools: operator_core::owner::ServiceAccount { namespace: "qsl-system".into(), name: "qsl-tools".into() },
         tags: operator_core::tags::Tags::new(),
     }
 }
@@ -94,9 +107,19 @@ pub fn installation(client: &Client, namespace: &str) -> Installation {
     Installation {
         client: client.clone(),
         namespace: namespace.to_owned(),
+        key_namespace: KEYS.to_owned(),
         webhook_configuration: "qsl-eventing".to_owned(),
         webhook_hosts: vec!["127.0.0.1".to_owned()],
+        webhook_certificates: WebhookCertificates::Operator,
+        events: Events::new(client.clone(), None),
+        told: Told::default(),
     }
+}
+
+/// The AWS that the operator sees: only what inboxes hold is asked.
+pub fn aws() -> &'static FakeAws {
+    static AWS: OnceLock<FakeAws> = OnceLock::new();
+    AWS.get_or_init(|| FakeAws::new(&place(), &FakeClock::new()))
 }
 
 /// Runs first start, webhooks, the SigningKey controller and publication.
@@ -105,7 +128,8 @@ async fn operate(client: Client, tls: PathBuf) {
     let (hub, watches) = Hub::new();
     let (sender, installed) = watch::channel(None);
     let readiness = eventing_service::admin::Readiness::new();
-    let settings = WebhookSettings { listen: "127.0.0.1:0".parse().unwrap(), folder: tls };
+    let certificates = WebhookCertificates::Operator;
+    let settings = WebhookSettings { listen: "127.0.0.1:0".parse().unwrap(), folder: tls, certificates };
     let template = inject::Settings {
         image: "sidecar.test/image".into(),
         image_pull_policy: "IfNotPresent".into(),
@@ -127,9 +151,15 @@ async fn operate(client: Client, tls: PathBuf) {
         signature_service: "https://signature.test".into(),
         journal: "https://journal.test".into(),
     };
-    let publisher = Publisher::new(client.clone(), hub.clone(), Arc::new(place()), installed, publisher);
-    let keys = SigningKeys::new(hub.clone(), Arc::default(), KeyStore::new(client.clone(), KEYS), KEEP);
     let events = Events::new(client.clone(), None);
+    let (told, metrics) = (events.clone(), SigningMetrics::default());
+    let publisher = Publisher::new(client.clone(), hub.clone(), Arc::new(place()), installed, publisher, told, metrics);
+    let keeping = Keeping { store: KeyStore::new(client.clone(), KEYS), namespace: KEYS.to_owned(), keep: KEEP };
+    let everything = json!([{"namespaces": ["*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Tagged"}]);
+    let tenancy = Arc::new(Tenancy::parse(&everything.to_string()).unwrap());
+    let (aws, fresh) = (aws().aws(), aws().aws());
+    let world = World { hub: hub.clone(), aws, fresh, installation: Arc::new(place()), tenancy };
+    let keys = SigningKeys::new(world, keeping, events.clone());
     let pace = RunnerSettings { resync: Duration::from_hours(1), concurrency: 4 };
     let runner = Runner::new(client.clone(), hub.clone(), keys, events, Metrics::new(&mut Registry::default()), pace);
     let controller = async {
@@ -167,6 +197,8 @@ async fn configure(client: &Client, address: SocketAddr) {
         "webhooks": [{
             "name": "validate.eventing.qsl.dev", "admissionReviewVersions": ["v1"], "sideEffects": "None",
             "failurePolicy": "Ignore", "timeoutSeconds": 5,
+            // Objects with that label are judged as if the webhook were away.
+            "objectSelector": {"matchExpressions": [{"key": UNJUDGED, "operator": "DoesNotExist"}]},
             "clientConfig": {"url": format!("https://{address}/validate")},
             "rules": rule("eventing.qsl.dev", "v1alpha1", json!(["CREATE", "UPDATE"]),
                 json!(["eventbuses", "eventrules", "inboxqueues", "signingkeys"])),
@@ -188,13 +220,13 @@ async fn until_trusted(client: &Client) {
     .await;
 }
 
-async fn client_of(kubeconfig: &std::path::Path) -> Client {
+pub async fn client_of(kubeconfig: &std::path::Path) -> Client {
     let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     Client::try_from(config).unwrap()
 }
 
-async fn install(client: &Client) {
+pub async fn install(client: &Client) {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     for definition in crds::generate::definitions() {
         api.patch(&definition.name_any(), &PatchParams::apply("tests"), &Patch::Apply(&definition)).await.unwrap();
@@ -288,6 +320,24 @@ impl Case {
     pub async fn key(&self, name: &str, sources: &[&str]) -> Result<DynamicObject, kube::Error> {
         let spec = json!({"busRef": {"name": "core"}, "algorithm": "ML-DSA-44", "sources": sources});
         self.apply("SigningKey", "platform", name, &spec).await
+    }
+
+    /// The notes of the Events with that reason on an object of ours.
+    pub async fn told(&self, short: &str, name: &str, reason: &str) -> Vec<String> {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace(short));
+        let about = |event: &Event| event.regarding.as_ref().and_then(|object| object.name.as_deref()) == Some(name);
+        let found = events.list(&ListParams::default()).await.unwrap().items;
+        let found = found.into_iter().filter(|event| about(event) && event.reason.as_deref() == Some(reason));
+        found.filter_map(|event| event.note).collect()
+    }
+
+    /// A note of an Event with that reason that has `text` in it, once there is one.
+    pub async fn until_told(&self, short: &str, name: &str, reason: &str, text: &str) -> String {
+        eventually(&format!("an Event {reason} with '{text}'"), || async {
+            let notes = self.told(short, name, reason).await;
+            notes.iter().find(|note| note.contains(text)).cloned().ok_or(notes)
+        })
+        .await
     }
 
     /// The kid that signs, once the key is ready.

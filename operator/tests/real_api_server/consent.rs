@@ -4,6 +4,12 @@ use crds::{
     EventBus, EventRule, InboxQueue,
     conditions::{REFERENCES_RESOLVED, reason},
 };
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
 
 use crate::{
     lifecycle::{BUS, INBOX, RULE, all_ready},
@@ -60,6 +66,47 @@ async fn consent_that_is_withdrawn_cuts_the_target_off() {
         } else {
             Ok(())
         }
+    })
+    .await;
+}
+
+/// Labels a namespace of the case for a team, or for none.
+async fn label(case: &Case, short: &str, team: Option<&str>) {
+    let patch = json!({"metadata": {"labels": {"team": team}}});
+    let api: Api<Namespace> = Api::all(case.client.clone());
+    api.patch(&case.namespace(short), &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_namespace_s_label_gives_what_consent_goes_by_and_its_loss_takes_it_back() {
+    let case = Case::new().await;
+    let selector = "allowedNamespaces: {from: Selector, selector: {matchLabels: {team: money}}}";
+    case.apply(&format!("{BUS}  {selector}\n")).await;
+    case.apply(&INBOX.replace("matchLabels: {kubernetes.io/metadata.name: $platform}", "matchLabels: {team: money}"))
+        .await;
+    case.apply(RULE).await;
+    case.apply(FOREIGN_RULE).await;
+    let refused =
+        |short, name| case.until::<EventRule>(short, name, REFERENCES_RESOLVED, "False", reason::REF_NOT_PERMITTED);
+    let (bus, inbox) = (case.named("bus"), case.named("ledger"));
+    let spy = format!("rule {bus}/spy");
+    refused("platform", "coins-all").await;
+    refused("guest", "spy").await;
+
+    label(&case, "platform", Some("money")).await;
+    label(&case, "guest", Some("money")).await;
+    all_ready(&case).await;
+    case.until_ready::<EventRule>("guest", "spy").await;
+    assert!(thing(&format!("rule {bus}/coins-all")).contains(&inbox) && case.things().contains(&spy));
+
+    label(&case, "platform", Some("notes")).await;
+    label(&case, "guest", None).await;
+    refused("platform", "coins-all").await;
+    refused("guest", "spy").await;
+    eventually("target, policy and the other namespace's rule are gone", || async {
+        let (rule, queue) = (thing(&format!("rule {bus}/coins-all")), thing(&format!("queue {inbox}")));
+        let stands = rule.contains(&inbox) || queue.contains(&format!("rule/{bus}/coins-all"));
+        if stands || case.things().contains(&spy) { Err(format!("{rule} {queue}")) } else { Ok(()) }
     })
     .await;
 }

@@ -11,7 +11,7 @@ use operator_core::{names::QueueName, ports::Counts};
 
 use crate::{
     lifecycle::{BUS, INBOX, KEY, RULE, all_ready},
-    rig::{Case, rig},
+    rig::{Case, eventually, rig, thing},
 };
 
 async fn ready() -> Case {
@@ -67,6 +67,30 @@ async fn a_bus_with_rules_stays_until_they_are_gone() {
     case.delete::<EventRule>("platform", "coins-all").await;
     case.until_gone::<EventBus>("platform", "core").await;
     assert!(!case.things().contains(&format!("bus {}", case.named("bus"))));
+}
+
+#[tokio::test]
+async fn a_bus_that_is_forced_goes_with_what_its_rules_made_and_they_wait_for_another() {
+    let case = ready().await;
+    case.delete::<EventBus>("platform", "core").await;
+    let found = case.until::<EventBus>("platform", "core", DELETION_BLOCKED, "True", reason::RULES_LEFT).await;
+    assert!(found.message.contains(&format!("{FORCE_DELETE}=true")), "{}", found.message);
+    assert!(case.things().contains(&format!("rule {}/coins-all", case.named("bus"))), "nothing is gone before");
+    case.annotate::<EventBus>("platform", "core", FORCE_DELETE, "true").await;
+    case.until_gone::<EventBus>("platform", "core").await;
+    case.until::<EventRule>("platform", "coins-all", crds::conditions::READY, "False", reason::REF_NOT_FOUND).await;
+    let left: Vec<String> = case.things().into_iter().filter(|name| !name.contains("ledger")).collect();
+    assert_eq!(left, Vec::<String>::new(), "of the bus, its rule and its publishers");
+    let arn = format!("rule/{}/coins-all", case.named("bus"));
+    eventually("the inbox lets the rule in no more", || async {
+        let queue = thing(&format!("queue {}", case.named("ledger")));
+        if queue.contains(&arn) { Err(queue) } else { Ok(()) }
+    })
+    .await;
+    // The rule is there, and goes on where there is a bus again.
+    case.apply(BUS).await;
+    all_ready(&case).await;
+    assert!(case.things().contains(&format!("rule {}/coins-all", case.named("bus"))));
 }
 
 #[tokio::test]

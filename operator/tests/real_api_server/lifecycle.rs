@@ -60,7 +60,8 @@ async fn the_four_kinds_become_ready_and_aws_is_as_they_say() {
     {
         assert!(things.contains(&expected), "{expected} in {things:?}");
     }
-    assert_eq!(things.iter().filter(|name| name.starts_with("role ")).count(), 2, "{things:?}");
+    // A publisher's, the consumers', and that of those who bring dead letters back.
+    assert_eq!(things.iter().filter(|name| name.starts_with("role ")).count(), 3, "{things:?}");
     let rule_arn = format!("arn:aws:events:eu-central-1:000000000000:rule/{bus}/coins-all");
     assert!(thing(&format!("queue {queue}")).contains(&rule_arn));
     assert!(thing(&format!("queue {queue}-dlq")).contains(&rule_arn));
@@ -137,7 +138,7 @@ async fn what_only_an_edit_can_fix_is_terminal_and_the_edit_fixes_it() {
     case.apply(INBOX).await;
     case.apply(&RULE.replace("{source: [qsl.coin]}", "{sorce: [qsl.coin]}")).await;
     let found = case.until::<EventRule>("platform", "coins-all", TERMINAL, "True", reason::INVALID_SPEC).await;
-    assert!(found.message.contains("spec.eventPattern: 'sorce'"), "{}", found.message);
+    assert!(found.message.contains("spec.eventPattern: at /sorce: 'sorce'"), "{}", found.message);
     let rule: serde_json::Value = serde_json::to_value(case.documents(RULE)).unwrap();
     // Applied by another manager than the tests' own, so that the wrong member goes.
     let patch = serde_json::json!({"spec": {"eventPattern": {"sorce": null, "source": rule[0]["spec"]["eventPattern"]["source"]}}});

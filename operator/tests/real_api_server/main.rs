@@ -13,15 +13,29 @@
 )]
 
 mod asked;
+mod bounds;
+mod buses;
 mod by_hand;
 mod consent;
+mod defaults;
 mod deletion;
+mod disturbed;
 mod emulator;
 mod events;
+mod expiry;
+mod inbox_in_aws;
+mod inbox_refusals;
+mod inbox_status;
+mod keda;
 mod lifecycle;
 mod observing;
 mod outages;
 mod refusals;
 mod replicas;
 mod rig;
+mod rule_refusals;
+mod rules;
+mod sequences;
+mod settling;
+mod subscriptions;
 mod taking;

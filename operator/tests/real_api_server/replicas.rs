@@ -117,6 +117,7 @@ impl Replica {
             place: Arc::new(place()),
             tenancy: Arc::default(),
             metrics,
+            signing: operator::publication::metrics::SigningMetrics::default(),
         };
         let stopping = stop.clone();
         let task = tokio::spawn(async move {

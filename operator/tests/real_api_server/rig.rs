@@ -12,7 +12,7 @@ use std::{
 use crds::{EventBus, EventRule, Eventing, InboxQueue, SigningKey, conditions, object::CommonStatus};
 use k8s_openapi::{
     api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-    apimachinery::pkg::apis::meta::v1::Condition,
+    apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp,
 };
 use kube::{
     Api, Client, Config, ResourceExt,
@@ -27,6 +27,7 @@ use operator_core::{
     Aws, Installation, Tenancy,
     arn::{AccountId, OidcProviderArn, Partition, Region},
     fake::{FakeAws, FakeClock},
+    owner::ServiceAccount,
     tags::{self, Tags},
 };
 use prometheus_client::registry::Registry;
@@ -41,7 +42,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const TENANCY: &str = r#"[
     {"namespaces": ["case*"], "namePrefixes": ["*"], "sources": ["*"]},
     {"namespaces": ["adopt*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Named"},
-    {"namespaces": ["tagged*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Tagged"}
+    {"namespaces": ["tagged*"], "namePrefixes": ["*"], "sources": ["*"], "adopt": "Tagged"},
+    {"namespaces": ["naming*"], "namePrefixes": ["*"], "sources": ["*"], "arns": ["*"]},
+    {"namespaces": ["walk*"], "namePrefixes": ["*"], "sources": ["*"], "arns": ["*"], "adopt": "Named"}
 ]"#;
 
 /// The control plane and the operator that runs on it.
@@ -57,7 +60,7 @@ pub fn rig() -> &'static Rig {
         eventing_service::install_crypto();
         let plane = ControlPlane::start().expect("a control plane");
         let place = place();
-        let fake = FakeAws::new(&place, &FakeClock::new());
+        let fake = FakeAws::new(&place, &clock());
         let (aws, kubeconfig) = (fake.aws(), plane.kubeconfig().to_owned());
         let (ready, started) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -74,6 +77,14 @@ pub fn rig() -> &'static Rig {
     })
 }
 
+/// A clock in AWS that shows what the operator's shows.
+fn clock() -> Arc<FakeClock> {
+    let clock = FakeClock::running();
+    let ahead = Timestamp::now().duration_since(clock.now());
+    clock.advance(Duration::try_from(ahead).expect("tests are run after they were written"));
+    clock
+}
+
 /// The place that the tests' operator works for; settling takes no time.
 pub fn place() -> Installation {
     Installation {
@@ -85,12 +96,18 @@ pub fn place() -> Installation {
         token_audience: "sts.amazonaws.com".into(),
         permissions_boundary: None,
         settle: Duration::ZERO,
+        tools: ServiceAccount { namespace: "qsl-system".into(), name: "qsl-tools".into() },
         tags: Tags::new(),
     }
 }
 
 /// Runs hub and controllers until `stop`.
 pub async fn operate(client: Client, aws: Aws, place: Installation, stop: CancellationToken) {
+    Box::pin(operate_counted(client, aws, place, Metrics::new(&mut Registry::default()), stop)).await;
+}
+
+/// As [`operate`], counted in `metrics`.
+pub async fn operate_counted(client: Client, aws: Aws, place: Installation, metrics: Metrics, stop: CancellationToken) {
     let (hub, watches) = Hub::new();
     let controllers = Controllers {
         client: client.clone(),
@@ -98,7 +115,7 @@ pub async fn operate(client: Client, aws: Aws, place: Installation, stop: Cancel
         aws,
         place: Arc::new(place),
         tenancy: Arc::new(Tenancy::parse(TENANCY).unwrap()),
-        metrics: Metrics::new(&mut Registry::default()),
+        metrics,
         pod: None,
         key_namespace: "qsl-keys".into(),
         keep: Duration::from_hours(28 * 24),
@@ -160,6 +177,11 @@ impl Case {
     pub fn with(client: Client) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         Self { client, prefix: format!("case{}", NUMBER.fetch_add(1, Ordering::Relaxed)) }
+    }
+
+    /// A case on another control plane, with names like those of the case before it there.
+    pub fn named_so(client: Client, prefix: &str) -> Self {
+        Self { client, prefix: prefix.to_owned() }
     }
 
     /// The full name of a namespace of this case.

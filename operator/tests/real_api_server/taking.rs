@@ -33,6 +33,9 @@ async fn queue_by_hand(case: &Case, tags: Tags) {
         visibility_timeout_seconds: 30,
         retention_seconds: 345_600,
         max_message_bytes: 262_144,
+        delay_seconds: 0,
+        content_based_deduplication: false,
+        encryption: operator_core::ports::Encryption::SqsManaged,
         policy: None,
         redrive: None,
     };
@@ -69,6 +72,22 @@ async fn adopting_needs_consent_from_above() {
     let found = case.until::<EventBus>("platform", "core", TERMINAL, "True", reason::NOT_GRANTED).await;
     assert!(found.message.contains("spec.adoptionPolicy") && found.message.contains("tenancy"), "{}", found.message);
     assert_eq!(tags_of(&case, "bus", "bus"), red());
+}
+
+#[tokio::test]
+async fn an_inbox_names_by_hand_only_what_is_granted() {
+    let topic = "arn:aws:sns:eu-central-1:000000000000:pager";
+    for (more, field) in [
+        ("encryption: {kmsKeyId: alias/$key}".to_owned(), "spec.encryption.kmsKeyId: "),
+        (format!("alarms: {{enabled: true, actions: ['{topic}']}}"), "spec.alarms.actions[0]: "),
+    ] {
+        let case = Case::new().await;
+        case.apply(&format!("{INBOX}  {more}\n")).await;
+        let found = case.until::<InboxQueue>("books", "ledger", TERMINAL, "True", reason::NOT_GRANTED).await;
+        let names_the_value = found.message.contains("chart value tenancy") && found.message.contains("arns: [");
+        assert!(found.message.starts_with(field) && names_the_value, "{}", found.message);
+        assert_eq!(case.things(), Vec::<String>::new());
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! A bus's published set: the bytes that verifiers take, and what stands in them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use eventing::compact::b64url_decode;
-use eventing::keyset::Jwk;
+use eventing::keyset::{Jwk, KeyState, KeyUse};
+use eventing::time::Millis;
 use eventing::types::{BusId, Kid};
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,18 +22,27 @@ pub enum KeySetFault {
     OtherBus(BusId),
 }
 
-/// The set as the operator signed it. The service does not judge the signature: verifiers do, by the root.
+/// The set as the operator signed it. What is served is not judged here: verifiers do that, by the root.
 #[derive(Debug, Clone)]
 pub struct PublishedSet {
     /// The compact signature, served as it is.
-    pub signed: String,
+    pub signed: Arc<str>,
     /// The keys as they stand in it, for people.
     pub keys: Vec<Value>,
     /// When verifiers stop taking it, in seconds since 1970.
     pub expires: i64,
     /// Entity tag of the signed form, without quotes.
-    pub tag: String,
+    pub tag: Arc<str>,
+    /// Entity tag of the plain form, which its keys alone decide.
+    pub plain_tag: Arc<str>,
     parsed: HashMap<Kid, Jwk>,
+}
+
+/// The same bytes say the same.
+impl PartialEq for PublishedSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.signed == other.signed
+    }
 }
 
 #[derive(Deserialize)]
@@ -64,12 +75,28 @@ impl PublishedSet {
             .filter_map(|key| serde_json::from_value::<Jwk>(key.clone()).ok())
             .map(|key| (key.kid.clone(), key))
             .collect();
-        let tag = hex::encode(Sha256::digest(signed.as_bytes()));
-        Ok(Self { signed: signed.to_owned(), keys: payload.keys, expires: payload.expires, tag, parsed })
+        let keys = serde_json::to_vec(&payload.keys).map_err(|_| unreadable("its keys cannot be written"))?;
+        Ok(Self {
+            signed: Arc::from(signed),
+            keys: payload.keys,
+            expires: payload.expires,
+            tag: tag_of(signed.as_bytes()),
+            plain_tag: tag_of(&keys),
+            parsed,
+        })
     }
 
-    /// The key of this name.
-    pub fn key(&self, kid: &Kid) -> Option<&Jwk> {
-        self.parsed.get(kid)
+    /// The key of this name, if it may sign `key_use` now: in its time and not revoked.
+    pub fn signs(&self, kid: &Kid, key_use: KeyUse, now: Millis) -> Option<&Jwk> {
+        self.parsed.get(kid).filter(|key| {
+            key.key_use == key_use
+                && key.state != KeyState::Revoked
+                && Millis::from_seconds(key.nbf) <= now
+                && now < Millis::from_seconds(key.exp)
+        })
     }
+}
+
+fn tag_of(bytes: &[u8]) -> Arc<str> {
+    Arc::from(hex::encode(Sha256::digest(bytes)))
 }

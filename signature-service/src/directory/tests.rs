@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use super::samples::{NOON, directory, driver, key, signed_set, source, trams};
+use eventing::keyset::KeyState;
+
+use super::samples::{NOON, directory, driver, grant_key, key, key_of, signed_set, source, trams};
 use super::*;
 
 fn noon() -> Millis {
@@ -90,6 +92,65 @@ fn a_key_signs_only_while_it_is_published_and_its_signing_key_covers_the_source(
     let mut grant = key("trams", &["qsl.tram"], NOON - 1, NOON + 10);
     grant.jwk.key_use = KeyUse::Grant;
     assert!(matches!(planned(&directory(vec![grant]), &["qsl.tram"]), Err(Refusal::NoActiveKey(_))));
+}
+
+fn granting(directory: &Directory) -> Option<Kid> {
+    directory.grant_key(&trams(), noon()).map(|held| held.kid.clone())
+}
+
+#[test]
+fn a_grant_key_signs_no_event_and_an_events_key_no_grant() {
+    let (mut grant, sig) =
+        (grant_key(NOON - 1, NOON + 10), directory(vec![key("trams", &["qsl.tram"], NOON - 1, NOON + 10)]));
+    assert_eq!(granting(&sig), None);
+    // Whatever its set, or a SigningKey of its name, says of sources: what the key serves decides.
+    grant.jwk.sources = vec![SourcePattern::Any];
+    for published in [KeyUse::Grant, KeyUse::Sig] {
+        grant.jwk.key_use = published;
+        let held = samples::SampleKey { held: grant.held.clone(), jwk: grant.jwk.clone() };
+        let mut directory = directory(vec![held]);
+        let facts = SigningKeyFacts { bus: trams(), sources: vec![SourcePattern::Any], revoked: BTreeSet::new() };
+        directory.signing_keys.insert(("city".to_owned(), "grant".to_owned()), facts);
+        assert!(matches!(planned(&directory, &["qsl.tram"]), Err(Refusal::NoActiveKey(_))));
+        assert_eq!(granting(&directory).is_some(), published == KeyUse::Grant);
+    }
+}
+
+#[test]
+fn the_newest_grant_key_in_its_time_is_taken() {
+    let (old, new) = (grant_key(NOON - 100, NOON + 10), grant_key(NOON, NOON + 99));
+    let (early, late) = (grant_key(NOON + 1, NOON + 200), grant_key(NOON - 200, NOON));
+    let newest = new.held.kid.clone();
+    assert_eq!(granting(&directory(vec![old, early, new, late])), Some(newest));
+    assert_eq!(granting(&directory(vec![grant_key(NOON - 200, NOON)])), None);
+    assert_eq!(granting(&directory(vec![grant_key(NOON + 1, NOON + 2)])), None);
+}
+
+#[test]
+fn a_grant_key_that_is_revoked_unpublished_anothers_or_of_another_algorithm_is_not_taken() {
+    let mut revoked = grant_key(NOON - 1, NOON + 10);
+    revoked.jwk.state = KeyState::Revoked;
+    assert_eq!(granting(&directory(vec![revoked])), None);
+
+    let by_object = grant_key(NOON - 1, NOON + 10);
+    let facts = SigningKeyFacts { bus: trams(), sources: vec![], revoked: [by_object.held.kid.clone()].into() };
+    let mut known = directory(vec![by_object]);
+    assert!(granting(&known).is_some());
+    known.signing_keys.insert(("city".to_owned(), "trams".to_owned()), facts);
+    assert_eq!(granting(&known), None);
+
+    let mut unpublished = directory(vec![grant_key(NOON - 1, NOON + 10)]);
+    let empty = PublishedSet::read(&trams(), &signed_set(2, vec![])).unwrap();
+    unpublished.key_sets.insert(trams(), Arc::new(empty));
+    assert_eq!(granting(&unpublished), None);
+
+    let mut anothers = directory(vec![grant_key(NOON - 1, NOON + 10)]);
+    anothers.private_keys.iter_mut().for_each(|held| held.bus = "city/buses".parse().unwrap());
+    assert_eq!(granting(&anothers), None);
+
+    let mut dilithium = key_of(Algorithm::Dilithium2, "grant", &[], NOON - 1, NOON + 10);
+    (dilithium.held.serves, dilithium.jwk.key_use) = (Serves::Grant, KeyUse::Grant);
+    assert_eq!(granting(&directory(vec![dilithium])), None);
 }
 
 #[test]

@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use eventing::signing::SignedEvent;
 use eventing::time::Millis;
 use eventing::types::{BusId, Jti, Source};
 use eventing_service::Problem;
-use eventing_service::authentication::{Caller, ServiceAccount};
+use eventing_service::authentication::ServiceAccount;
 use eventing_service::problem::FieldError;
 use serde::Serialize;
 
 use super::Service;
+use super::asker::{Asker, body_of, too_large};
 use crate::audit;
-use crate::directory::{Directory, Refusal};
+use crate::directory::Refusal;
 use crate::request::{MAX_BODY_BYTES, RequestFault, SignRequest, parse_request};
 use crate::signer::Order;
 
@@ -39,24 +39,32 @@ struct Signed {
 
 pub(super) async fn post_sign(
     State(service): State<Service>,
-    Caller(caller): Caller,
-    body: Bytes,
+    asker: Asker,
+    request: Request,
 ) -> Result<Json<Answer>, Problem> {
-    match sign(&service, &caller, &body).await {
+    let mut bus = None;
+    match sign(&service, &asker, request, &mut bus).await {
         Ok(answer) => Ok(Json(answer)),
         Err(problem) => {
             service.metrics.refused(problem.code());
+            asker.refused(problem.code()).to_sign(bus.as_ref());
             Err(problem)
         }
     }
 }
 
-async fn sign(service: &Service, caller: &ServiceAccount, body: &[u8]) -> Result<Answer, Problem> {
+/// The bus is left in `of` as soon as it is known.
+async fn sign(service: &Service, asker: &Asker, request: Request, of: &mut Option<BusId>) -> Result<Answer, Problem> {
+    let caller = asker.caller()?;
+    let body = body_of(request, MAX_BODY_BYTES).await?;
     let started = Instant::now();
-    let SignRequest { bus, events } = parse_request(body).map_err(request_problem)?;
+    let SignRequest { bus, events } = parse_request(&body).map_err(request_problem)?;
+    let bus = of.insert(bus);
     let directory = service.directory();
     let sources: Vec<&Source> = events.iter().map(|(event, _)| &event.source).collect();
-    let keys = plan(&directory, &bus, caller, &sources)?;
+    let keys = directory
+        .plan(bus, caller, &sources, Millis::now())
+        .map_err(|refusal| refusal_problem(bus, caller, refusal))?;
     let orders: Vec<Order> = events
         .iter()
         .zip(keys)
@@ -67,8 +75,9 @@ async fn sign(service: &Service, caller: &ServiceAccount, body: &[u8]) -> Result
             key: Arc::clone(&held.private),
         })
         .collect();
-    let signer = service.signer.clone();
+    let (place, signer) = (service.places.to_sign()?, service.signer.clone());
     let (orders, signed) = tokio::task::spawn_blocking(move || {
+        let _place = place;
         let signed = signer.sign(&orders);
         (orders, signed)
     })
@@ -79,24 +88,11 @@ async fn sign(service: &Service, caller: &ServiceAccount, body: &[u8]) -> Result
             .with_field(format!("events/{at}/detailCore"), why.to_string())
     })?;
     for (order, signed) in orders.iter().zip(&signed) {
-        audit::signed(&bus, caller, order, signed);
+        audit::signed(bus, caller, order, signed);
         service.metrics.signature(bus.to_string(), order.key.algorithm().as_str());
     }
     service.metrics.batch(started.elapsed());
     Ok(Answer { events: signed.into_iter().map(Signed::from).collect() })
-}
-
-fn plan<'a>(
-    directory: &'a Directory,
-    bus: &BusId,
-    caller: &ServiceAccount,
-    sources: &[&Source],
-) -> Result<Vec<&'a crate::directory::HeldKey>, Problem> {
-    directory.plan(bus, caller, sources, Millis::now()).map_err(|refusal| {
-        let problem = refusal_problem(bus, caller, refusal);
-        audit::refused(bus, caller, problem.code(), sources.len());
-        problem
-    })
 }
 
 fn refusal_problem(bus: &BusId, caller: &ServiceAccount, refusal: Refusal) -> Problem {
@@ -114,11 +110,7 @@ fn refusal_problem(bus: &BusId, caller: &ServiceAccount, refusal: Refusal) -> Pr
             ),
         )
         .with_fields(named(list, "is not granted to you")),
-        Refusal::PublishingDisabled => Problem::unavailable(
-            "PUBLISHING_DISABLED",
-            format!("Publishing on EventBus {bus} is disabled."),
-            DISABLED_RETRY_SECONDS,
-        ),
+        Refusal::PublishingDisabled => publishing_disabled(bus),
         Refusal::NoActiveKey(list) => Problem::new(
             StatusCode::CONFLICT,
             "NO_ACTIVE_KEY",
@@ -128,13 +120,18 @@ fn refusal_problem(bus: &BusId, caller: &ServiceAccount, refusal: Refusal) -> Pr
     }
 }
 
+/// Nothing is signed for a bus whose publishing is off.
+pub(super) fn publishing_disabled(bus: &BusId) -> Problem {
+    Problem::unavailable(
+        "PUBLISHING_DISABLED",
+        format!("Publishing on EventBus {bus} is disabled."),
+        DISABLED_RETRY_SECONDS,
+    )
+}
+
 fn request_problem(fault: RequestFault) -> Problem {
     match fault {
-        RequestFault::TooLarge => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "BODY_TOO_LARGE",
-            format!("The body may have {MAX_BODY_BYTES} bytes."),
-        ),
+        RequestFault::TooLarge => too_large(MAX_BODY_BYTES),
         RequestFault::Fields(fields) => {
             Problem::bad_request("INVALID_EVENT", "The batch is not valid; nothing was signed.")
                 .with_fields(fields.into_iter().map(|error| FieldError { field: error.field, reason: error.reason }))

@@ -1,5 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-//! The router, called directly, over a sample directory and a fake authenticator.
+//! The router, called directly, over a sample directory, a fake authenticator and a fake authorizer.
+
+mod grants;
+mod keys;
+mod sign;
+mod telling;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,12 +14,13 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use eventing::time::Millis;
 use eventing_service::authentication::{AuthenticationError, ServiceAccount};
+use eventing_service::authorisation::{Access, Unavailable};
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::directory::samples::{self, driver, key, signed_set, trams};
+use crate::directory::samples::{self, Root, driver, grant_key, key, signed_set, trams};
 use crate::directory::{Directory, PublishedSet};
 
 struct Tokens(HashMap<&'static str, ServiceAccount>);
@@ -29,16 +35,57 @@ impl Authenticator for Tokens {
     }
 }
 
-fn sample() -> Directory {
-    let now = Millis::now().seconds();
-    samples::directory(vec![key("trams", &["qsl.tram"], now - 60, now + 600)])
+/// The driver may redrive `depot/arrivals`, and nobody anything else; of the inspector nothing can be said now.
+struct Rights;
+
+#[async_trait]
+impl Authorizer for Rights {
+    async fn allows(&self, account: &ServiceAccount, access: &Access) -> Result<bool, Unavailable> {
+        let Access { verb, group, resource, namespace, name } = access;
+        let object = (*group, *resource, namespace.as_str(), name.as_str());
+        let arrivals = object == ("eventing.qsl.dev", "inboxqueues", "depot", "arrivals");
+        match account.name.as_str() {
+            "inspector" => Err(Unavailable),
+            name => Ok(name == "driver" && *verb == "redrive" && arrivals),
+        }
+    }
 }
 
-fn service(directory: Directory) -> (watch::Sender<Arc<Directory>>, Router) {
-    let tokens = Tokens([("driver", driver()), ("passenger", ServiceAccount::new("depot", "passenger"))].into());
-    let (publish, receive) = watch::channel(Arc::new(directory));
-    let metrics = Metrics::register(&mut Registry::default());
-    (publish, router(Service::new(receive, Arc::new(tokens), Signer::default(), metrics)))
+fn now() -> i64 {
+    Millis::now().seconds()
+}
+
+fn sample() -> Directory {
+    samples::directory(vec![key("trams", &["qsl.tram"], now() - 60, now() + 600)])
+}
+
+/// The router, and what stands around it.
+struct Rig {
+    publish: watch::Sender<Arc<Directory>>,
+    router: Router,
+    registry: Registry,
+    shutdown: CancellationToken,
+}
+
+fn rig(directory: Directory) -> Rig {
+    rig_with(directory, Places::new(8, 256))
+}
+
+fn rig_with(directory: Directory, places: Places) -> Rig {
+    let account = |name| ServiceAccount::new("depot", name);
+    let tokens = [("driver", driver()), ("passenger", account("passenger")), ("inspector", account("inspector"))];
+    let (publish, directory) = watch::channel(Arc::new(directory));
+    let (mut registry, shutdown) = (Registry::default(), CancellationToken::new());
+    let service = Service {
+        directory,
+        authenticator: Arc::new(Tokens(tokens.into())),
+        authorizer: Arc::new(Rights),
+        signer: Signer::default(),
+        places,
+        metrics: Metrics::register(&mut registry),
+        shutdown: shutdown.clone(),
+    };
+    Rig { publish, router: router(service), registry, shutdown }
 }
 
 fn batch() -> Value {
@@ -49,13 +96,17 @@ fn batch() -> Value {
     json!({"bus": "city/trams", "events": [event("harbour"), event("market")]})
 }
 
-async fn sign(router: &Router, token: &str, body: &Value) -> (u16, Response<Body>) {
-    let request = Request::post("/v1/sign")
+async fn post(router: &Router, path: &str, token: &str, body: &str) -> Response<Body> {
+    let request = Request::post(path)
         .header("authorization", format!("Bearer {token}"))
         .header("content-type", "application/json")
-        .body(Body::from(body.to_string()))
+        .body(Body::from(body.to_owned()))
         .unwrap();
-    let response = router.clone().oneshot(request).await.unwrap();
+    router.clone().oneshot(request).await.unwrap()
+}
+
+async fn sign(router: &Router, token: &str, body: &Value) -> (u16, Response<Body>) {
+    let response = post(router, "/v1/sign", token, &body.to_string()).await;
     (response.status().as_u16(), response)
 }
 
@@ -76,110 +127,15 @@ async fn json_of(response: Response<Body>) -> Value {
     serde_json::from_str(&text(response).await).unwrap()
 }
 
-#[tokio::test]
-async fn a_batch_is_signed_whole_in_order_with_rising_times() {
-    let (_publish, router) = service(sample());
-    let mut body = batch();
-    body["events"][0]["jti"] = json!("0f8fad5b-d9cb-469f-a165-70867728950e");
-    let (status, response) = sign(&router, "driver", &body).await;
-    assert_eq!(status, 200);
-    let answer = json_of(response).await;
-    let (first, second) = (&answer["events"][0], &answer["events"][1]);
-    assert_eq!(first["jti"], "0f8fad5b-d9cb-469f-a165-70867728950e");
-    assert_eq!(first["detail"]["detailCore"], json!({"stop": "harbour", "delay": 1.5}));
-    assert_eq!(second["detail"]["detailCore"]["stop"], "market");
-    assert!(first["ts"].as_str().unwrap() < second["ts"].as_str().unwrap());
-    let payload = first["detail"]["sig_compact"].as_str().unwrap().split('.').nth(1).unwrap();
-    let payload = eventing::compact::b64url_decode(payload).unwrap();
-    assert_eq!(payload, br#"{"delay":1.5,"stop":"harbour"}"#);
-}
-
-#[tokio::test]
-async fn nothing_of_a_batch_is_signed_if_one_event_is_bad() {
-    let (_publish, router) = service(sample());
-    let mut body = batch();
-    body["events"][1]["resource"] = json!("tram 7");
-    let (status, response) = sign(&router, "driver", &body).await;
+/// Status, code, whether it says when to come back, and the first field it names.
+async fn refusal(response: Response<Body>) -> (u16, String, bool, String) {
+    let (status, retry) = (response.status().as_u16(), response.headers().contains_key("retry-after"));
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
     let problem = json_of(response).await;
-    assert_eq!((status, problem["code"].as_str().unwrap()), (400, "INVALID_EVENT"));
-    assert_eq!(problem["errors"][0]["field"], "events/1/resource");
-    assert!(problem.get("events").is_none());
+    let field = problem["errors"][0]["field"].as_str().unwrap_or_default().to_owned();
+    (status, problem["code"].as_str().unwrap().to_owned(), retry, field)
 }
 
-#[tokio::test]
-async fn each_refusal_has_its_status_and_code() {
-    let (_publish, router) = service(sample());
-    let code = async |router: &Router, token, body: &Value| {
-        let (status, response) = sign(router, token, body).await;
-        let retry = response.headers().contains_key("retry-after");
-        (status, json_of(response).await["code"].as_str().unwrap().to_owned(), retry)
-    };
-    let expect = |status, code: &str, retry| (status, code.to_owned(), retry);
-    assert_eq!(code(&router, "nobody", &batch()).await, expect(401, "UNAUTHENTICATED", false));
-    assert_eq!(code(&router, "api-server-away", &batch()).await, expect(503, "AUTHENTICATION_UNAVAILABLE", true));
-    assert_eq!(code(&router, "passenger", &batch()).await, expect(403, "SOURCE_NOT_GRANTED", false));
-    let mut bell = batch();
-    bell["events"][1]["source"] = json!("qsl.bell");
-    assert_eq!(code(&router, "driver", &bell).await, expect(409, "NO_ACTIVE_KEY", false));
-    let mut elsewhere = batch();
-    elsewhere["bus"] = json!("city/buses");
-    assert_eq!(code(&router, "driver", &elsewhere).await, expect(403, "SOURCE_NOT_GRANTED", false));
-
-    let mut off = sample();
-    off.buses.get_mut(&trams()).unwrap().publishing = false;
-    let (_publish, router) = service(off);
-    assert_eq!(code(&router, "driver", &batch()).await, expect(503, "PUBLISHING_DISABLED", true));
-}
-
-#[tokio::test]
-async fn a_set_is_served_plain_for_people_and_signed_for_verifiers() {
-    let (_publish, router) = service(sample());
-    let plain = get_keys(&router, "?bus=city/trams", &[]).await;
-    assert_eq!(plain.headers()["content-type"], "application/json");
-    let keys = json_of(plain).await;
-    assert_eq!(keys["keys"][0]["kty"], "AKP");
-    assert_eq!(json_of(get_keys(&router, "", &[]).await).await, keys);
-
-    let signed = get_keys(&router, "?bus=city/trams", &[("accept", "application/jose")]).await;
-    assert_eq!(signed.headers()["content-type"], "application/jose");
-    assert_eq!(text(signed).await.split('.').count(), 3);
-
-    assert_eq!(get_keys(&router, "?bus=city/buses", &[]).await.status(), 404);
-    assert_eq!(get_keys(&router, "?bus=city", &[]).await.status(), 400);
-    assert_eq!(get_keys(&router, "", &[("accept", "application/jose")]).await.status(), 400);
-    assert_eq!(get_keys(&router, "?wait=soon", &[]).await.status(), 400);
-}
-
-#[tokio::test]
-async fn who_holds_the_newest_set_waits_for_the_next() {
-    let (publish, router) = service(sample());
-    let jose = ("accept", "application/jose");
-    let first = get_keys(&router, "?bus=city/trams", &[jose]).await;
-    let tag = first.headers()["etag"].to_str().unwrap().to_owned();
-    let known = ("if-none-match", tag.as_str());
-    assert_eq!(get_keys(&router, "?bus=city/trams", &[jose, known]).await.status(), 304);
-
-    let before = std::time::Instant::now();
-    assert_eq!(get_keys(&router, "?bus=city/trams&wait=1", &[jose, known]).await.status(), 304);
-    assert!(before.elapsed() >= Duration::from_secs(1));
-
-    let change = async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        publish.send_replace(Arc::new(sample()));
-    };
-    let headers = [jose, known];
-    let (changed, ()) = tokio::join!(get_keys(&router, "?bus=city/trams&wait=60", &headers), change);
-    assert_eq!(changed.status(), 200);
-    assert_ne!(changed.headers()["etag"].to_str().unwrap(), tag);
-    assert!(before.elapsed() < Duration::from_secs(30));
-}
-
-#[tokio::test]
-async fn the_signed_bytes_are_served_as_the_operator_wrote_them() {
-    let mut directory = sample();
-    let signed = signed_set(3, vec![]);
-    directory.key_sets.insert(trams(), Arc::new(PublishedSet::read(&trams(), &signed).unwrap()));
-    let (_publish, router) = service(directory);
-    let served = get_keys(&router, "?bus=city/trams", &[("accept", "text/html, application/jose;q=0.9")]).await;
-    assert_eq!(text(served).await, signed);
+fn refused(status: u16, code: &str, retry: bool, field: &str) -> (u16, String, bool, String) {
+    (status, code.to_owned(), retry, field.to_owned())
 }

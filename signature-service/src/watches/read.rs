@@ -13,17 +13,24 @@ use eventing_service::authentication::ServiceAccount;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use zeroize::Zeroize as _;
 
-use crate::directory::{BusFacts, HeldKey, PublishedSet, SigningKeyFacts};
+use super::known::Entries;
+use crate::directory::{BusFacts, HeldKey, PublishedSet, Serves, SigningKeyFacts};
+use crate::inbox::InboxId;
 
-/// The Secrets that hold keys for events.
-pub(super) const PRIVATE_KEY_SELECTOR: &str = "eventing.qsl.dev/use=sig";
+/// The Secrets that hold keys, for events and for grants.
+pub(super) const PRIVATE_KEY_SELECTOR: &str = "eventing.qsl.dev/use in (sig,grant)";
 
+/// The ConfigMaps of signed configuration, one a namespace.
+pub(super) const CONFIGURATION_SELECTOR: &str = "metadata.name=qsl-eventing";
+
+const USE: &str = "eventing.qsl.dev/use";
 const BUS: &str = "eventing.qsl.dev/bus";
 const SIGNING_KEY: &str = "eventing.qsl.dev/signing-key";
 const KID: &str = "eventing.qsl.dev/kid";
 const ALGORITHM: &str = "eventing.qsl.dev/algorithm";
 const PRIVATE: &str = "private";
 const KEY_SET: &str = "keyset";
+const INBOX: &str = "inbox_";
 
 pub(super) fn bus(object: &EventBus) -> Option<(BusId, BusFacts)> {
     let namespace = object.metadata.namespace.as_deref()?;
@@ -68,9 +75,14 @@ pub(super) fn private_key(mut secret: Secret) -> Option<HeldKey> {
 fn held_key(secret: &Secret, private: &[u8]) -> Result<HeldKey, &'static str> {
     let note = |key, missing| secret.metadata.annotations.as_ref().and_then(|all| all.get(key)).ok_or(missing);
     let algorithm: Algorithm = note(ALGORITHM, "no algorithm")?.parse().map_err(|_| "its algorithm is unknown")?;
+    let serves = match secret.metadata.labels.as_ref().and_then(|labels| labels.get(USE)).map(String::as_str) {
+        Some("sig") => Serves::Sig { signing_key: note(SIGNING_KEY, "no SigningKey")?.clone() },
+        Some("grant") => Serves::Grant,
+        _ => return Err("its use is neither sig nor grant"),
+    };
     Ok(HeldKey {
         bus: note(BUS, "no bus")?.parse().map_err(|_| "its bus is not NAMESPACE/NAME")?,
-        signing_key: note(SIGNING_KEY, "no SigningKey")?.clone(),
+        serves,
         kid: note(KID, "no kid")?.parse().map_err(|_| "its kid has not the form of one")?,
         private: Arc::new(PrivateKey::from_secret_bytes(algorithm, private).map_err(|_| "not a private key")?),
     })
@@ -88,6 +100,16 @@ pub(super) fn key_set(map: &ConfigMap) -> Option<(BusId, Arc<PublishedSet>)> {
     }
 }
 
+/// The inboxes of the ConfigMap's namespace, each with its entry as it stands: the root's word is asked for later.
+pub(super) fn inboxes(map: ConfigMap) -> Option<Entries> {
+    let namespace = map.metadata.namespace?;
+    let entries = map.data?.into_iter().filter_map(|(key, text)| {
+        let inbox = InboxId::new(&namespace, key.strip_prefix(INBOX)?).ok()?;
+        Some((inbox, Arc::from(text)))
+    });
+    Some(entries.collect())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -97,8 +119,9 @@ mod tests {
     use super::*;
 
     fn secret(private: &[u8]) -> Secret {
-        let mut secret: Secret = serde_json::from_value(json!({"metadata": {"name": "skey-1", "annotations": {
-            BUS: "city/trams", SIGNING_KEY: "trams", KID: "trams-1", ALGORITHM: "ML-DSA-44"}}}))
+        let mut secret: Secret = serde_json::from_value(json!({"metadata": {"name": "skey-1",
+            "labels": {USE: "sig"},
+            "annotations": {BUS: "city/trams", SIGNING_KEY: "trams", KID: "trams-1", ALGORITHM: "ML-DSA-44"}}}))
         .unwrap();
         secret.data = Some([(PRIVATE.to_owned(), ByteString(private.to_vec()))].into());
         secret
@@ -113,11 +136,36 @@ mod tests {
     }
 
     #[test]
+    fn the_label_alone_says_what_a_key_serves() {
+        let key = PrivateKey::generate(Algorithm::MlDsa44).unwrap();
+        let labelled = |text: Option<&str>| {
+            let mut secret = secret(&key.secret_bytes());
+            secret.metadata.labels = text.map(|text| [(USE.to_owned(), text.to_owned())].into());
+            private_key(secret).map(|held| held.serves)
+        };
+        assert_eq!(labelled(Some("sig")), Some(Serves::Sig { signing_key: "trams".to_owned() }));
+        assert_eq!(labelled(Some("grant")), Some(Serves::Grant));
+        assert_eq!(labelled(Some("root")), None);
+        assert_eq!(labelled(None), None);
+    }
+
+    #[test]
     fn a_secret_without_private_part_or_with_another_is_absent() {
         assert!(private_key(secret(b"nonsense")).is_none());
         let mut gone = secret(b"");
         gone.data = None;
         assert!(private_key(gone).is_none());
+    }
+
+    #[test]
+    fn of_a_namespaces_configuration_the_inboxes_are_read() {
+        let map: ConfigMap = serde_json::from_value(json!({"metadata": {"name": "qsl-eventing", "namespace": "depot"},
+            "data": {"inbox_arrivals": "a.b.c", "inbox_No Name": "a.b.c", "bus_city_trams": "a.b.c",
+                     "keyset_city_trams": "a.b.c",
+                     "bus_departures": "a.b.c"}}))
+        .unwrap();
+        let read = inboxes(map).unwrap();
+        assert_eq!(read, [(InboxId::new("depot", "arrivals").unwrap(), Arc::from("a.b.c"))]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! - [`ControlPlane`]: etcd and an API server; no root; ready in seconds; any number at once.
 //! - [`Node`]: a whole node that runs pods; root, Linux.
 //! - [`Emulator`]: an AWS emulator on a free loopback port.
+//! - [`Definitions`]: the CustomResourceDefinitions of other projects (KEDA, cert-manager, the Prometheus operator).
 //! - [`cache`]: the folder outside the tree in which all slow things are kept, and its keys.
 //!
 //! Everything here is synchronous and blocks; from async tests call it before the first await, or in `spawn_blocking`.
@@ -12,6 +13,7 @@ pub mod cache;
 
 mod assets;
 mod control_plane;
+mod definitions;
 mod emulator;
 mod kubectl;
 mod node;
@@ -19,6 +21,7 @@ mod supervisor;
 
 pub use assets::Assets;
 pub use control_plane::ControlPlane;
+pub use definitions::Definitions;
 pub use emulator::Emulator;
 pub use kubectl::Kubectl;
 pub use node::{Node, NodeFacts, NodeOptions};

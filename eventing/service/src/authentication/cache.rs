@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::ServiceAccount;
 
 /// A good answer is kept this long at most: a deleted pod's token is good for no longer.
-const KEEP_GOOD: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const KEEP_GOOD: SignedDuration = SignedDuration::from_secs(60);
 /// A refusal is kept only long enough to keep a flood off the API server.
 const KEEP_REFUSED: SignedDuration = SignedDuration::from_secs(5);
 /// More tokens than this are never remembered at once.
@@ -33,12 +33,18 @@ pub(super) enum Answer {
     Refused,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Cache {
     entries: HashMap<TokenHash, (Answer, Timestamp)>,
+    keep_good: SignedDuration,
 }
 
 impl Cache {
+    /// Keeps good answers for `keep_good`, a minute at most.
+    pub(super) fn new(keep_good: SignedDuration) -> Self {
+        Self { entries: HashMap::new(), keep_good: keep_good.min(KEEP_GOOD) }
+    }
+
     /// The answer remembered.
     pub(super) fn get(&self, token: TokenHash, now: Timestamp) -> Option<Answer> {
         let (answer, until) = self.entries.get(&token)?;
@@ -53,7 +59,7 @@ impl Cache {
         if self.entries.len() >= CAPACITY {
             self.entries.clear();
         }
-        let keep = if answer == Answer::Refused { KEEP_REFUSED } else { KEEP_GOOD };
+        let keep = if answer == Answer::Refused { KEEP_REFUSED } else { self.keep_good };
         let until = now.checked_add(keep).map_or(exp, |until| until.min(exp));
         self.entries.insert(token, (answer, until));
     }
@@ -72,7 +78,7 @@ mod tests {
     fn an_answer_lasts_a_minute_and_never_past_the_tokens_end() {
         let teller = Answer::Account(ServiceAccount::new("treasury", "teller"));
         let (long, short, bad) = (TokenHash::of("long"), TokenHash::of("short"), TokenHash::of("bad"));
-        let mut cache = Cache::default();
+        let mut cache = Cache::new(SignedDuration::from_hours(1));
         cache.put(long, teller.clone(), at(3_600), at(0));
         cache.put(short, teller.clone(), at(10), at(0));
         cache.put(bad, Answer::Refused, at(3_600), at(0));

@@ -4,12 +4,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
 use kube::api::{Api, PostParams};
 use tokio::sync::Semaphore;
 
-use super::cache::{Answer, Cache, TokenHash};
+use super::cache::{Answer, Cache, KEEP_GOOD, TokenHash};
 use super::{AuthenticationError, Authenticator, ServiceAccount, claims};
 
 /// Reviews under way at once; the rest wait their turn, and mostly find the answer remembered.
@@ -37,9 +37,17 @@ impl TokenReviewer {
         Self {
             reviews: Api::all(client),
             audience: audience.into(),
-            cache: Mutex::default(),
+            cache: Mutex::new(Cache::new(KEEP_GOOD)),
             places: Semaphore::new(REVIEWS_AT_ONCE),
         }
+    }
+
+    /// The same, remembering a good answer for this long instead of a minute; never longer than that.
+    #[must_use]
+    pub fn keep(mut self, good: Duration) -> Self {
+        let good = SignedDuration::try_from(good).unwrap_or(KEEP_GOOD);
+        self.cache = Mutex::new(Cache::new(good));
+        self
     }
 
     fn remembered(&self, token: TokenHash) -> Option<Answer> {
@@ -104,7 +112,18 @@ fn account_of(status: &TokenReviewStatus, audience: &str) -> Option<ServiceAccou
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::http::{Request, Response};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use http_body_util::BodyExt as _;
     use k8s_openapi::api::authentication::v1::UserInfo;
+    use kube::client::Body;
+    use serde_json::{Value, json};
+    use tower::BoxError;
 
     use super::*;
 
@@ -129,5 +148,69 @@ mod tests {
         assert_eq!(judge(status(true, None, teller)), None);
         assert_eq!(judge(status(true, Some(&["https://kubernetes.default.svc"]), teller)), None);
         assert_eq!(judge(status(true, Some(&["journal.example"]), "kubernetes-admin")), None);
+    }
+
+    const AUDIENCE: &str = "journal.example";
+
+    /// A reviewer, and how often its API server was asked.
+    fn reviewer(authenticated: bool) -> (TokenReviewer, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let counted = Arc::clone(&counted);
+            async move {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let mut review: Value = serde_json::from_slice(&request.into_body().collect().await?.to_bytes())?;
+                review["status"] = json!({"authenticated": authenticated, "audiences": [AUDIENCE],
+                    "user": {"username": "system:serviceaccount:treasury:teller"}});
+                Ok::<_, BoxError>(Response::new(Body::from(review.to_string().into_bytes())))
+            }
+        });
+        (TokenReviewer::new(kube::Client::new(service, "default"), AUDIENCE), asked)
+    }
+
+    fn token(name: &str) -> String {
+        let exp = Timestamp::now().as_second() + 600;
+        let claims = json!({"aud": [AUDIENCE], "exp": exp, "name": name}).to_string();
+        format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
+    }
+
+    #[tokio::test]
+    async fn a_second_request_asks_nobody() {
+        let teller = Ok(ServiceAccount::new("treasury", "teller"));
+        let (good, asked) = reviewer(true);
+        for _ in 0..3 {
+            assert_eq!(good.authenticate(&token("a")).await, teller);
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        assert_eq!(good.authenticate(&token("b")).await, teller);
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "another token is another question");
+
+        let (bad, asked) = reviewer(false);
+        for _ in 0..3 {
+            assert!(matches!(bad.authenticate(&token("a")).await, Err(AuthenticationError::Refused(_))));
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 1, "a flood of one bad token is one question");
+    }
+
+    #[tokio::test]
+    async fn requests_at_once_with_one_token_do_not_each_ask() {
+        let (good, asked) = reviewer(true);
+        let token = token("a");
+        let all = (0..64).map(|_| good.authenticate(&token));
+        let answers = futures::future::join_all(all).await;
+        assert!(answers.iter().all(Result::is_ok));
+        assert!(asked.load(Ordering::SeqCst) <= REVIEWS_AT_ONCE, "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_is_forgotten_in_time() {
+        let (good, asked) = reviewer(true);
+        let good = good.keep(Duration::from_millis(50));
+        let token = token("a");
+        good.authenticate(&token).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(80)).await;
+        good.authenticate(&token).await.unwrap();
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
     }
 }

@@ -40,7 +40,7 @@ async fn fifty_restarts_lose_nothing_and_move_nothing() {
             seen.lock().unwrap().push(delivery.event.event_key);
             (Duration::from_millis(300), HandlerAnswer::Done)
         });
-        let (sender, keys) = keys::channel();
+        let (sender, keys) = channel();
         sender.publish(view(&key));
         let drain = Drain::new(Duration::from_millis(100));
         let consumer = Consumer {

@@ -1,9 +1,12 @@
 //! Doing it, and what stands after.
 
-use super::{Action, Desired};
-use crate::arn::{BusArn, RoleArn};
+use super::{Action, Desired, alarms, archives, dashboard};
+use crate::alarm;
+use crate::arn::{ArchiveArn, BusArn, RoleArn};
 use crate::error::AwsError;
-use crate::owner::ServiceAccount;
+use crate::installation::Installation;
+use crate::names::{AlarmName, DashboardName, dashboard_name};
+use crate::owner::{Owner, ServiceAccount};
 use crate::ports::Aws;
 use crate::role;
 
@@ -23,12 +26,18 @@ pub struct Applied {
     pub bus_arn: BusArn,
     /// Its publishers' roles.
     pub publisher_roles: Vec<PublisherRole>,
+    /// Its archives.
+    pub archives: Vec<ArchiveArn>,
+    /// Its alarms, and last the one that all buses share, where this bus has alarms.
+    pub alarms: Vec<AlarmName>,
+    /// Its dashboard.
+    pub dashboard: Option<DashboardName>,
 }
 
 /// Does the actions in order, up to the first that fails.
 pub async fn apply(aws: &Aws, desired: &Desired, actions: &[Action]) -> Result<Applied, AwsError> {
     for action in actions {
-        act(aws, action).await?;
+        act(aws, &desired.installation, &desired.owner, action).await?;
     }
     Ok(Applied::expected(desired))
 }
@@ -46,11 +55,25 @@ impl Applied {
                     arn: installation.role_arn(owner, &desired.role_name(account)),
                 })
                 .collect(),
+            archives: desired.archives.keys().map(|name| installation.archive_arn(name)).collect(),
+            alarms: desired
+                .own_alarms()
+                .0
+                .into_iter()
+                .chain(desired.shared_alarms().0)
+                .map(|alarm| alarm.name)
+                .collect(),
+            dashboard: desired.dashboard.then(|| dashboard_name(installation, owner)),
         }
     }
 }
 
-pub(super) async fn act(aws: &Aws, action: &Action) -> Result<(), AwsError> {
+pub(super) async fn act(
+    aws: &Aws,
+    installation: &Installation,
+    owner: &Owner,
+    action: &Action,
+) -> Result<(), AwsError> {
     let buses = &aws.buses;
     match action {
         Action::CreateBus(bus) => buses.create_bus(bus).await.map(drop),
@@ -59,6 +82,12 @@ pub(super) async fn act(aws: &Aws, action: &Action) -> Result<(), AwsError> {
         Action::Tag(arn, tags) => buses.tag_bus(arn, tags).await,
         Action::Untag(arn, keys) => buses.untag_bus(arn, keys).await,
         Action::Role(action) => role::apply(aws, action).await,
+        Action::Archive(action) => archives::apply(aws, action).await,
+        Action::Alarm(action) => alarm::apply(aws, installation, owner, action).await,
+        Action::SharedAlarm(action) => {
+            alarm::apply(aws, installation, &alarms::shared_owner(installation), action).await
+        }
+        Action::Dashboard(action) => dashboard::apply(aws, action).await,
         Action::DeleteRule(bus, rule, targets) => {
             if !targets.is_empty() {
                 buses.remove_targets(bus, rule, targets).await?;

@@ -1,13 +1,16 @@
 //! What a bus should be.
 
+use super::alarms::{self, DesiredAlarms, SharedAlarm};
+use super::archives::DesiredArchive;
+use crate::arn::QueueArn;
 use crate::claim::Claim;
 use crate::installation::Installation;
-use crate::names::{BusName, EventSource, RoleName, RolePurpose, role_name};
+use crate::names::{ArchiveName, BusName, EventSource, KmsKeyId, RoleName, RolePurpose, role_name};
 use crate::owner::{Owner, ServiceAccount};
 use crate::policy::{PolicyDocument, VERSION, role::publisher};
-use crate::ports::BusSettings;
+use crate::ports::{Alarm, BusSettings};
 use crate::role::DesiredRole;
-use crate::tags::Tags;
+use crate::tags::{self, Tags};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,6 +41,18 @@ pub struct Desired {
     pub publishers: BTreeMap<ServiceAccount, BTreeSet<EventSource>>,
     /// The rollback switch.
     pub publishing: Publishing,
+    /// The key that encrypts events on the bus and in its archives; an AWS-owned one where there is none.
+    pub kms_key: Option<KmsKeyId>,
+    /// The standard queue that takes events which cannot be encrypted or decrypted. It is somebody else's.
+    pub dead_letter: Option<QueueArn>,
+    /// Its archives.
+    pub archives: BTreeMap<ArchiveName, DesiredArchive>,
+    /// Its alarms, where it has any.
+    pub alarms: Option<DesiredAlarms>,
+    /// What becomes of the alarm that all buses share.
+    pub shared_alarm: SharedAlarm,
+    /// Whether it has a dashboard.
+    pub dashboard: bool,
     /// The user's tags.
     pub tags: Tags,
 }
@@ -51,9 +66,25 @@ impl Desired {
         publisher_role_name(&self.installation, &self.owner, account)
     }
 
-    /// What can be set of the bus.
-    pub(super) fn settings(&self) -> BusSettings {
-        BusSettings { description: self.description.clone(), kms_key: None, dead_letter: None }
+    /// What can be set of the bus, whose key was found to be this one.
+    pub(super) fn settings(&self, key: Option<&KmsKeyId>) -> BusSettings {
+        BusSettings {
+            description: self.description.clone(),
+            kms_key: key.cloned(),
+            dead_letter: self.dead_letter.clone(),
+        }
+    }
+
+    /// The alarms that its own object keeps, and their tags.
+    pub(super) fn own_alarms(&self) -> (Vec<Alarm>, Tags) {
+        (alarms::own(self), tags::wanted(&self.installation, &self.owner, &self.tags))
+    }
+
+    /// The alarm that all buses share, where it is wanted, and its tags: no bus's own among them, lest two buses take
+    /// turns in setting theirs.
+    pub(super) fn shared_alarms(&self) -> (Vec<Alarm>, Tags) {
+        let owner = alarms::shared_owner(&self.installation);
+        (alarms::shared(self).into_iter().collect(), tags::wanted(&self.installation, &owner, &Tags::new()))
     }
 
     /// The roles of all publishers that may publish something.

@@ -1,6 +1,7 @@
 //! What of a bus is not as it should be.
 
-use super::{Action, Desired, Observed};
+use super::{Action, Desired, Observed, archives, dashboard};
+use crate::alarm;
 use crate::arn::QueueArn;
 use crate::claim::{self, Taken};
 use crate::difference::Difference;
@@ -13,7 +14,8 @@ pub fn taken(desired: &Desired, observed: &Observed) -> Vec<Taken> {
     let Desired { installation, owner, claim, bus_name, .. } = desired;
     let bus = observed.bus.iter().map(|bus| (format!("bus {bus_name}"), &bus.tags));
     let roles = observed.roles.iter().map(|(name, role)| (format!("role {name}"), &role.facts.tags));
-    claim::taken(*claim, installation, owner, bus.chain(roles))
+    let alarms = observed.alarms.iter().map(|(name, alarm)| (format!("alarm {name}"), &alarm.tags));
+    claim::taken(*claim, installation, owner, bus.chain(roles).chain(alarms))
 }
 
 /// What the actions that are planned put right.
@@ -32,6 +34,10 @@ pub fn differences(observed: &Observed, actions: &[Action]) -> Vec<Difference> {
             Action::Tag(arn, tags) => Difference::tags_put(arn, tags, &found_tags),
             Action::Untag(arn, keys) => Difference::tags_taken(arn, keys, &found_tags),
             Action::Role(action) => role::differences(observed.roles.get(action.name()), action),
+            Action::Archive(action) => archives::differences(&observed.archives, action),
+            Action::Alarm(action) => alarm::differences(&observed.alarms, action),
+            Action::SharedAlarm(action) => alarm::differences(&observed.shared_alarms, action),
+            Action::Dashboard(action) => one(dashboard::difference(observed.dashboard.as_ref(), action)),
             Action::DeleteRule(bus, rule, _) => one(Difference::superfluous(format!("rule {rule} of bus {bus}"))),
             Action::DeleteBus(name) => one(Difference::superfluous(format!("bus {name}"))),
         })

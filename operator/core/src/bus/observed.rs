@@ -1,13 +1,16 @@
 //! What there is of a bus.
 
-use super::Desired;
+use super::alarms::{self, SharedAlarm};
+use super::{Desired, Obstacle, archives, dashboard, encryption};
+use crate::alarm::{self, SeenAlarm};
 use crate::arn::BusArn;
 use crate::error::AwsError;
-use crate::names::{RoleName, role_path};
+use crate::names::{AlarmName, ArchiveName, KmsKeyId, RoleName, role_path};
 use crate::policy::PolicyDocument;
-use crate::ports::{Aws, BusFacts, BusSettings};
+use crate::ports::{ArchiveFacts, Aws, BusFacts, BusSettings};
 use crate::role::{self, SeenRole};
 use crate::tags::Tags;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A bus of ours that is there.
@@ -24,15 +27,28 @@ pub struct SeenBus {
 }
 
 /// What there is. All of it carries the owner's mark: what does not was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Observed {
     /// The bus.
     pub bus: Option<SeenBus>,
     /// The roles of its publishers, present and former.
     pub roles: BTreeMap<RoleName, SeenRole>,
+    /// The key that the bus should have, by its ARN. EventBridge was found to be able to use it.
+    pub key: Option<KmsKeyId>,
+    /// What keeps EventBridge from using the key or the dead-letter queue. Until it is gone the bus is not made, and
+    /// neither it nor its archives are changed; its policy, its roles and what watches it are.
+    pub obstacle: Option<Obstacle>,
+    /// Its archives, present and former.
+    pub archives: BTreeMap<ArchiveName, ArchiveFacts>,
+    /// Its alarms, present and former.
+    pub alarms: BTreeMap<AlarmName, SeenAlarm>,
+    /// The alarm that all buses share; not looked for where it is others' to keep.
+    pub shared_alarms: BTreeMap<AlarmName, SeenAlarm>,
+    /// The body of its dashboard.
+    pub dashboard: Option<Value>,
 }
 
-/// Reads what there is. A bus or role of the wanted name that is somebody else's is refused.
+/// Reads what there is. What has a wanted name and is somebody else's is refused.
 pub async fn observe(aws: &Aws, desired: &Desired) -> Result<Observed, AwsError> {
     let Desired { installation, owner, claim, bus_name, .. } = desired;
     let bus = match aws.buses.bus(bus_name).await? {
@@ -57,5 +73,18 @@ pub async fn observe(aws: &Aws, desired: &Desired) -> Result<Observed, AwsError>
             roles.insert(name, seen);
         }
     }
-    Ok(Observed { bus, roles })
+    let (key, obstacle) = encryption::observe(aws, desired).await?;
+    Ok(Observed {
+        bus,
+        roles,
+        key,
+        obstacle,
+        archives: archives::observe(aws, desired).await?,
+        alarms: alarm::observe(aws, installation, owner, *claim).await?,
+        shared_alarms: match desired.shared_alarm {
+            SharedAlarm::OfOthers => BTreeMap::new(),
+            _ => alarm::observe(aws, installation, &alarms::shared_owner(installation), *claim).await?,
+        },
+        dashboard: dashboard::observe(aws, desired).await?,
+    })
 }

@@ -61,7 +61,14 @@ pub(super) fn change(state: &mut State, new: &NewArchive) -> Result<(), AwsError
         return refuse(ErrorClass::Missing, SERVICE, operation, format!("archive {} does not exist", new.name));
     };
     let NewArchive { name: _, bus: _, description, pattern, retention_days, kms_key } = new.clone();
-    *found = ArchiveFacts { description, pattern, retention_days, kms_key, ..found.clone() };
+    *found = ArchiveFacts { description, pattern: pattern.clone(), retention_days, kms_key, ..found.clone() };
+    let rule = managed_rule(&new.name)
+        .map_err(|error| AwsError::new(ErrorClass::Invalid, SERVICE, operation, error.to_string()))?;
+    for bus in state.buses.values_mut() {
+        if let Some(rule) = bus.rules.get_mut(&rule) {
+            rule.facts.pattern = pattern.clone();
+        }
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! EventBridge, in memory.
 
+use super::writing::Written;
 use super::{FakeAws, State, archives, refuse};
 use crate::arn::{BusArn, QueueArn, RuleArn};
 use crate::error::{AwsError, ErrorClass};
@@ -22,7 +23,7 @@ const MESSAGE_GROUP_ID_MAX: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Bus {
     pub(super) settings: BusSettings,
-    pub(super) policy: Option<PolicyDocument>,
+    pub(super) policy: Option<Written>,
     pub(super) tags: Tags,
     pub(super) rules: BTreeMap<RulePartName, Rule>,
 }
@@ -84,6 +85,9 @@ fn has_wildcard(pattern: &Value) -> bool {
     }
 }
 
+/// EventBridge gives no deduplication ids, so the queue has to make them.
+const NO_CONTENT_BASED_DEDUPLICATION: &str = "a FIFO queue needs ContentBasedDeduplication";
+
 /// What AWS says of one target, if it refuses it.
 fn refusal(target: &Target) -> Option<&'static str> {
     let fifo = target.arn.strip_suffix(".fifo").is_some();
@@ -113,7 +117,7 @@ impl Buses for FakeAws {
             Ok(state.buses.get(name).map(|bus| BusFacts {
                 arn: self.0.installation.bus_arn(name),
                 settings: bus.settings.clone(),
-                policy: bus.policy.clone(),
+                policy: bus.policy.as_ref().map(Written::returned),
             }))
         })
         .await
@@ -155,7 +159,7 @@ impl Buses for FakeAws {
     async fn set_bus_policy(&self, name: &BusName, policy: Option<&PolicyDocument>) -> Answer<()> {
         let operation = "PutPermission";
         self.call(SERVICE, operation, true, |state| {
-            state.bus_mut(operation, name)?.policy = policy.cloned();
+            state.bus_mut(operation, name)?.policy = policy.map(Written::new);
             Ok(())
         })
         .await
@@ -271,6 +275,12 @@ impl Buses for FakeAws {
         let operation = "PutTargets";
         self.call(SERVICE, operation, true, |state| {
             let fails = state.injected.refuses_last_entry().then(|| targets.len().saturating_sub(1));
+            let by_id_alone: BTreeSet<String> = state
+                .queues
+                .iter()
+                .filter(|(name, queue)| name.is_fifo() && !queue.attributes().content_based_deduplication)
+                .map(|(name, _)| self.0.installation.queue_arn(name).to_string())
+                .collect();
             let found = &mut state.rule_mut(operation, bus, rule)?.targets;
             let all: BTreeSet<&String> = found.keys().chain(targets.iter().map(|target| &target.id)).collect();
             if all.len() > TARGETS_PER_RULE {
@@ -279,7 +289,8 @@ impl Buses for FakeAws {
             }
             let (mut failed, mut class) = (Vec::new(), ErrorClass::Retryable);
             for (number, target) in targets.iter().enumerate() {
-                if let Some(reason) = refusal(target) {
+                let by_id = || by_id_alone.contains(&target.arn).then_some(NO_CONTENT_BASED_DEDUPLICATION);
+                if let Some(reason) = refusal(target).or_else(by_id) {
                     class = ErrorClass::Invalid;
                     failed.push(format!("{}: {reason}", target.id));
                 } else if fails == Some(number) {

@@ -104,6 +104,11 @@ impl Injected {
         self.writes.insert(index, fault);
     }
 
+    pub(super) fn forget(&mut self) {
+        self.next.clear();
+        self.writes.clear();
+    }
+
     pub(super) fn set_plan(&mut self, plan: Option<Faults>) {
         self.plan = plan;
     }

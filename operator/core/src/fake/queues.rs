@@ -1,12 +1,14 @@
 //! SQS, in memory.
 
+use super::writing::Written;
 use super::{FakeAws, State, refuse};
 use crate::error::{AwsError, ErrorClass};
 use crate::names::QueueName;
 use crate::policy::queue::QUEUE_POLICY_MAX;
-use crate::ports::{Answer, Counts, NewQueue, QueueAttributes, QueueChange, QueueFacts, QueueUrl, Queues};
+use crate::ports::{Answer, Counts, Encryption, NewQueue, QueueAttributes, QueueChange, QueueFacts, QueueUrl, Queues};
 use crate::tags::Tags;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -16,9 +18,36 @@ const STATEMENTS_MAX: usize = 20;
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    pub(super) attributes: QueueAttributes,
+    /// All but the policy.
+    attributes: QueueAttributes,
+    policy: Option<Written>,
     pub(super) counts: Counts,
     pub(super) tags: Tags,
+    pub(super) created_at: Timestamp,
+}
+
+impl Queue {
+    fn new(new: &NewQueue, now: Timestamp) -> Self {
+        let created_at = Timestamp::from_second(now.as_second()).unwrap_or_default();
+        let attributes = QueueAttributes { policy: None, ..new.attributes.clone() };
+        let policy = new.attributes.policy.as_ref().map(Written::new);
+        Self { attributes, policy, counts: Counts::default(), tags: new.tags.clone(), created_at }
+    }
+
+    /// The attributes as they were given.
+    pub(super) fn attributes(&self) -> QueueAttributes {
+        QueueAttributes { policy: self.policy.as_ref().map(Written::given), ..self.attributes.clone() }
+    }
+
+    /// The attributes as AWS returns them.
+    fn returned(&self) -> QueueAttributes {
+        QueueAttributes { policy: self.policy.as_ref().map(Written::returned), ..self.attributes.clone() }
+    }
+
+    fn set(&mut self, attributes: QueueAttributes) {
+        self.policy = attributes.policy.as_ref().map(Written::new);
+        self.attributes = QueueAttributes { policy: None, ..attributes };
+    }
 }
 
 impl State {
@@ -47,6 +76,14 @@ impl State {
             if !(1..=1000).contains(&redrive.max_receive_count) {
                 return invalid("maxReceiveCount is 1 to 1000".into());
             }
+        }
+        if attributes.content_based_deduplication && name.strip_suffix(".fifo").is_none() {
+            return invalid("Unknown Attribute ContentBasedDeduplication: a standard queue has none".into());
+        }
+        if let Encryption::Kms { data_key_reuse_seconds, .. } = &attributes.encryption
+            && !(60..=86_400).contains(data_key_reuse_seconds)
+        {
+            return invalid("KmsDataKeyReusePeriodSeconds is 60 to 86400".into());
         }
         let retention = attributes.retention_seconds;
         if !(60..=1_209_600).contains(&retention) || attributes.visibility_timeout_seconds > 43_200 {
@@ -81,8 +118,9 @@ impl Queues for FakeAws {
             let found = name_of(url).and_then(|name| state.queues.get_key_value(&name));
             Ok(found.map(|(name, queue)| QueueFacts {
                 arn: self.0.installation.queue_arn(name),
-                attributes: queue.attributes.clone(),
+                attributes: queue.returned(),
                 counts: queue.counts,
+                created_at: queue.created_at,
             }))
         })
         .await
@@ -100,12 +138,13 @@ impl Queues for FakeAws {
             if let Some(deleted) = state.deleted_queues.get(&new.name) {
                 let passed = now.duration_since(*deleted);
                 if passed < jiff::SignedDuration::try_from(REFUSED_FOR).unwrap_or_default() {
-                    let message = format!("{} was deleted {passed} ago", new.name);
+                    let message =
+                        format!("you must wait 60 seconds after deleting queue {} to make it again", new.name);
                     return refuse(ErrorClass::QueueDeletedRecently, SERVICE, operation, message);
                 }
             }
             match state.queues.get(&new.name) {
-                Some(queue) if queue.attributes == new.attributes => return Ok(self.queue_url(&new.name)),
+                Some(queue) if queue.attributes() == new.attributes => return Ok(self.queue_url(&new.name)),
                 Some(_) => {
                     let message = format!("{} exists with other attributes", new.name);
                     return refuse(ErrorClass::Conflict, SERVICE, operation, message);
@@ -113,8 +152,7 @@ impl Queues for FakeAws {
                 None => {}
             }
             state.check(operation, new.name.as_str(), &new.attributes)?;
-            let queue = Queue { attributes: new.attributes.clone(), counts: Counts::default(), tags: new.tags.clone() };
-            state.queues.insert(new.name.clone(), queue);
+            state.queues.insert(new.name.clone(), Queue::new(new, now));
             Ok(self.queue_url(&new.name))
         })
         .await
@@ -123,17 +161,28 @@ impl Queues for FakeAws {
     async fn change(&self, url: &QueueUrl, change: &QueueChange) -> Answer<()> {
         let operation = "SetQueueAttributes";
         self.call(SERVICE, operation, true, |state| {
-            let mut wanted = state.queue_mut(operation, url)?.attributes.clone();
-            let QueueChange { visibility_timeout_seconds, retention_seconds, max_message_bytes, policy, redrive } =
-                change.clone();
+            let mut wanted = state.queue_mut(operation, url)?.attributes();
+            let QueueChange {
+                visibility_timeout_seconds,
+                retention_seconds,
+                max_message_bytes,
+                delay_seconds,
+                content_based_deduplication,
+                encryption,
+                policy,
+                redrive,
+            } = change.clone();
             set(&mut wanted.visibility_timeout_seconds, visibility_timeout_seconds);
             set(&mut wanted.retention_seconds, retention_seconds);
             set(&mut wanted.max_message_bytes, max_message_bytes);
+            set(&mut wanted.delay_seconds, delay_seconds);
+            set(&mut wanted.content_based_deduplication, content_based_deduplication);
+            set(&mut wanted.encryption, encryption);
             set(&mut wanted.policy, policy);
             set(&mut wanted.redrive, redrive);
             let name = name_of(url).map(|name| name.to_string()).unwrap_or_default();
             state.check(operation, &name, &wanted)?;
-            state.queue_mut(operation, url)?.attributes = wanted;
+            state.queue_mut(operation, url)?.set(wanted);
             Ok(())
         })
         .await

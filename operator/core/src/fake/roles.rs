@@ -1,12 +1,13 @@
 //! IAM, in memory.
 
+use super::writing::Written;
 use super::{FakeAws, State, refuse};
 use crate::arn::{PolicyArn, RoleArn};
 use crate::error::{AwsError, ErrorClass};
 use crate::names::RoleName;
 use crate::policy::PolicyDocument;
 use crate::policy::role::TRUST_POLICY_MAX;
-use crate::ports::{Answer, NewRole, RoleFacts, Roles};
+use crate::ports::{Answer, ListedRole, NewRole, RoleFacts, Roles};
 use crate::tags::Tags;
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +17,23 @@ const SERVICE: &str = "IAM";
 #[derive(Debug)]
 pub(super) struct Role {
     pub(super) path: String,
-    pub(super) facts: RoleFacts,
-    pub(super) policies: BTreeMap<String, PolicyDocument>,
+    arn: RoleArn,
+    pub(super) trust: Written,
+    pub(super) boundary: Option<PolicyArn>,
+    pub(super) tags: Tags,
+    pub(super) policies: BTreeMap<String, Written>,
+}
+
+impl Role {
+    fn returned(&self) -> RoleFacts {
+        let Self { path: _, arn, trust, boundary, tags, policies: _ } = self;
+        RoleFacts { arn: arn.clone(), trust: trust.returned(), boundary: boundary.clone(), tags: tags.clone() }
+    }
+
+    fn listed(&self) -> ListedRole {
+        let policies = self.policies.iter().map(|(name, policy)| (name.clone(), policy.returned()));
+        ListedRole { facts: self.returned(), policies: policies.collect() }
+    }
 }
 
 impl State {
@@ -38,6 +54,14 @@ fn check_trust(operation: &'static str, trust: &PolicyDocument) -> Result<(), Aw
 
 #[async_trait]
 impl Roles for FakeAws {
+    async fn list(&self, path: &str) -> Answer<BTreeMap<RoleName, ListedRole>> {
+        self.call(SERVICE, "GetAccountAuthorizationDetails", false, |state| {
+            let found = state.roles.iter().filter(|(_, role)| role.path.starts_with(path));
+            Ok(found.map(|(name, role)| (name.clone(), role.listed())).collect())
+        })
+        .await
+    }
+
     async fn under(&self, path: &str) -> Answer<BTreeSet<RoleName>> {
         self.call(SERVICE, "ListRoles", false, |state| {
             let found = state.roles.iter().filter(|(_, role)| role.path.starts_with(path));
@@ -47,12 +71,12 @@ impl Roles for FakeAws {
     }
 
     async fn role(&self, name: &RoleName) -> Answer<Option<RoleFacts>> {
-        self.call(SERVICE, "GetRole", false, |state| Ok(state.roles.get(name).map(|role| role.facts.clone()))).await
+        self.call(SERVICE, "GetRole", false, |state| Ok(state.roles.get(name).map(Role::returned))).await
     }
 
     async fn inline_policy(&self, role: &RoleName, policy: &str) -> Answer<Option<PolicyDocument>> {
         self.call(SERVICE, "GetRolePolicy", false, |state| {
-            Ok(state.roles.get(role).and_then(|role| role.policies.get(policy).cloned()))
+            Ok(state.roles.get(role).and_then(|role| role.policies.get(policy).map(Written::returned)))
         })
         .await
     }
@@ -72,12 +96,10 @@ impl Roles for FakeAws {
                 .map_err(|error| AwsError::new(ErrorClass::Invalid, SERVICE, operation, error.to_string()))?;
             let role = Role {
                 path: new.path.clone(),
-                facts: RoleFacts {
-                    arn: arn.clone(),
-                    trust: new.trust.clone(),
-                    boundary: new.boundary.clone(),
-                    tags: new.tags.clone(),
-                },
+                arn: arn.clone(),
+                trust: Written::new(&new.trust),
+                boundary: new.boundary.clone(),
+                tags: new.tags.clone(),
                 policies: BTreeMap::new(),
             };
             state.roles.insert(new.name.clone(), role);
@@ -90,7 +112,7 @@ impl Roles for FakeAws {
         let operation = "UpdateAssumeRolePolicy";
         self.call(SERVICE, operation, true, |state| {
             check_trust(operation, trust)?;
-            state.role_mut(operation, name)?.facts.trust = trust.clone();
+            state.role_mut(operation, name)?.trust = Written::new(trust);
             Ok(())
         })
         .await
@@ -99,7 +121,7 @@ impl Roles for FakeAws {
     async fn set_boundary(&self, name: &RoleName, boundary: Option<&PolicyArn>) -> Answer<()> {
         let operation = "PutRolePermissionsBoundary";
         self.call(SERVICE, operation, true, |state| {
-            state.role_mut(operation, name)?.facts.boundary = boundary.cloned();
+            state.role_mut(operation, name)?.boundary = boundary.cloned();
             Ok(())
         })
         .await
@@ -108,7 +130,7 @@ impl Roles for FakeAws {
     async fn put_inline_policy(&self, role: &RoleName, policy: &str, document: &PolicyDocument) -> Answer<()> {
         let operation = "PutRolePolicy";
         self.call(SERVICE, operation, true, |state| {
-            state.role_mut(operation, role)?.policies.insert(policy.to_owned(), document.clone());
+            state.role_mut(operation, role)?.policies.insert(policy.to_owned(), Written::new(document));
             Ok(())
         })
         .await
@@ -117,7 +139,7 @@ impl Roles for FakeAws {
     async fn tag(&self, name: &RoleName, tags: &Tags) -> Answer<()> {
         let operation = "TagRole";
         self.call(SERVICE, operation, true, |state| {
-            state.role_mut(operation, name)?.facts.tags.extend(tags.clone());
+            state.role_mut(operation, name)?.tags.extend(tags.clone());
             Ok(())
         })
         .await
@@ -126,7 +148,7 @@ impl Roles for FakeAws {
     async fn untag(&self, name: &RoleName, keys: &BTreeSet<String>) -> Answer<()> {
         let operation = "UntagRole";
         self.call(SERVICE, operation, true, |state| {
-            state.role_mut(operation, name)?.facts.tags.retain(|key, _| !keys.contains(key));
+            state.role_mut(operation, name)?.tags.retain(|key, _| !keys.contains(key));
             Ok(())
         })
         .await

@@ -1,9 +1,14 @@
 //! Doing it, and what stands after.
 
 use super::desired::{Desired, Part, queue_names};
+use super::observed::rules_in_policy;
+use super::plan::admitted;
 use super::{Action, Observed};
+use crate::alarm;
 use crate::arn::{QueueArn, RoleArn, RuleArn};
 use crate::error::{AwsError, ErrorClass};
+use crate::installation::Installation;
+use crate::owner::Owner;
 use crate::ports::{Aws, QueueUrl};
 use crate::{role, tags};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +33,8 @@ pub struct Applied {
     pub undelivered: AppliedQueue,
     /// The consumers' role, where there are consumers.
     pub role_arn: Option<RoleArn>,
+    /// The role of those who bring dead letters back.
+    pub redrive_role_arn: RoleArn,
     /// The rules that the policies let send.
     pub allowed_rule_arns: BTreeSet<RuleArn>,
     /// Rules that should no longer send and still do: the policies keep them until their targets are gone, so
@@ -42,12 +49,12 @@ pub async fn apply(aws: &Aws, desired: &Desired, observed: &Observed, actions: &
     let mut urls: BTreeMap<Part, QueueUrl> =
         observed.queues.iter().map(|(part, seen)| (*part, seen.url.clone())).collect();
     for action in actions {
-        let Some((part, url)) = act(aws, action).await? else {
+        let Desired { installation, owner, .. } = desired;
+        let Some((part, url)) = act(aws, installation, owner, action).await? else {
             continue;
         };
         // CreateQueue returns an existing queue: whoever made one of this name meanwhile keeps it.
         let found = aws.queues.tags(&url).await?;
-        let Desired { installation, owner, .. } = desired;
         tags::check_owner(installation, owner, &found, "SQS", &format!("queue {url}"))?;
         urls.insert(part, url);
     }
@@ -67,14 +74,28 @@ pub async fn apply(aws: &Aws, desired: &Desired, observed: &Observed, actions: &
         undelivered: queue(Part::Undelivered).unwrap_or_else(|_| dead_letter.clone()),
         dead_letter,
         role_arn: desired.role_arn(),
-        allowed_rule_arns: desired.allowed_rule_arns.clone(),
+        redrive_role_arn: desired.redrive_role_arn(),
+        allowed_rule_arns: let_in(desired, observed),
         lingering: observed.lingering.clone(),
         senders_changed: actions.iter().any(Action::changes_senders),
     })
 }
 
-/// Does one action; a queue that was made is returned.
-pub(super) async fn act(aws: &Aws, action: &Action) -> Result<Option<(Part, QueueUrl)>, AwsError> {
+/// The rules that may send now.
+fn let_in(desired: &Desired, observed: &Observed) -> BTreeSet<RuleArn> {
+    admitted(desired, observed).unwrap_or_else(|| {
+        let standing = observed.queues.get(&Part::Inbox).map(rules_in_policy).unwrap_or_default();
+        desired.allowed_rule_arns.intersection(&standing).cloned().collect()
+    })
+}
+
+/// Does one action for `owner`; a queue that was made is returned.
+pub(super) async fn act(
+    aws: &Aws,
+    installation: &Installation,
+    owner: &Owner,
+    action: &Action,
+) -> Result<Option<(Part, QueueUrl)>, AwsError> {
     let queues = &aws.queues;
     match action {
         Action::CreateQueue(part, queue) => return Ok(Some((*part, queues.create(queue).await?))),
@@ -83,6 +104,7 @@ pub(super) async fn act(aws: &Aws, action: &Action) -> Result<Option<(Part, Queu
         Action::Untag(_, url, keys) => queues.untag(url, keys).await?,
         Action::DeleteQueue(_, url) => queues.delete(url).await?,
         Action::Role(action) => role::apply(aws, action).await?,
+        Action::Alarm(action) => alarm::apply(aws, installation, owner, action).await?,
     }
     Ok(None)
 }

@@ -4,13 +4,15 @@
 
 use super::Action;
 use super::apply::act;
-use super::desired::{Part, consumer_role_name, queue_names};
+use super::desired::{Part, queue_names};
 use super::observed::{SeenQueue, delivering, read_queue, rules_in_policy};
-use crate::arn::{RoleArn, RuleArn};
+use super::roles::{consumer_role_name, redrive_role_name, role_names};
+use crate::alarm::{self, AlarmAction};
+use crate::arn::{AlarmArn, RoleArn, RuleArn};
 use crate::deletion::{DeletionBlocked, DeletionStep, Waiting};
 use crate::error::AwsError;
 use crate::installation::Installation;
-use crate::names::{InboxQueueName, RoleName};
+use crate::names::{AlarmName, InboxQueueName, RoleName};
 use crate::owner::Owner;
 use crate::policy::queue::{Senders, queue_policy};
 use crate::ports::{Aws, QueueChange};
@@ -42,8 +44,10 @@ pub struct Deletion {
 pub struct ObservedDeletion {
     /// The queues.
     pub queues: BTreeMap<Part, SeenQueue>,
-    /// The consumers' role.
-    pub role: Option<RoleName>,
+    /// The roles.
+    pub roles: BTreeSet<RoleName>,
+    /// The alarms.
+    pub alarms: BTreeMap<AlarmName, AlarmArn>,
     /// Rules of this cluster that still deliver here.
     pub delivering: BTreeSet<RuleArn>,
 }
@@ -59,10 +63,12 @@ pub async fn observe_deletion(aws: &Aws, deletion: &Deletion) -> Result<Observed
             seen.queues.insert(part, queue);
         }
     }
-    let role = consumer_role_name(installation, owner);
-    if role::observe_own(aws, installation, owner, &role).await?.is_some() {
-        seen.role = Some(role);
+    for role in role_names(installation, owner) {
+        if role::observe_own(aws, installation, owner, &role).await?.is_some() {
+            seen.roles.insert(role);
+        }
     }
+    seen.alarms = alarm::observe_own(aws, installation, owner).await?;
     if let Some(inbox) = seen.queues.get(&Part::Inbox) {
         seen.delivering = delivering(aws, installation, &inbox.facts.arn, rules_in_policy(inbox)).await?;
     }
@@ -70,10 +76,10 @@ pub async fn observe_deletion(aws: &Aws, deletion: &Deletion) -> Result<Observed
 }
 
 /// The next step: the rules' targets go (their objects do that), then the policies' rules, then it is counted
-/// after the settle time and once more, then the role and the queues go, the inbox first.
+/// after the settle time and once more, then the alarms, the roles and the queues go, the inbox first.
 pub fn plan_deletion(deletion: &Deletion, seen: &ObservedDeletion, now: Timestamp) -> DeletionStep<Action> {
-    let ObservedDeletion { queues, role, delivering } = seen;
-    if queues.is_empty() && role.is_none() {
+    let ObservedDeletion { queues, roles, alarms, delivering } = seen;
+    if queues.is_empty() && roles.is_empty() && alarms.is_empty() {
         return DeletionStep::Gone;
     }
     if !deletion.force && !queues.is_empty() {
@@ -84,7 +90,11 @@ pub fn plan_deletion(deletion: &Deletion, seen: &ObservedDeletion, now: Timestam
             return step;
         }
     }
-    let mut actions: Vec<Action> = role.iter().map(|name| Action::Role(RoleAction::Delete(name.clone()))).collect();
+    let mut actions = Vec::new();
+    if !alarms.is_empty() {
+        actions.push(Action::Alarm(AlarmAction::Delete(alarms.keys().cloned().collect())));
+    }
+    actions.extend(roles.iter().map(|name| Action::Role(RoleAction::Delete(name.clone()))));
     // The inbox is the last of the parts and the first to go: its redrive policy names the others.
     actions.extend(queues.iter().rev().map(|(part, queue)| Action::DeleteQueue(*part, queue.url.clone())));
     DeletionStep::Act(actions)
@@ -131,17 +141,18 @@ fn before_deleting(
 /// Takes the rules out of the policies, and notes when.
 fn cut_off(deletion: &Deletion, queues: &BTreeMap<Part, SeenQueue>, now: Timestamp) -> Vec<Action> {
     let Deletion { installation, owner, .. } = deletion;
-    let nobody = BTreeSet::new();
-    let role = consumer_role_name(installation, owner);
-    let consumers: BTreeSet<RoleArn> = BTreeSet::from([installation.role_arn(owner, &role)]);
+    let arn = |role: RoleName| installation.role_arn(owner, &role);
+    let consumers = arn(consumer_role_name(installation, owner));
+    let redrivers = arn(redrive_role_name(installation, owner));
     let mut actions = Vec::new();
     for (part, queue) in queues {
-        let senders = Senders {
-            rules: &BTreeSet::new(),
-            // Consumers go on emptying the inbox, and may still reject.
-            roles: if *part == Part::DeadLetter { &consumers } else { &nobody },
-            sealed: true,
+        // Consumers go on emptying the inbox, and may still reject; dead letters are still brought back to it.
+        let roles: BTreeSet<RoleArn> = match part {
+            Part::Inbox => BTreeSet::from([redrivers.clone()]),
+            Part::DeadLetter => BTreeSet::from([consumers.clone(), redrivers.clone()]),
+            Part::Undelivered => BTreeSet::new(),
         };
+        let senders = Senders { rules: &BTreeSet::new(), roles: &roles, sealed: true };
         let policy = queue_policy(&queue.facts.arn, senders);
         let differs = queue.facts.attributes.policy != policy;
         if differs {
@@ -178,9 +189,10 @@ fn remaining(queues: &BTreeMap<Part, SeenQueue>, key: &str, after: Duration, now
 
 /// The next step of giving up an inbox that stays in AWS (`deletionPolicy: Retain`): what is ours becomes nobody's.
 pub fn plan_release(deletion: &Deletion, seen: &ObservedDeletion) -> DeletionStep<Action> {
-    let ObservedDeletion { queues, role, delivering: _ } = seen;
+    let ObservedDeletion { queues, roles, alarms, delivering: _ } = seen;
     let owner = &deletion.owner;
-    let mut actions: Vec<Action> = role.iter().flat_map(|name| role::release(name, owner)).map(Action::Role).collect();
+    let mut actions: Vec<Action> = roles.iter().flat_map(|name| role::release(name, owner)).map(Action::Role).collect();
+    actions.extend(alarms.values().flat_map(|arn| alarm::release(arn, owner)).map(Action::Alarm));
     for (part, queue) in queues {
         actions.extend(tags::release(owner).map(|change| Action::of_tags(*part, &queue.url, change)));
     }
@@ -188,9 +200,9 @@ pub fn plan_release(deletion: &Deletion, seen: &ObservedDeletion) -> DeletionSte
 }
 
 /// Does a step's actions.
-pub async fn apply_deletion(aws: &Aws, actions: &[Action]) -> Result<(), AwsError> {
+pub async fn apply_deletion(aws: &Aws, deletion: &Deletion, actions: &[Action]) -> Result<(), AwsError> {
     for action in actions {
-        act(aws, action).await?;
+        act(aws, &deletion.installation, &deletion.owner, action).await?;
     }
     Ok(())
 }

@@ -1,15 +1,15 @@
 //! What an inbox should be.
 
+use super::alarms::Alarms;
 use crate::arn::{QueueArn, RoleArn, RuleArn};
 use crate::claim::Claim;
 use crate::installation::Installation;
-use crate::names::{InboxQueueName, QueueName, RoleName, RolePurpose, role_name};
-use crate::owner::{Owner, ServiceAccount};
-use crate::policy::queue::{QUEUE_POLICY_MAX, Senders, queue_policy};
-use crate::policy::role::consumer;
-use crate::ports::{NewQueue, QueueAttributes, Redrive};
-use crate::role::DesiredRole;
-use crate::tags::{self, Tags};
+use crate::names::{InboxQueueName, QueueName};
+use crate::owner::Owner;
+use crate::policy::PolicyDocument;
+use crate::policy::queue::{Senders, queue_policy};
+use crate::ports::{Encryption, NewQueue, QueueAttributes, Redrive};
+use crate::tags::{self, ALARMED, Tags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -46,21 +46,24 @@ pub struct Desired {
     pub retention_seconds: u32,
     /// How long a dead letter is kept, in seconds.
     pub dead_letter_retention_seconds: u32,
+    /// A retention, in seconds, that may be shortened to although messages expire by it: a person's word.
+    pub allow_expiry: Option<u32>,
+    /// How what the queues hold is encrypted; never [`Encryption::None`] where a spec was validated.
+    pub encryption: Encryption,
     /// Receives before SQS itself moves a message away, at most 1,000.
     pub max_receive_count: u32,
     /// Whether all but the rules and the inbox's roles are refused.
     pub sealed: bool,
-    /// The rules that may send.
+    /// The rules that may send, and that there is room for ([`super::give_room`]).
     pub allowed_rule_arns: BTreeSet<RuleArn>,
     /// The consumers, service accounts of the owner's namespace.
     pub service_accounts: BTreeSet<String>,
+    /// Who may bring dead letters back, beside the installation's tools: service accounts of the owner's namespace.
+    pub redrive_service_accounts: BTreeSet<String>,
+    /// The alarms, where there are to be some.
+    pub alarms: Option<Alarms>,
     /// The user's tags.
     pub tags: Tags,
-}
-
-/// The name of the role of an inbox's consumers.
-pub fn consumer_role_name(installation: &Installation, inbox: &Owner) -> RoleName {
-    role_name(installation, inbox, &RolePurpose::Consume)
 }
 
 /// The names of all queues of an inbox, in the order in which they are made.
@@ -78,21 +81,6 @@ impl Desired {
         queue_names(&self.queue_name).get(&part).map(|name| self.installation.queue_arn(name))
     }
 
-    /// The consumers' role, where there are consumers.
-    pub fn role_arn(&self) -> Option<RoleArn> {
-        let name = consumer_role_name(&self.installation, &self.owner);
-        (!self.service_accounts.is_empty()).then(|| self.installation.role_arn(&self.owner, &name))
-    }
-
-    /// Whether the policies fit, with so many bytes to spare or too many. SQS takes 8,192 bytes: about 70 rules,
-    /// about 35 while sealed.
-    pub fn policies_fit(&self) -> bool {
-        self.queues(&BTreeSet::new()).values().all(|queue| {
-            let policy = queue.attributes.policy.as_ref();
-            policy.is_none_or(|policy| policy.to_text().len() <= QUEUE_POLICY_MAX)
-        })
-    }
-
     /// All queues, dead letters first; `lingering` rules may still send, since their targets are not yet gone.
     pub(super) fn queues(&self, lingering: &BTreeSet<RuleArn>) -> BTreeMap<Part, NewQueue> {
         let rules: BTreeSet<RuleArn> = self.allowed_rule_arns.union(lingering).cloned().collect();
@@ -106,6 +94,9 @@ impl Desired {
                         visibility_timeout_seconds: self.visibility_timeout_seconds,
                         retention_seconds: self.retention_seconds,
                         max_message_bytes: MESSAGE_MAX,
+                        delay_seconds: 0,
+                        content_based_deduplication: name.is_fifo(),
+                        encryption: self.encryption.clone(),
                         policy: self.senders(part, &arn, &rules),
                         redrive: Some(Redrive {
                             dead_letter: dead_letter.clone(),
@@ -116,54 +107,36 @@ impl Desired {
                         visibility_timeout_seconds: DEAD_LETTER_VISIBILITY,
                         retention_seconds: self.dead_letter_retention_seconds,
                         max_message_bytes: MESSAGE_MAX,
+                        delay_seconds: 0,
+                        content_based_deduplication: name.is_fifo(),
+                        encryption: self.encryption.clone(),
                         policy: self.senders(part, &arn, &rules),
                         redrive: None,
                     },
                 };
-                let tags = tags::wanted(&self.installation, &self.owner, &self.tags);
+                let mut tags = tags::wanted(&self.installation, &self.owner, &self.tags);
+                if part == Part::Inbox && self.alarms.is_some() {
+                    tags.insert(ALARMED.to_owned(), "true".to_owned());
+                }
                 (part, NewQueue { name, attributes, tags })
             })
             .collect()
     }
 
     /// EventBridge's rules send to the inbox and to the queue of what it cannot deliver; consumers reject to the
-    /// dead-letter queue.
-    fn senders(
-        &self,
-        part: Part,
-        queue: &QueueArn,
-        rules: &BTreeSet<RuleArn>,
-    ) -> Option<crate::policy::PolicyDocument> {
+    /// dead-letter queue; dead letters are brought back to the inbox.
+    fn senders(&self, part: Part, queue: &QueueArn, rules: &BTreeSet<RuleArn>) -> Option<PolicyDocument> {
         let nobody = BTreeSet::new();
-        let consumers: BTreeSet<RoleArn> = self.role_arn().into_iter().collect();
-        let fifo = self.queue_name.is_fifo();
-        let (rules, roles) = match part {
-            Part::Inbox | Part::Undelivered => (rules, &BTreeSet::new()),
-            Part::DeadLetter if fifo => (&nobody, &consumers),
-            Part::DeadLetter => (rules, &consumers),
-        };
-        queue_policy(queue, Senders { rules, roles, sealed: self.sealed })
+        let rules = if part == Part::DeadLetter && self.queue_name.is_fifo() { &nobody } else { rules };
+        queue_policy(queue, Senders { rules, roles: &self.senders_by_role(part), sealed: self.sealed })
     }
 
-    /// The consumers' role, where there are consumers.
-    pub(super) fn role(&self) -> Option<DesiredRole> {
-        if self.service_accounts.is_empty() {
-            return None;
+    /// The roles that a sealed queue does not refuse.
+    pub(super) fn senders_by_role(&self, part: Part) -> BTreeSet<RoleArn> {
+        match part {
+            Part::Inbox => BTreeSet::from([self.redrive_role_arn()]),
+            Part::DeadLetter => self.role_arn().into_iter().chain([self.redrive_role_arn()]).collect(),
+            Part::Undelivered => BTreeSet::new(),
         }
-        let accounts = self
-            .service_accounts
-            .iter()
-            .map(|name| ServiceAccount { namespace: self.owner.namespace.clone(), name: name.clone() })
-            .collect();
-        let inbox = self.installation.queue_arn(&self.queue_name.queue());
-        let dead_letter = self.installation.queue_arn(&self.queue_name.dead_letter());
-        Some(DesiredRole::new(
-            &self.installation,
-            &self.owner,
-            consumer_role_name(&self.installation, &self.owner),
-            &accounts,
-            consumer(&inbox, &dead_letter),
-            &self.tags,
-        ))
     }
 }

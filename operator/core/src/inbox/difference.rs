@@ -1,6 +1,7 @@
 //! What of an inbox is not as it should be.
 
 use super::{Action, Desired, Observed, Part};
+use crate::alarm;
 use crate::claim::{self, Taken};
 use crate::difference::Difference;
 use crate::ports::QueueUrl;
@@ -10,8 +11,9 @@ use crate::role;
 pub fn taken(desired: &Desired, observed: &Observed) -> Vec<Taken> {
     let Desired { installation, owner, claim, .. } = desired;
     let queues = observed.queues.values().map(|queue| (name(&queue.url), &queue.tags));
-    let roles = observed.role.iter().map(|role| (format!("role {}", role.facts.arn), &role.facts.tags));
-    claim::taken(*claim, installation, owner, queues.chain(roles))
+    let roles = observed.roles.values().map(|role| (format!("role {}", role.facts.arn), &role.facts.tags));
+    let alarms = observed.alarms.iter().map(|(name, alarm)| (format!("alarm {name}"), &alarm.tags));
+    claim::taken(*claim, installation, owner, queues.chain(roles).chain(alarms))
 }
 
 /// What the actions that are planned put right.
@@ -28,7 +30,8 @@ pub fn differences(observed: &Observed, actions: &[Action]) -> Vec<Difference> {
             Action::Tag(part, url, put) => Difference::tags_put(name(url), put, &tags(part)),
             Action::Untag(part, url, keys) => Difference::tags_taken(name(url), keys, &tags(part)),
             Action::DeleteQueue(_, url) => vec![Difference::superfluous(name(url))],
-            Action::Role(action) => role::differences(observed.role.as_ref(), action),
+            Action::Role(action) => role::differences(observed.roles.get(action.name()), action),
+            Action::Alarm(action) => alarm::differences(&observed.alarms, action),
         })
         .collect()
 }

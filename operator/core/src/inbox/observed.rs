@@ -1,11 +1,18 @@
 //! What there is of an inbox.
 
-use super::desired::{Desired, Part, consumer_role_name, queue_names};
-use crate::arn::{QueueArn, RuleArn};
+use super::alarms::may_have_alarms;
+use super::desired::{Desired, Part, queue_names};
+use super::key;
+use super::retention::Expiring;
+use super::roles::role_names;
+use crate::alarm::{self, SeenAlarm};
+use crate::arn::{KeyArn, QueueArn, RuleArn};
 use crate::error::{AwsError, ErrorClass};
 use crate::installation::Installation;
-use crate::names::QueueName;
+use crate::key::SeenKey;
+use crate::names::{AlarmName, QueueName, RoleName};
 use crate::policy::queue::allowed_rules;
+use crate::policy::role::keys_in;
 use crate::ports::{Aws, QueueFacts, QueueUrl};
 use crate::role::{self, SeenRole};
 use crate::tags::{self, Tags};
@@ -23,15 +30,33 @@ pub struct SeenQueue {
 }
 
 /// What there is. All of it carries the owner's mark: what does not was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Observed {
     /// The queues.
     pub queues: BTreeMap<Part, SeenQueue>,
-    /// The consumers' role.
-    pub role: Option<SeenRole>,
+    /// The roles.
+    pub roles: BTreeMap<RoleName, SeenRole>,
+    /// The alarms; not asked for where there should be none and none ever were.
+    pub alarms: BTreeMap<AlarmName, SeenAlarm>,
+    /// The customer's key that the inbox should have.
+    pub key: Option<SeenKey>,
+    /// The retentions that have to stay as they are for now ([`super::weigh_expiry`]).
+    pub expiring: BTreeMap<Part, Expiring>,
     /// Rules of this cluster that the policy lets send, that should no longer, and that still deliver here: they
     /// stay in the policy until their targets are gone, since EventBridge does not retry what a policy refuses.
     pub lingering: BTreeSet<RuleArn>,
+}
+
+impl Observed {
+    /// The customer's key that the inbox should have.
+    pub(super) fn key_arn(&self) -> Option<KeyArn> {
+        self.key.as_ref().map(|key| key.facts.arn.clone())
+    }
+
+    /// The keys that the roles may use: that one, and former ones.
+    pub(super) fn keys_of_roles(&self) -> BTreeSet<KeyArn> {
+        self.roles.values().filter_map(|role| role.policy.as_ref()).flat_map(keys_in).collect()
+    }
 }
 
 /// Reads what there is. A queue or role of a wanted name that is somebody else's is refused.
@@ -44,14 +69,24 @@ pub async fn observe(aws: &Aws, desired: &Desired) -> Result<Observed, AwsError>
             queues.insert(part, seen);
         }
     }
-    let role = role::observe(aws, installation, owner, *claim, &consumer_role_name(installation, owner)).await?;
+    let mut roles = BTreeMap::new();
+    for name in role_names(installation, owner) {
+        if let Some(seen) = role::observe(aws, installation, owner, *claim, &name).await? {
+            roles.insert(name, seen);
+        }
+    }
     let mut lingering = BTreeSet::new();
     if let Some(inbox) = queues.get(&Part::Inbox) {
         let mut superfluous = rules_in_policy(inbox);
         superfluous.retain(|rule| !desired.allowed_rule_arns.contains(rule));
         lingering = delivering(aws, installation, &inbox.facts.arn, superfluous).await?;
     }
-    Ok(Observed { queues, role, lingering })
+    let key = key::observe(aws, desired).await?;
+    let mut observed = Observed { queues, roles, key, lingering, ..Observed::default() };
+    if may_have_alarms(desired, &observed) {
+        observed.alarms = alarm::observe(aws, installation, owner, *claim).await?;
+    }
+    Ok(observed)
 }
 
 pub(super) async fn read_queue(aws: &Aws, name: &QueueName) -> Result<Option<SeenQueue>, AwsError> {

@@ -4,6 +4,8 @@
 //! own. None of that is a difference.
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A policy document. Equality is by meaning: order, one value or a list of one, the writing of actions and
@@ -11,14 +13,17 @@ use std::fmt;
 #[derive(Clone)]
 pub struct PolicyDocument {
     document: Value,
-    canonical: Value,
+    /// SHA-256 of the canonical form, which is as large as the document and is needed for nothing else.
+    meaning: [u8; 32],
 }
 
 impl PolicyDocument {
     /// Takes a document as a value.
     pub fn new(document: Value) -> Self {
-        let canonical = canonical(&document);
-        Self { document, canonical }
+        let mut digest = Sha256::new();
+        digest_of(&canonical(&document), &mut digest);
+        let meaning = digest.finalize().into();
+        Self { document, meaning }
     }
 
     /// Takes a document as AWS returns it. Text that is not JSON is a document that equals no other's JSON.
@@ -44,7 +49,7 @@ impl PolicyDocument {
 
 impl PartialEq for PolicyDocument {
     fn eq(&self, other: &Self) -> bool {
-        self.canonical == other.canonical
+        self.meaning == other.meaning
     }
 }
 
@@ -62,6 +67,30 @@ pub(crate) fn list(value: Option<&Value>) -> Vec<Value> {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(items)) => items.clone(),
         Some(one) => vec![one.clone()],
+    }
+}
+
+/// Digests a value, whatever order its members stand in.
+fn digest_of(value: &Value, digest: &mut Sha256) {
+    match value {
+        Value::Object(members) => {
+            let members: BTreeMap<&String, &Value> = members.iter().collect();
+            digest.update(b"{");
+            for (key, value) in members {
+                digest_of(&Value::from(key.as_str()), digest);
+                digest_of(value, digest);
+            }
+            digest.update(b"}");
+        }
+        Value::Array(items) => {
+            digest.update(b"[");
+            for item in items {
+                digest_of(item, digest);
+            }
+            digest.update(b"]");
+        }
+        // JSON's own writing of a text, a number or a constant; the comma keeps neighbours apart.
+        one => digest.update(format!("{one},")),
     }
 }
 
@@ -173,6 +202,7 @@ mod tests {
         assert_eq!(one, document("Allow", json!({"AWS": ["*"]}), "arn:1"));
         assert_ne!(one, document("Deny", json!("*"), "arn:1"));
         assert_ne!(one, document("Allow", json!({"AWS": "1"}), "arn:1"));
+        assert_ne!(one, document("Allow", json!("1"), "arn:1"));
         assert_ne!(one, document("Allow", json!("*"), "arn:2"));
         assert_ne!(one, PolicyDocument::from_text("not JSON"));
     }

@@ -1,7 +1,7 @@
 //! Who may take a role, and what it may do.
 
-use super::{PolicyDocument, VERSION};
-use crate::arn::{BusArn, QueueArn};
+use super::{PolicyDocument, VERSION, list};
+use crate::arn::{BusArn, KeyArn, QueueArn};
 use crate::installation::Installation;
 use crate::names::EventSource;
 use crate::owner::ServiceAccount;
@@ -53,18 +53,61 @@ pub fn publisher(bus: &BusArn, sources: &BTreeSet<EventSource>) -> PolicyDocumen
     PolicyDocument::new(json!({"Version": VERSION, "Statement": statements}))
 }
 
+/// The queues of an inbox, and the keys that encrypt them.
+#[derive(Debug, Clone, Copy)]
+pub struct Inbox<'a> {
+    /// The inbox.
+    pub inbox: &'a QueueArn,
+    /// The queue that consumers reject to.
+    pub rejects: &'a QueueArn,
+    /// All queues that hold dead letters: that one, and a FIFO inbox's queue of what EventBridge cannot deliver.
+    pub dead_letters: &'a BTreeSet<QueueArn>,
+    /// The customer's keys that what they hold is encrypted with. Whoever sends needs it as whoever receives does
+    /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html>).
+    pub keys: &'a BTreeSet<KeyArn>,
+}
+
+const WORK: [&str; 4] =
+    ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
+
 /// Lets a consumer work on its inbox and on its dead-letter queue, and on nothing else.
-pub fn consumer(inbox: &QueueArn, dead_letter: &QueueArn) -> PolicyDocument {
-    let receive = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
-    let mut reject = receive.to_vec();
+pub fn consumer(queues: Inbox<'_>) -> PolicyDocument {
+    let Inbox { inbox, rejects, dead_letters: _, keys } = queues;
+    let mut reject = WORK.to_vec();
     reject.push("sqs:SendMessage");
-    PolicyDocument::new(json!({
-        "Version": VERSION,
-        "Statement": [
-            {"Sid": "Inbox", "Effect": "Allow", "Action": receive, "Resource": inbox},
-            {"Sid": "DeadLetter", "Effect": "Allow", "Action": reject, "Resource": dead_letter},
-        ],
-    }))
+    let mut statements = vec![
+        json!({"Sid": "Inbox", "Effect": "Allow", "Action": WORK, "Resource": inbox}),
+        json!({"Sid": "DeadLetter", "Effect": "Allow", "Action": reject, "Resource": rejects}),
+    ];
+    statements.extend(use_of_keys(keys));
+    PolicyDocument::new(json!({"Version": VERSION, "Statement": statements}))
+}
+
+/// Lets whoever brings dead letters back take them from their queues and send them to the inbox, and no more.
+pub fn redrive(queues: Inbox<'_>) -> PolicyDocument {
+    let Inbox { inbox, rejects: _, dead_letters, keys } = queues;
+    let take = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
+    let mut statements = vec![
+        json!({"Sid": "DeadLetters", "Effect": "Allow", "Action": take, "Resource": dead_letters}),
+        json!({"Sid": "Inbox", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": inbox}),
+    ];
+    statements.extend(use_of_keys(keys));
+    PolicyDocument::new(json!({"Version": VERSION, "Statement": statements}))
+}
+
+const KEYS: &str = "Keys";
+
+fn use_of_keys(keys: &BTreeSet<KeyArn>) -> Option<Value> {
+    let actions = ["kms:Decrypt", "kms:GenerateDataKey"];
+    (!keys.is_empty()).then(|| json!({"Sid": KEYS, "Effect": "Allow", "Action": actions, "Resource": keys}))
+}
+
+/// The keys that a role's policy, as found, lets it use.
+pub fn keys_in(policy: &PolicyDocument) -> BTreeSet<KeyArn> {
+    let of_keys = |statement: &Value| statement.get("Sid").and_then(Value::as_str) == Some(KEYS);
+    let statements = policy.statements();
+    let resources = statements.iter().filter(|s| of_keys(s)).flat_map(|statement| list(statement.get("Resource")));
+    resources.filter_map(|value| KeyArn::parse(value.as_str()?).ok()).collect()
 }
 
 #[cfg(test)]
@@ -87,14 +130,53 @@ mod tests {
         );
     }
 
+    /// What a policy allows: action and queue, or key.
+    fn allowed(policy: &PolicyDocument) -> BTreeSet<(String, String)> {
+        let name = |arn: &Value| arn.as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+        let mut allowed = BTreeSet::new();
+        for statement in policy.statements() {
+            assert_eq!(statement["Effect"], "Allow");
+            for action in list(statement.get("Action")) {
+                for resource in list(statement.get("Resource")) {
+                    allowed.insert((action.as_str().unwrap().to_owned(), name(&resource)));
+                }
+            }
+        }
+        allowed
+    }
+
     #[test]
-    fn a_consumer_may_send_to_its_dead_letter_queue_and_not_to_its_inbox() {
+    fn consumers_and_those_who_bring_back_may_do_their_own_work_and_nothing_else() {
         let queue = |name: &str| QueueArn::parse(&format!("arn:aws:sqs:eu-west-3:210987654321:{name}")).unwrap();
-        let policy = consumer(&queue("gate"), &queue("gate-dlq"));
-        let sends = |statement: &Value| statement["Action"].to_string().contains("SendMessage");
-        let resources: Vec<(Value, bool)> =
-            policy.statements().iter().map(|s| (s["Resource"].clone(), sends(s))).collect();
-        assert_eq!(resources, [(json!(queue("gate")), false), (json!(queue("gate-dlq")), true)]);
+        let keys = BTreeSet::from([KeyArn::parse("arn:aws:kms:eu-west-3:210987654321:key/k").unwrap()]);
+        let dead_letters = BTreeSet::from([queue("gate-dlq.fifo"), queue("gate-undelivered")]);
+        let inbox = queue("gate.fifo");
+        let queues = Inbox {
+            inbox: &inbox,
+            rejects: &queue("gate-dlq.fifo"),
+            dead_letters: &dead_letters,
+            keys: &BTreeSet::new(),
+        };
+        let pairs = |pairs: &[(&str, &str)]| -> BTreeSet<(String, String)> {
+            pairs.iter().map(|(action, on)| ((*action).to_owned(), (*on).to_owned())).collect()
+        };
+        let work = |on: &'static str| WORK.map(|action| (action, on));
+        let mut consume = [work("gate.fifo"), work("gate-dlq.fifo")].concat();
+        consume.push(("sqs:SendMessage", "gate-dlq.fifo"));
+        assert_eq!(allowed(&consumer(queues)), pairs(&consume));
+        let take =
+            |on| ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"].map(|action| (action, on));
+        let mut bring = [take("gate-dlq.fifo"), take("gate-undelivered")].concat();
+        bring.push(("sqs:SendMessage", "gate.fifo"));
+        assert_eq!(allowed(&redrive(queues)), pairs(&bring));
+
+        let encrypted = Inbox { keys: &keys, ..queues };
+        for (mut plain, policy) in [(consume, consumer(encrypted)), (bring, redrive(encrypted))] {
+            plain.extend([("kms:Decrypt", "key/k"), ("kms:GenerateDataKey", "key/k")]);
+            assert_eq!(allowed(&policy), pairs(&plain));
+            assert_eq!(keys_in(&policy), keys);
+        }
+        assert!(keys_in(&consumer(queues)).is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::names::QueueName;
 use crate::policy::PolicyDocument;
 use crate::tags::Tags;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -31,6 +32,32 @@ pub struct Redrive {
     pub max_receive_count: u32,
 }
 
+/// How SQS encrypts what a queue holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encryption {
+    /// It does not.
+    None,
+    /// With keys that SQS manages.
+    SqsManaged,
+    /// With a key of KMS.
+    Kms {
+        /// The key, in the words it was given in: an id, an ARN or an alias. Found ones are not judged.
+        key: String,
+        /// How long SQS uses a data key before it asks KMS for another, in seconds, 60 to 86,400.
+        data_key_reuse_seconds: u32,
+    },
+}
+
+impl fmt::Display for Encryption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("off"),
+            Self::SqsManaged => f.write_str("SQS-managed"),
+            Self::Kms { key, data_key_reuse_seconds } => write!(f, "KMS key {key}, for {data_key_reuse_seconds} s"),
+        }
+    }
+}
+
 /// The attributes of a queue that the operator sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueAttributes {
@@ -40,6 +67,13 @@ pub struct QueueAttributes {
     pub retention_seconds: u32,
     /// The largest message, in bytes.
     pub max_message_bytes: u32,
+    /// How long a new message is kept back, in seconds.
+    pub delay_seconds: u32,
+    /// Whether SQS tells copies by a hash of their content; EventBridge's targets need that of a FIFO queue, and a
+    /// standard queue has none.
+    pub content_based_deduplication: bool,
+    /// How what it holds is encrypted.
+    pub encryption: Encryption,
     /// Who may send.
     pub policy: Option<PolicyDocument>,
     /// The dead-letter queue.
@@ -74,6 +108,8 @@ pub struct QueueFacts {
     pub attributes: QueueAttributes,
     /// What it holds.
     pub counts: Counts,
+    /// When it was made, in whole seconds: another time is another queue of the same name.
+    pub created_at: Timestamp,
 }
 
 /// A queue to make.
@@ -96,6 +132,12 @@ pub struct QueueChange {
     pub retention_seconds: Option<u32>,
     /// The largest message, in bytes.
     pub max_message_bytes: Option<u32>,
+    /// How long a new message is kept back, in seconds.
+    pub delay_seconds: Option<u32>,
+    /// Whether SQS tells copies by a hash of their content.
+    pub content_based_deduplication: Option<bool>,
+    /// How what it holds is encrypted.
+    pub encryption: Option<Encryption>,
     /// Who may send; `Some(None)` takes the policy away.
     pub policy: Option<Option<PolicyDocument>>,
     /// The dead-letter queue; `Some(None)` takes it away.
@@ -112,6 +154,12 @@ impl QueueChange {
             visibility_timeout_seconds: changed(&wanted.visibility_timeout_seconds, &found.visibility_timeout_seconds),
             retention_seconds: changed(&wanted.retention_seconds, &found.retention_seconds),
             max_message_bytes: changed(&wanted.max_message_bytes, &found.max_message_bytes),
+            delay_seconds: changed(&wanted.delay_seconds, &found.delay_seconds),
+            content_based_deduplication: changed(
+                &wanted.content_based_deduplication,
+                &found.content_based_deduplication,
+            ),
+            encryption: changed(&wanted.encryption, &found.encryption),
             policy: changed(&wanted.policy, &found.policy),
             redrive: changed(&wanted.redrive, &found.redrive),
         };
@@ -120,16 +168,33 @@ impl QueueChange {
 
     /// What it changes of `found`, as users know it.
     pub fn differences(&self, thing: &str, found: &QueueAttributes) -> Vec<Difference> {
-        let Self { visibility_timeout_seconds, retention_seconds, max_message_bytes, policy, redrive } = self;
+        let Self {
+            visibility_timeout_seconds,
+            retention_seconds,
+            max_message_bytes,
+            delay_seconds,
+            content_based_deduplication,
+            encryption,
+            policy,
+            redrive,
+        } = self;
         let numbers = [
             ("visibility timeout", visibility_timeout_seconds, found.visibility_timeout_seconds),
             ("retention", retention_seconds, found.retention_seconds),
             ("maximum message size", max_message_bytes, found.max_message_bytes),
+            ("delay", delay_seconds, found.delay_seconds),
         ];
         let mut differences: Vec<Difference> = numbers
             .into_iter()
             .filter_map(|(field, wanted, found)| Some(Difference::field(thing, field, found, (*wanted)?)))
             .collect();
+        if let Some(wanted) = content_based_deduplication {
+            let found = found.content_based_deduplication;
+            differences.push(Difference::field(thing, "content-based deduplication", found, wanted));
+        }
+        if let Some(wanted) = encryption {
+            differences.push(Difference::field(thing, "encryption", &found.encryption, wanted));
+        }
         if policy.is_some() {
             differences.push(Difference::document(thing, "policy"));
         }
@@ -143,11 +208,23 @@ impl QueueChange {
 
     /// The names of what changes, as users know them.
     pub fn fields(&self) -> Vec<&'static str> {
-        let Self { visibility_timeout_seconds, retention_seconds, max_message_bytes, policy, redrive } = self;
+        let Self {
+            visibility_timeout_seconds,
+            retention_seconds,
+            max_message_bytes,
+            delay_seconds,
+            content_based_deduplication,
+            encryption,
+            policy,
+            redrive,
+        } = self;
         [
             (visibility_timeout_seconds.is_some(), "visibility timeout"),
             (retention_seconds.is_some(), "retention"),
             (max_message_bytes.is_some(), "maximum message size"),
+            (delay_seconds.is_some(), "delay"),
+            (content_based_deduplication.is_some(), "content-based deduplication"),
+            (encryption.is_some(), "encryption"),
             (policy.is_some(), "policy"),
             (redrive.is_some(), "redrive policy"),
         ]

@@ -6,7 +6,7 @@ use crate::names::RoleName;
 use crate::policy::PolicyDocument;
 use crate::tags::Tags;
 use async_trait::async_trait;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A role as AWS describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,15 @@ pub struct RoleFacts {
     pub boundary: Option<PolicyArn>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// A role as a listing of many has it, with its inline policies by their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedRole {
+    /// The role.
+    pub facts: RoleFacts,
+    /// Its inline policies.
+    pub policies: BTreeMap<String, PolicyDocument>,
 }
 
 /// A role to make.
@@ -41,6 +50,8 @@ pub struct NewRole {
 /// IAM's roles.
 #[async_trait]
 pub trait Roles: Send + Sync {
+    /// The roles under a path, with all that is known of them: few calls for many roles.
+    async fn list(&self, path: &str) -> Answer<BTreeMap<RoleName, ListedRole>>;
     /// The names of the roles under a path.
     async fn under(&self, path: &str) -> Answer<BTreeSet<RoleName>>;
     /// The role, if there is one.

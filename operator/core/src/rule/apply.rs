@@ -1,6 +1,7 @@
 //! Doing it, and what stands after.
 
-use super::{Action, Desired};
+use super::plan::standing;
+use super::{Action, Desired, Observed, quota};
 use crate::arn::{QueueArn, RuleArn};
 use crate::error::AwsError;
 use crate::ports::Aws;
@@ -16,9 +17,11 @@ pub struct Applied {
 }
 
 /// Does the actions in order, up to the first that fails.
-pub async fn apply(aws: &Aws, desired: &Desired, actions: &[Action]) -> Result<Applied, AwsError> {
+pub async fn apply(aws: &Aws, desired: &Desired, observed: &Observed, actions: &[Action]) -> Result<Applied, AwsError> {
     for action in actions {
-        act(aws, action).await?;
+        if let Err(error) = act(aws, action).await {
+            return Err(quota::explain(aws, desired, action, error).await);
+        }
         if let Action::PutRule(rule) = action {
             // PutRule replaces silently: whoever made a rule of this name meanwhile keeps it.
             let arn = desired.installation.rule_arn(&rule.bus, &rule.name);
@@ -28,7 +31,10 @@ pub async fn apply(aws: &Aws, desired: &Desired, actions: &[Action]) -> Result<A
         }
     }
     Ok(Applied {
-        rule_arns: desired.installation.rule_arns(&desired.bus_name, &desired.rule_name, desired.targets().len()),
+        rule_arns: standing(desired, observed)
+            .into_iter()
+            .map(|number| desired.installation.rule_arn(&desired.bus_name, &desired.rule_name.part(number)))
+            .collect(),
         waiting_for: desired.targets.iter().filter(|target| !target.ready).map(|target| target.queue.clone()).collect(),
     })
 }

@@ -3,75 +3,13 @@
 use crate::arn::QueueArn;
 use crate::claim::Claim;
 use crate::installation::{Installation, parts_for};
-use crate::names::{BusName, RuleName, target_id};
+use crate::names::{BusName, MessageGroup, RuleName, target_id};
 use crate::owner::Owner;
-use crate::parse::ParseError;
+use crate::pattern::EventPattern;
 use crate::ports::{RuleState, Target};
 use crate::tags::Tags;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// The longest event pattern, in characters.
-const PATTERN_MAX: usize = 2048;
-
-/// An event pattern in EventBridge's grammar, equal to another when both say the same.
-#[derive(Debug, Clone)]
-pub struct EventPattern(Value);
-
-impl EventPattern {
-    /// Takes a pattern: an object with at least one member, at most 2,048 characters. AWS judges the rest.
-    pub fn parse(pattern: Value) -> Result<Self, ParseError> {
-        let wrong = |reason: String| Err(ParseError::new("event pattern", reason));
-        match &pattern {
-            Value::Object(members) if members.is_empty() => wrong("is empty: it would match nothing".into()),
-            Value::Object(_) => {
-                let length = pattern.to_string().len();
-                if length > PATTERN_MAX {
-                    return wrong(format!("has {length} characters, at most {PATTERN_MAX} are allowed"));
-                }
-                Ok(Self(pattern))
-            }
-            _ => wrong("is not an object".into()),
-        }
-    }
-
-    /// The pattern.
-    pub fn as_value(&self) -> &Value {
-        &self.0
-    }
-
-    /// Whether a pattern that AWS returns says the same.
-    pub fn says_the_same_as(&self, found: &Value) -> bool {
-        canonical(&self.0) == canonical(found)
-    }
-}
-
-impl PartialEq for EventPattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.says_the_same_as(&other.0)
-    }
-}
-
-/// Alternatives in any order are the same; the operands of `numeric` are not alternatives.
-fn canonical(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => members
-            .iter()
-            .map(|(key, value)| {
-                let value = if key == "numeric" { value.clone() } else { canonical(value) };
-                (key.clone(), value)
-            })
-            .collect(),
-        Value::Array(items) => {
-            let mut items: Vec<Value> = items.iter().map(canonical).collect();
-            items.sort_by_cached_key(Value::to_string);
-            items.dedup();
-            Value::Array(items)
-        }
-        other => other.clone(),
-    }
-}
 
 /// A queue that a rule delivers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +23,7 @@ pub struct RuleTarget {
     /// How often delivery is retried.
     pub max_retries: Option<u32>,
     /// The message group of a FIFO queue.
-    pub message_group_id: Option<String>,
+    pub message_group_id: Option<MessageGroup>,
     /// Whether the queue's policy lets this rule send, and has had time to act. A target that is not ready is not
     /// put, since EventBridge does not retry what a policy refuses; one that stands is left.
     pub ready: bool,
@@ -96,12 +34,12 @@ impl RuleTarget {
     pub(super) fn target(&self) -> Target {
         let Self { queue, dead_letter, max_event_age_seconds, max_retries, message_group_id, ready: _ } = self;
         Target {
-            id: target_id(queue, message_group_id.as_deref()),
+            id: target_id(queue),
             arn: queue.to_string(),
             dead_letter: dead_letter.clone(),
             max_event_age_seconds: *max_event_age_seconds,
             max_retries: *max_retries,
-            message_group_id: message_group_id.clone(),
+            message_group_id: message_group_id.clone().map(String::from),
             foreign_settings: false,
         }
     }
@@ -131,7 +69,7 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// The targets by their ids; the same queue and group named twice is one target.
+    /// The targets by their ids; the same queue named twice is one target, the later one.
     pub(super) fn targets(&self) -> BTreeMap<String, (Target, bool)> {
         self.targets
             .iter()

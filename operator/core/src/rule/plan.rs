@@ -62,7 +62,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Vec<Action> {
     };
 
     let mut actions = Vec::new();
-    for number in 1..=needed {
+    for number in standing(desired, observed) {
         actions.extend(plan_part(desired, number, observed.parts.get(&number)));
     }
 
@@ -97,13 +97,19 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Vec<Action> {
     }
     actions.extend(later.into_iter().map(|(number, ids)| Action::RemoveTargets(bus(), part(number), ids)));
 
-    let kept: BTreeSet<usize> = places.values().copied().collect();
-    for number in observed.parts.keys() {
-        if *number > needed && !kept.contains(number) {
-            actions.push(Action::DeleteRule(bus(), part(*number)));
-        }
+    let standing = standing(desired, observed);
+    for number in observed.parts.keys().filter(|number| !standing.contains(number)) {
+        actions.push(Action::DeleteRule(bus(), part(*number)));
     }
     actions
+}
+
+/// The numbers of the parts that stand after the plan is done: those that the targets need, and those that hold a
+/// target whose queue does not let it into its new part yet.
+pub(super) fn standing(desired: &Desired, observed: &Observed) -> BTreeSet<usize> {
+    let needed = desired.parts();
+    let places = places(&desired.targets(), observed, needed);
+    (1..=needed).chain(places.into_values()).collect()
 }
 
 /// Where each wanted target belongs: where it is, if that part is needed; else the first part with room. One that

@@ -5,7 +5,7 @@ use operator_core::arn::{AccountId, OidcProviderArn, Partition, QueueArn, Region
 use operator_core::fake::{FakeAws, FakeClock};
 use operator_core::names::{BusName, EventSource, InboxQueueName, QueueName, RuleName};
 use operator_core::owner::{Kind, Owner, ServiceAccount};
-use operator_core::ports::{Aws, QueueAttributes, RuleState};
+use operator_core::ports::{Aws, Encryption, QueueAttributes, RuleState};
 use operator_core::rule::{EventPattern, RuleTarget};
 use operator_core::tags::Tags;
 use operator_core::{AwsError, Claim, Installation, bus, inbox, rule};
@@ -32,6 +32,7 @@ pub fn installation(cluster: &str) -> Installation {
         token_audience: "sts.amazonaws.com".to_owned(),
         permissions_boundary: None,
         settle: Duration::from_mins(1),
+        tools: account("ground", "tools"),
         tags: Tags::from([("installation".to_owned(), "test".to_owned())]),
     }
 }
@@ -59,6 +60,12 @@ impl World {
             description: "a bus".to_owned(),
             publishers: BTreeMap::from([(account("hangar", "pilot"), sources(&["acme.flight"]))]),
             publishing: bus::Publishing::Enabled,
+            kms_key: None,
+            dead_letter: None,
+            archives: BTreeMap::new(),
+            alarms: None,
+            shared_alarm: bus::SharedAlarm::OfOthers,
+            dashboard: false,
             tags: Tags::new(),
         }
     }
@@ -104,11 +111,15 @@ impl World {
             queue_name: InboxQueueName::parse(name).unwrap(),
             visibility_timeout_seconds: 60,
             retention_seconds: 604_800,
+            allow_expiry: None,
+            encryption: Encryption::SqsManaged,
             dead_letter_retention_seconds: 1_209_600,
             max_receive_count: 15,
             sealed: true,
             allowed_rule_arns: BTreeSet::new(),
             service_accounts: BTreeSet::from(["controller".to_owned()]),
+            redrive_service_accounts: BTreeSet::new(),
+            alarms: None,
             tags: Tags::new(),
         }
     }
@@ -140,7 +151,7 @@ pub async fn converge_bus(aws: &Aws, desired: &bus::Desired) -> Result<(bus::App
 pub async fn converge_rule(aws: &Aws, desired: &rule::Desired) -> Result<(rule::Applied, usize), AwsError> {
     let observed = rule::observe(aws, desired).await?;
     let actions = rule::plan(desired, &observed);
-    Ok((rule::apply(aws, desired, &actions).await?, actions.len()))
+    Ok((rule::apply(aws, desired, &observed, &actions).await?, actions.len()))
 }
 
 pub async fn converge_inbox(aws: &Aws, desired: &inbox::Desired) -> Result<(inbox::Applied, usize), AwsError> {
@@ -155,6 +166,9 @@ pub fn plain_queue() -> QueueAttributes {
         visibility_timeout_seconds: 30,
         retention_seconds: 345_600,
         max_message_bytes: 1_048_576,
+        delay_seconds: 0,
+        content_based_deduplication: false,
+        encryption: Encryption::SqsManaged,
         policy: None,
         redrive: None,
     }
@@ -166,6 +180,7 @@ pub fn bus_deletion(desired: &bus::Desired) -> bus::Deletion {
         owner: desired.owner.clone(),
         bus_name: desired.bus_name.clone(),
         force: false,
+        last_with_alarms: false,
     }
 }
 

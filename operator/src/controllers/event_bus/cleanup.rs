@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crds::{DeletionPolicy, EventBus, conditions::reason};
-use kube::ResourceExt;
 use operator_core::{
-    bus::{self, Deletion},
+    bus::{self, Deletion, SharedAlarm},
     deletion::DeletionStep,
     names::BusName,
     owner::Kind,
 };
 
+use super::dereference::{is_on, shared_alarm};
 use crate::{
     controllers::world::{STEPS, World, blocked_by_rules, cleanup_of, full_name, is_forced, owner},
     runner::{Cleanup, Failure, Wait},
@@ -26,16 +26,18 @@ pub(super) async fn cleanup(world: &World, object: &EventBus) -> Result<Cleanup,
     let Ok(bus_name) = BusName::parse(object.spec.bus_name.as_str()) else { return Ok(Cleanup::Done) };
     let retain = object.spec.deletion_policy == DeletionPolicy::Retain;
     let installation = Arc::clone(&world.installation);
-    let deletion = Deletion { installation, owner: owner(Kind::EventBus, object), bus_name, force };
+    let buses = world.hub.buses.store().state();
+    let last_with_alarms = !retain && shared_alarm(&buses, &world.tenancy, object) == SharedAlarm::Unwanted;
+    let deletion = Deletion { installation, owner: owner(Kind::EventBus, object), bus_name, force, last_with_alarms };
     for _ in 0..STEPS {
-        let observed = bus::observe_deletion(&world.aws, &deletion).await?;
+        let observed = bus::observe_deletion(&world.fresh, &deletion).await?;
         let step =
             if retain { bus::plan_release(&deletion, &observed) } else { bus::plan_deletion(&deletion, &observed) };
         if let Some(cleanup) = cleanup_of(&step) {
             return Ok(cleanup);
         }
         if let DeletionStep::Act(actions) = step {
-            bus::apply_deletion(&world.aws, &actions).await?;
+            bus::apply_deletion(&world.fresh, &deletion, &actions).await?;
         }
     }
     Ok(Cleanup::Waiting(Wait::time(reason::DELETING, "AWS still shows the bus", std::time::Duration::from_secs(5))))
@@ -43,11 +45,7 @@ pub(super) async fn cleanup(world: &World, object: &EventBus) -> Result<Cleanup,
 
 /// EventRules on this bus: those that stay block, those that go are waited for (their going wakes us).
 fn attached(world: &World, object: &EventBus) -> Option<Cleanup> {
-    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-    let rules = world.hub.rules.store().state_filter(|rule| {
-        let own = rule.namespace().unwrap_or_default();
-        rule.spec.bus_ref.name == name && rule.spec.bus_ref.namespace_or(&own) == namespace
-    });
+    let rules = world.hub.rules.store().state_filter(|rule| is_on(rule, object));
     let staying: Vec<String> = rules
         .iter()
         .filter(|rule| rule.metadata.deletion_timestamp.is_none())

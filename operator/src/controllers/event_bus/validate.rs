@@ -10,14 +10,20 @@ use kube::ResourceExt;
 use operator_core::{
     Claim, Installation,
     bus::{self, Desired},
-    names::{BusName, EventSource},
+    names::{BusName, EventSource, KmsKeyId},
     owner::{Kind, ServiceAccount},
 };
 
+use super::{dereference::Referenced, parts};
 use crate::{controllers::world::owner, runner::Terminal};
 
 /// The bus as it should be, or which field is wrong.
-pub(super) fn validate(installation: &Arc<Installation>, claim: Claim, object: &EventBus) -> Result<Desired, Terminal> {
+pub(super) fn validate(
+    installation: &Arc<Installation>,
+    claim: Claim,
+    object: &EventBus,
+    referenced: &Referenced,
+) -> Result<Desired, Terminal> {
     let EventBusSpec {
         bus_name,
         description,
@@ -25,6 +31,11 @@ pub(super) fn validate(installation: &Arc<Installation>, claim: Claim, object: &
         publishers,
         // Consent is asked for by those who attach rules; deletion by cleanup.
         allowed_namespaces: _,
+        kms_key_id,
+        dead_letter,
+        archives,
+        alarms,
+        dashboard,
         tags,
         deletion_policy: _,
         adoption_policy: _,
@@ -41,6 +52,16 @@ pub(super) fn validate(installation: &Arc<Installation>, claim: Claim, object: &
             Publishing::Enabled => bus::Publishing::Enabled,
             Publishing::Disabled => bus::Publishing::Disabled,
         },
+        kms_key: kms_key_id
+            .as_deref()
+            .map(KmsKeyId::parse)
+            .transpose()
+            .map_err(|error| Terminal::spec("kmsKeyId", error))?,
+        dead_letter: dead_letter.as_ref().map(|queue| parts::dead_letter(installation, queue)).transpose()?,
+        archives: parts::archives(archives)?,
+        alarms: parts::alarms(alarms, &referenced.rules)?,
+        shared_alarm: referenced.shared_alarm.clone(),
+        dashboard: dashboard.enabled,
         tags: tags.clone(),
     })
 }

@@ -49,14 +49,14 @@ async fn delete(world: &World, object: &EventRule, bus_name: BusName, retain: bo
     let installation = Arc::clone(&world.installation);
     let deletion = Deletion { installation, owner: owner(Kind::EventRule, object), bus_name, rule_name };
     for _ in 0..STEPS {
-        let observed = rule::observe_deletion(&world.aws, &deletion).await?;
+        let observed = rule::observe_deletion(&world.fresh, &deletion).await?;
         let step =
             if retain { rule::plan_release(&deletion, &observed) } else { rule::plan_deletion(&deletion, &observed) };
         if let Some(cleanup) = cleanup_of(&step) {
             return Ok(cleanup);
         }
         if let DeletionStep::Act(actions) = step {
-            rule::apply_deletion(&world.aws, &actions).await?;
+            rule::apply_deletion(&world.fresh, &actions).await?;
         }
     }
     Ok(Cleanup::Waiting(Wait::time(reason::DELETING, "AWS still shows the rule", Duration::from_secs(5))))

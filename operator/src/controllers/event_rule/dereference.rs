@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crds::{EventBus, EventRule, InboxQueue, conditions::reason, event_rule::Target};
+use crds::{EventBus, EventRule, InboxQueue, ObjectRef, conditions::reason, event_rule::Target};
 use kube::ResourceExt;
 
 use crate::{
@@ -18,10 +18,18 @@ use crate::{
 pub(super) struct Referenced {
     /// The bus; it is there, and lets the rule attach.
     pub bus: Arc<EventBus>,
-    /// The inboxes that are there and let the rule in.
-    pub targets: Vec<(Target, Arc<InboxQueue>)>,
+    /// The targets that can be delivered to, with their places in the spec: those that are named by ARN, and those
+    /// with an inbox that is there and lets the rule in.
+    pub targets: Vec<(usize, Target, Option<Arc<InboxQueue>>)>,
     /// The first of the others, as what is waited for. The rule goes on without them meanwhile.
     pub missing: Option<Wait>,
+}
+
+impl Referenced {
+    /// The inboxes among the targets.
+    pub(super) fn inboxes(&self) -> impl Iterator<Item = &InboxQueue> {
+        self.targets.iter().filter_map(|(_, _, inbox)| inbox.as_deref())
+    }
 }
 
 /// Whether the bus lets the rule attach.
@@ -59,9 +67,9 @@ pub(super) fn dereference(world: &World, object: &EventRule) -> Result<Consented
         return Err(Wait::reference(reason::REF_NOT_READY, format!("EventBus {name} does not exist in AWS yet")));
     }
     let (mut targets, mut missing) = (Vec::new(), None);
-    for target in &object.spec.targets {
-        match inbox(world, target, &own) {
-            Ok(inbox) => targets.push((target.clone(), inbox)),
+    for (number, target) in object.spec.targets.iter().enumerate() {
+        match target.inbox_ref.as_ref().map(|reference| inbox(world, reference, &own)).transpose() {
+            Ok(inbox) => targets.push((number, target.clone(), inbox)),
             Err(wait) => missing = missing.or(Some(wait)),
         }
     }
@@ -69,10 +77,10 @@ pub(super) fn dereference(world: &World, object: &EventRule) -> Result<Consented
 }
 
 /// The inbox of a target, if it lets the rule in.
-fn inbox(world: &World, target: &Target, own: &str) -> Result<Arc<InboxQueue>, Wait> {
-    let namespace = target.inbox_ref.namespace_or(own);
-    let Some(inbox) = world.hub.inboxes.get(namespace, &target.inbox_ref.name) else {
-        let message = format!("InboxQueue {namespace}/{} does not exist", target.inbox_ref.name);
+fn inbox(world: &World, reference: &ObjectRef, own: &str) -> Result<Arc<InboxQueue>, Wait> {
+    let namespace = reference.namespace_or(own);
+    let Some(inbox) = world.hub.inboxes.get(namespace, &reference.name) else {
+        let message = format!("InboxQueue {namespace}/{} does not exist", reference.name);
         return Err(Wait::reference(reason::REF_NOT_FOUND, message));
     };
     let name = full_name(inbox.as_ref());

@@ -1,12 +1,19 @@
 //! What the status says of a rule: only what was applied, and what is waited for.
 
-use crds::{EventRuleStatus, conditions::reason};
+use crds::{
+    EventRule, EventRuleStatus,
+    conditions::{self, WITHIN_SKEW, reason},
+};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    jiff::Timestamp,
+};
 use operator_core::{
     arn::QueueArn,
     rule::{Applied, Desired, Observed},
 };
 
-use super::{dereference::Referenced, validate::Validated};
+use super::{dereference::Referenced, target::later_than_skew, validate::Validated};
 use crate::runner::{Progress, Wait};
 
 /// The status, but for its conditions.
@@ -24,10 +31,27 @@ pub(super) fn status(desired: &Desired, observed: &Observed, applied: &Applied) 
         .collect();
     EventRuleStatus {
         rule_arns: applied.rule_arns.iter().map(ToString::to_string).collect(),
+        parts: i32::try_from(applied.rule_arns.len()).ok(),
         targets: i32::try_from(queues.len()).ok(),
         target_queue_arns: queues,
         ..EventRuleStatus::default()
     }
+}
+
+/// What is unwise of targets that work: a condition that is there only while there is something to say.
+pub(super) fn within_skew(object: &EventRule, referenced: &Referenced, now: Timestamp) -> Option<Condition> {
+    let late: Vec<String> = referenced
+        .targets
+        .iter()
+        .filter_map(|(number, target, inbox)| {
+            let problem = later_than_skew(target, inbox.as_ref()?)?;
+            Some(format!("spec.targets[{number}].retryPolicy: {problem}"))
+        })
+        .collect();
+    let generation = object.metadata.generation;
+    let now = Time(Timestamp::from_second(now.as_second()).unwrap_or_default());
+    (!late.is_empty())
+        .then(|| conditions::condition(WITHIN_SKEW, false, reason::LATER_THAN_SKEW, &late.join("; "), generation, now))
 }
 
 /// The status of a rule that is only looked at: what is there.
@@ -36,6 +60,7 @@ pub(super) fn seen(observed: &Observed) -> EventRuleStatus {
     let queues: Vec<String> = targets.map(|target| target.arn.clone()).collect();
     EventRuleStatus {
         rule_arns: observed.parts.values().map(|part| part.facts.arn.to_string()).collect(),
+        parts: i32::try_from(observed.parts.len()).ok(),
         targets: i32::try_from(queues.len()).ok(),
         target_queue_arns: queues,
         ..EventRuleStatus::default()

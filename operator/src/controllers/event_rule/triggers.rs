@@ -5,6 +5,7 @@ use futures::{Stream, StreamExt, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 
+use super::names::targets;
 use crate::{controllers::world::own_facts, runner::Hub};
 
 /// The rules to look at.
@@ -17,11 +18,8 @@ pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<EventRule>> + 
     });
     let rules = hub.rules.store().clone();
     let of_inbox = hub.inboxes.changes_of(inbox_facts).map(move |change| {
-        let (namespace, name) = (change.object().namespace().unwrap_or_default(), change.object().name_any());
-        select(&rules, |rule, own| {
-            let mut inboxes = rule.spec.targets.iter().map(|target| &target.inbox_ref);
-            inboxes.any(|inbox| inbox.name == name && inbox.namespace_or(own) == namespace)
-        })
+        let inbox = change.object();
+        select(&rules, |rule, _| targets(rule, inbox))
     });
     let rules = hub.rules.store().clone();
     let of_namespace = hub.namespaces.changes_of(label_facts).map(move |change| {
@@ -48,12 +46,16 @@ fn bus_facts(bus: &EventBus) -> (Option<String>, bool, String, Option<String>) {
     (bus.uid(), bus.metadata.deletion_timestamp.is_some(), consent(&bus.spec.allowed_namespaces), arn)
 }
 
+type InboxFacts = (Option<String>, bool, String, i32, Vec<(String, i64)>, Vec<String>);
+
 /// What of an inbox matters to the rules that target it.
-fn inbox_facts(inbox: &InboxQueue) -> (Option<String>, bool, String, i32, Vec<(String, i64)>) {
+fn inbox_facts(inbox: &InboxQueue) -> InboxFacts {
     let allowed = inbox.status.as_ref().map(|status| status.allowed_rules.as_slice()).unwrap_or_default();
     let allowed = allowed.iter().map(|rule| (rule.rule_arn.clone(), rule.policy_settled_at.0.as_second())).collect();
     let going = inbox.metadata.deletion_timestamp.is_some();
-    (inbox.uid(), going, consent(&inbox.spec.allowed_namespaces), inbox.spec.verification.skew_seconds, allowed)
+    let without_room = inbox.status.as_ref().map(|status| status.rules_without_room.clone()).unwrap_or_default();
+    let consent = consent(&inbox.spec.allowed_namespaces);
+    (inbox.uid(), going, consent, inbox.spec.verification.skew_seconds, allowed, without_room)
 }
 
 /// What of a namespace matters to consent.

@@ -2,31 +2,24 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crds::{
-    EventRule, EventRuleSpec, InboxQueue,
-    event_rule::{RuleState, Target},
-};
+use crds::{EventRule, EventRuleSpec, InboxQueue, event_rule::RuleState};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use operator_core::{
     Claim, Installation,
     arn::RuleArn,
-    names::{BusName, InboxQueueName, RuleName},
+    names::{BusName, RuleName},
     owner::Kind,
     ports,
-    rule::{Desired, EventPattern, RuleTarget},
+    rule::{Desired, EventPattern},
 };
 use serde_json::Value;
 
-use super::dereference::Referenced;
+use super::{dereference::Referenced, target};
 use crate::{
     controllers::world::{full_name, owner},
     runner::Terminal,
 };
-
-/// What a pattern may speak of: the members of an event, and `$or`.
-const MEMBERS: [&str; 10] =
-    ["account", "detail", "detail-type", "id", "region", "resources", "source", "time", "version", "$or"];
 
 /// A rule as it should be.
 #[derive(Debug)]
@@ -64,10 +57,6 @@ pub(super) fn validate(
         adoption_policy: _,
         management_policy: _,
     } = &object.spec;
-    if let Some(unknown) = event_pattern.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
-        let problem = format!("'{unknown}' is no member of an event; there are {}", MEMBERS.join(", "));
-        return Err(Terminal::spec("eventPattern", problem));
-    }
     let event_pattern = EventPattern::parse(Value::Object(event_pattern.clone()))
         .map_err(|error| Terminal::spec("eventPattern", error))?;
     let bus_name =
@@ -76,13 +65,17 @@ pub(super) fn validate(
     let arns = installation.rule_arns(&bus_name, &rule_name, targets.len());
     let mut unsettled: Option<Unsettled> = None;
     let mut resolved = Vec::new();
-    for (target, inbox) in &referenced.targets {
+    for (number, target, inbox) in &referenced.targets {
+        let Some(inbox) = inbox else {
+            resolved.push(target::by_arn(installation, *number, target)?);
+            continue;
+        };
         let standing = standing(&arns, inbox, now);
         if let Err(remaining) = standing {
             let later = Unsettled { inbox: full_name(inbox.as_ref()), remaining };
             unsettled = Some(unsettled.take().map_or(later.clone(), |first| first.sooner(later)));
         }
-        resolved.push(rule_target(installation, target, inbox, standing.is_ok())?);
+        resolved.push(target::of_inbox(installation, *number, target, inbox, standing.is_ok())?);
     }
     let desired = Desired {
         installation: Arc::clone(installation),
@@ -120,27 +113,6 @@ fn standing(arns: &[RuleArn], inbox: &InboxQueue, now: Timestamp) -> Result<(), 
     Ok(())
 }
 
-fn rule_target(
-    installation: &Installation,
-    target: &Target,
-    inbox: &InboxQueue,
-    ready: bool,
-) -> Result<RuleTarget, Terminal> {
-    let queue =
-        InboxQueueName::parse(inbox.spec.queue_name.as_str()).map_err(|error| Terminal::spec("targets", error))?;
-    let given = target.retry_policy.as_ref().and_then(|policy| policy.maximum_event_age_seconds);
-    // An event that comes later than the skew would be refused by its consumer, so it had better not come.
-    let age = given.unwrap_or(inbox.spec.verification.skew_seconds - 60).clamp(60, 86_400);
-    Ok(RuleTarget {
-        queue: installation.queue_arn(&queue.queue()),
-        dead_letter: Some(installation.queue_arn(&queue.undelivered().unwrap_or_else(|| queue.dead_letter()))),
-        max_event_age_seconds: u32::try_from(age).ok(),
-        max_retries: None,
-        message_group_id: None,
-        ready,
-    })
-}
-
 impl Unsettled {
     /// The one of the two that is ready sooner, as far as that is known.
     fn sooner(self, other: Self) -> Self {
@@ -175,7 +147,8 @@ mod tests {
         let spec = json!({"busRef": {"name": "core"}, "eventPattern": pattern, "targets": targets});
         let rule: EventRule = object("EventRule", "desk", "coins", &spec);
         let bus = object("EventBus", "desk", "core", &json!({"busName": "ferry"}));
-        let targets = rule.spec.targets.iter().cloned().zip(inboxes.iter().cloned()).collect();
+        let targets = rule.spec.targets.iter().cloned().enumerate().zip(inboxes.iter().cloned().map(Some));
+        let targets = targets.map(|((number, target), inbox)| (number, target, inbox)).collect();
         let referenced = Referenced { bus: Arc::new(bus), targets, missing: None };
         validate(&Arc::new(place()), Claim::Own, &rule, &referenced, at(100).0)
     }
@@ -201,6 +174,9 @@ mod tests {
     #[test]
     fn a_pattern_speaks_of_members_of_events() {
         let refused = judge(&json!({"detailType": ["Coin.Found.v1"]}), &[]).unwrap_err();
-        assert!(refused.message.starts_with("spec.eventPattern: 'detailType' is no member"), "{refused}");
+        assert!(
+            refused.message.starts_with("spec.eventPattern: at /detailType: 'detailType' is no member"),
+            "{refused}"
+        );
     }
 }

@@ -1,22 +1,23 @@
-//! The rules that feed an inbox: those that name it, that it lets in, and that their bus lets attach.
+//! The rules that feed an inbox: those that name it, that it lets in, and that their bus lets attach. The oldest come
+//! first: where the queues' policies have no room for all, the youngest stay out.
 
 use std::collections::BTreeSet;
 
-use crds::{EventRule, InboxQueue};
+use crds::InboxQueue;
 use kube::ResourceExt;
 use operator_core::{arn::RuleArn, names::BusName};
 
 use crate::controllers::{
     consent::permits,
-    event_rule::validate::rule_name,
+    event_rule::{names::targets, validate::rule_name},
     world::{World, full_name},
 };
 
 /// What feeds an inbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Feeding {
-    /// The rules, by their names in AWS.
-    pub rules: BTreeSet<RuleArn>,
+    /// The rules, oldest first, each by the names in AWS of all its parts.
+    pub rules: Vec<BTreeSet<RuleArn>>,
     /// Their buses, as `namespace/name`.
     pub buses: BTreeSet<String>,
 }
@@ -24,11 +25,12 @@ pub(super) struct Feeding {
 /// Finds the rules that feed the inbox. One whose bus is not there yet is not among them: the bus's arrival wakes us.
 pub(super) fn dereference(world: &World, object: &InboxQueue) -> Feeding {
     let namespace = object.namespace().unwrap_or_default();
-    let rules = world.hub.rules.store().state_filter(|rule| {
+    let mut rules = world.hub.rules.store().state_filter(|rule| {
         rule.metadata.deletion_timestamp.is_none()
-            && targets(rule, &namespace, &object.name_any())
+            && targets(rule, object)
             && permits(&world.hub, &object.spec.allowed_namespaces, &namespace, &rule.namespace().unwrap_or_default())
     });
+    rules.sort_by_cached_key(|rule| (rule.creation_timestamp(), rule.namespace(), rule.name_any()));
     let mut feeding = Feeding::default();
     for rule in rules {
         let own = rule.namespace().unwrap_or_default();
@@ -42,15 +44,9 @@ pub(super) fn dereference(world: &World, object: &InboxQueue) -> Feeding {
         let (Ok(bus_name), Ok(rule_name)) = (BusName::parse(bus.spec.bus_name.as_str()), rule_name(&rule)) else {
             continue;
         };
-        feeding.rules.extend(world.installation.rule_arns(&bus_name, &rule_name, rule.spec.targets.len()));
+        let parts = world.installation.rule_arns(&bus_name, &rule_name, rule.spec.targets.len());
+        feeding.rules.push(parts.into_iter().collect());
         feeding.buses.insert(full_name(bus.as_ref()));
     }
     feeding
-}
-
-/// Whether the rule names the inbox among its targets.
-pub(super) fn targets(rule: &EventRule, namespace: &str, name: &str) -> bool {
-    let own = rule.metadata.namespace.as_deref().unwrap_or_default();
-    let mut inboxes = rule.spec.targets.iter().map(|target| &target.inbox_ref);
-    inboxes.any(|inbox| inbox.name == name && inbox.namespace_or(own) == namespace)
 }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use crds::{InboxQueue, InboxQueueStatus, inbox_queue::AllowedRule};
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use crds::{InboxQueue, InboxQueueStatus, conditions, inbox_queue::AllowedRule};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    jiff::Timestamp,
+};
 use operator_core::{
-    arn::RuleArn,
-    inbox::{Applied, AppliedQueue, Desired, Observed, Part},
+    arn::{RoleArn, RuleArn},
+    inbox::{Applied, AppliedQueue, Desired, Observed, Part, Room},
     policy::queue::allowed_rules,
 };
 
@@ -15,7 +18,7 @@ use super::dereference::Feeding;
 /// The status, but for its conditions.
 pub(super) fn status(
     object: &InboxQueue,
-    feeding: &Feeding,
+    (feeding, room): (&Feeding, &Room),
     observed: &Observed,
     applied: Applied,
     settle: Duration,
@@ -24,8 +27,9 @@ pub(super) fn status(
     let Applied {
         inbox: AppliedQueue { url: queue_url, arn: queue_arn },
         dead_letter: AppliedQueue { url: dead_letter_queue_url, arn: dead_letter_queue_arn },
-        undelivered: _,
+        undelivered: AppliedQueue { url: undelivered_queue_url, arn: undelivered_queue_arn },
         role_arn,
+        redrive_role_arn,
         allowed_rule_arns,
         lingering: _,
         senders_changed: _,
@@ -43,9 +47,14 @@ pub(super) fn status(
         queue_arn: Some(queue_arn.to_string()),
         dead_letter_queue_url: Some(dead_letter_queue_url.to_string()),
         dead_letter_queue_arn: Some(dead_letter_queue_arn.to_string()),
+        undelivered_queue_url: Some(undelivered_queue_url.to_string()),
+        undelivered_queue_arn: Some(undelivered_queue_arn.to_string()),
         role_arn: role_arn.map(|arn| arn.to_string()),
+        redrive_role_arn: Some(redrive_role_arn.to_string()),
         buses: feeding.buses.iter().cloned().collect(),
         allowed_rules,
+        rules_without_room: room.without_room.iter().map(ToString::to_string).collect(),
+        conditions: policy_full(object, room, now).into_iter().collect(),
         ..InboxQueueStatus::default()
     }
 }
@@ -53,13 +62,15 @@ pub(super) fn status(
 /// The status of an inbox that is only looked at: what is there, and which of its rules the policy lets in.
 pub(super) fn seen(
     object: &InboxQueue,
-    feeding: &Feeding,
+    (feeding, room): (&Feeding, &Room),
     observed: &Observed,
     desired: &Desired,
     settle: Duration,
     now: Timestamp,
 ) -> InboxQueueStatus {
     let (inbox, dead_letter) = (observed.queues.get(&Part::Inbox), observed.queues.get(&Part::DeadLetter));
+    let undelivered = observed.queues.get(&Part::Undelivered).or(dead_letter);
+    let stands = |arn: &RoleArn| observed.roles.values().any(|role| role.facts.arn == *arn);
     let settled_at = settled_at(now, settle);
     let policy = inbox.and_then(|queue| queue.facts.attributes.policy.as_ref());
     let let_in = policy.map(allowed_rules).unwrap_or_default();
@@ -68,7 +79,12 @@ pub(super) fn seen(
         queue_arn: inbox.map(|queue| queue.facts.arn.to_string()),
         dead_letter_queue_url: dead_letter.map(|queue| queue.url.to_string()),
         dead_letter_queue_arn: dead_letter.map(|queue| queue.facts.arn.to_string()),
-        role_arn: observed.role.as_ref().and_then(|_| desired.role_arn()).map(|arn| arn.to_string()),
+        undelivered_queue_url: undelivered.map(|queue| queue.url.to_string()),
+        undelivered_queue_arn: undelivered.map(|queue| queue.facts.arn.to_string()),
+        role_arn: desired.role_arn().filter(stands).map(|arn| arn.to_string()),
+        redrive_role_arn: Some(desired.redrive_role_arn()).filter(stands).map(|arn| arn.to_string()),
+        rules_without_room: room.without_room.iter().map(ToString::to_string).collect(),
+        conditions: policy_full(object, room, now).into_iter().collect(),
         buses: feeding.buses.iter().cloned().collect(),
         allowed_rules: let_in
             .intersection(&desired.allowed_rule_arns)
@@ -79,6 +95,24 @@ pub(super) fn seen(
             .collect(),
         ..InboxQueueStatus::default()
     }
+}
+
+/// Says that there are more rules than the policies can name, and which have to stay out.
+fn policy_full(object: &InboxQueue, room: &Room, now: Timestamp) -> Option<Condition> {
+    let Room { admitted, without_room } = room;
+    if without_room.is_empty() {
+        return None;
+    }
+    let others: Vec<String> = without_room.iter().map(ToString::to_string).collect();
+    let message = format!(
+        "the policies of the queues, which SQS lets have 8,192 bytes, name {} rules (about 70, about 35 while sealed) and \
+         have no room for the youngest: {}; let fewer rules target this inbox, or join some of them to one",
+        admitted.len(),
+        others.join(", ")
+    );
+    let now = Time(Timestamp::from_second(now.as_second()).unwrap_or(now));
+    let generation = object.metadata.generation;
+    Some(conditions::condition(conditions::POLICY_FULL, true, conditions::reason::NO_ROOM, &message, generation, now))
 }
 
 /// Since when a rule is let in, where the policies of all queues had it before this pass. A rule that the status does

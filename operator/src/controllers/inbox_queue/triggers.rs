@@ -1,19 +1,25 @@
-//! What wakes an inbox: itself, the rules that target it or did, their buses, and the labels of their namespaces
-//! (consent may go by them).
+//! What wakes an inbox: itself, the rules that target it or did, their buses, the labels of their namespaces (consent
+//! may go by them), and what the rules of its subscriptions say.
 
 use std::collections::BTreeSet;
 
-use crds::{EventBus, EventRule, InboxQueue, ObjectRef as Reference};
+use crds::{
+    EventBus, EventRule, InboxQueue, ObjectRef as Reference,
+    conditions::{READY, REFERENCES_RESOLVED},
+};
 use futures::{Stream, StreamExt, stream};
 use kube::{
     ResourceExt,
     runtime::reflector::{ObjectRef, Store},
 };
 
-use super::dereference::targets;
+use super::subscriptions::has_rule;
 use crate::{
     controllers::{
-        event_rule::triggers::{consent, label_facts},
+        event_rule::{
+            names::targets,
+            triggers::{consent, label_facts},
+        },
         world::own_facts,
     },
     runner::Hub,
@@ -34,7 +40,19 @@ pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<InboxQueue>> +
         let name = change.object().name_any();
         named(&rules, |_, own| own == name)
     });
-    stream::select(stream::select(own, of_rule), stream::select(of_bus, of_namespace)).flat_map(stream::iter)
+    let inboxes = hub.inboxes.store().clone();
+    let of_subscription =
+        hub.rules.changes_of(subscribed_facts).map(move |change| subscribing(&inboxes, change.object()));
+    let of_rules = stream::select(of_rule, of_subscription);
+    stream::select(stream::select(own, of_rules), stream::select(of_bus, of_namespace)).flat_map(stream::iter)
+}
+
+/// The inboxes that have a subscription of that rule's name, whoever's the rule is.
+fn subscribing(inboxes: &Store<InboxQueue>, rule: &EventRule) -> Vec<ObjectRef<InboxQueue>> {
+    let name = rule.name_any();
+    let found =
+        inboxes.state_filter(|inbox| inbox.metadata.namespace == rule.metadata.namespace && has_rule(inbox, &name));
+    found.iter().map(|inbox| ObjectRef::from_obj(inbox.as_ref())).collect()
 }
 
 /// The inboxes that the rule names, and those that still let it in although it no longer does.
@@ -43,8 +61,7 @@ fn named_or_letting_in(inboxes: &Store<InboxQueue>, rule: &EventRule) -> Vec<Obj
     inboxes
         .state_filter(|inbox| {
             let mut allowed = inbox.status.iter().flat_map(|status| &status.allowed_rules);
-            targets(rule, inbox.metadata.namespace.as_deref().unwrap_or_default(), &inbox.name_any())
-                || allowed.any(|allowed| arns.contains(allowed.rule_arn.as_str()))
+            targets(rule, inbox) || allowed.any(|allowed| arns.contains(allowed.rule_arn.as_str()))
         })
         .iter()
         .map(|inbox| ObjectRef::from_obj(inbox.as_ref()))
@@ -58,11 +75,28 @@ fn named(rules: &Store<EventRule>, of_interest: impl Fn(&EventRule, &str) -> boo
         .iter()
         .flat_map(|rule| {
             let own = rule.namespace().unwrap_or_default();
-            let inboxes = rule.spec.targets.iter().map(|target| &target.inbox_ref);
+            let inboxes = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.as_ref());
             inboxes.map(|inbox| (inbox.namespace_or(&own).to_owned(), inbox.name.clone())).collect::<Vec<_>>()
         })
         .collect();
     inboxes.into_iter().map(|(namespace, name)| ObjectRef::new(&name).within(&namespace)).collect()
+}
+
+type SubscribedFacts = (Option<String>, Option<i64>, bool, Vec<(String, String, String, Option<i64>)>);
+
+/// What of a rule an inbox that owns it shows, and what it puts right.
+fn subscribed_facts(rule: &EventRule) -> SubscribedFacts {
+    let conditions = rule.status.iter().flat_map(|status| &status.conditions);
+    let said = conditions
+        .filter(|said| [READY, REFERENCES_RESOLVED].contains(&said.type_.as_str()))
+        // A rule that was ready and is ready again says so of another generation, and the inbox waits for that.
+        .map(|said| (said.type_.clone(), said.status.clone(), said.message.clone(), said.observed_generation))
+        .collect();
+    // A rule that nobody owns is looked at for its name alone.
+    let owned = rule.metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty());
+    let said = if owned { said } else { Vec::new() };
+    let generation = rule.metadata.generation.filter(|_| owned);
+    (rule.uid(), generation, rule.metadata.deletion_timestamp.is_some(), said)
 }
 
 type RuleFacts = (Option<String>, bool, Vec<Reference>, Reference, Option<String>, Vec<String>);
@@ -70,7 +104,7 @@ type RuleFacts = (Option<String>, bool, Vec<Reference>, Reference, Option<String
 /// What of a rule matters to the inboxes it feeds: where it leads, and where it led when last looked at.
 fn rule_facts(rule: &EventRule) -> RuleFacts {
     let going = rule.metadata.deletion_timestamp.is_some();
-    let inboxes = rule.spec.targets.iter().map(|target| target.inbox_ref.clone()).collect();
+    let inboxes = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.clone()).collect();
     let led = rule.status.as_ref().map(|status| status.target_queue_arns.clone()).unwrap_or_default();
     (rule.uid(), going, inboxes, rule.spec.bus_ref.clone(), rule.spec.rule_name.clone(), led)
 }

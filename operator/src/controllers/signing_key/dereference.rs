@@ -14,16 +14,14 @@ pub(super) struct Referenced {
     pub(super) bus: Arc<EventBus>,
     /// The other SigningKeys of the bus, those on their way out left out.
     pub(super) others: Vec<Arc<SigningKey>>,
-    /// What all SigningKeys of the bus revoke.
-    pub(super) revoked: Vec<String>,
 }
 
 /// Finds them. A bus that is not there is waited for.
 pub(super) fn dereference(hub: &Hub, object: &SigningKey) -> Result<Referenced, Wait> {
     let (namespace, name) = (object.namespace().unwrap_or_default(), &object.spec.bus_ref.name);
     let bus = hub.buses.get(&namespace, name).ok_or_else(|| no_bus(&namespace, name))?;
-    let (others, revoked) = others(hub, object);
-    Ok(Referenced { bus, others, revoked })
+    let (others, _) = others(hub, object);
+    Ok(Referenced { bus, others })
 }
 
 /// The other keys of the object's bus, and what all of them, the object too, revoke.

@@ -16,6 +16,7 @@ pub(super) fn status(policy: &KeyPolicy, records: &[KeyRecord], now: UnixSeconds
     let mut newest: Vec<&KeyRecord> = records.iter().collect();
     newest.sort_by_key(|record| std::cmp::Reverse(record.key.order()));
     SigningKeyStatus {
+        last_handled_rotate_at: policy.handled_request(&keys),
         active_kid: policy.signer(&keys, now).map(|key| key.kid.clone()),
         next_rotation_time: policy.next_rotation(&keys, now).map(time),
         keys: newest

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crds::{SigningKey, Span};
+use crds::SigningKey;
 use kube::ResourceExt;
 
 use super::dereference::Referenced;
@@ -14,11 +14,10 @@ use crate::{
 /// The annotation that rotates now.
 use crds::names::ROTATE_REQUESTED_AT;
 
-/// The policy that the object asks for.
-pub(super) fn validate(object: &SigningKey, referenced: &Referenced, keep: Duration) -> Result<KeyPolicy, Terminal> {
+/// Judges the object against the bus and the bus's other keys.
+pub(super) fn validate(object: &SigningKey, referenced: &Referenced) -> Result<(), Terminal> {
     granted(object, referenced)?;
-    alone(object, referenced)?;
-    policy(object, referenced.revoked.iter().cloned(), keep, Signing::Wanted)
+    alone(object, referenced)
 }
 
 /// The policy, without judging it against other objects.
@@ -29,53 +28,53 @@ pub(super) fn policy(
     signing: Signing,
 ) -> Result<KeyPolicy, Terminal> {
     let spec = &object.spec;
-    let length = |span: &Span, field: &str| span.length().map_err(|error| Terminal::spec(field, error));
-    let rotation = Rotation::new(
-        length(&spec.rotation.period, "rotation.period")?,
-        length(&spec.rotation.publish_before, "rotation.publishBefore")?,
-        length(&spec.rotation.overlap, "rotation.overlap")?,
-    );
+    let rotation = Rotation::of(&spec.rotation).map_err(|(field, problem)| Terminal::spec(field, problem))?;
     Ok(KeyPolicy {
         algorithm: algorithm(spec.algorithm),
         sources: spec.sources.iter().cloned().collect(),
-        rotation: rotation.map_err(|error| Terminal::spec("rotation", error))?,
+        rotation,
         keep,
         revoked: revoked.into_iter().collect(),
         rotate_request: object.annotations().get(ROTATE_REQUESTED_AT).cloned(),
+        adopts: false,
         signing,
     })
 }
 
-/// Every source is one that a publisher of the bus may send.
+/// Every source is one that a publisher of the bus may send; `*` is all of those, whichever they are.
 fn granted(object: &SigningKey, referenced: &Referenced) -> Result<(), Terminal> {
     let publishers = &referenced.bus.spec.publishers;
     let published = |source: &String| publishers.iter().any(|publisher| publisher.sources.contains(source));
-    match object.spec.sources.iter().find(|source| *source != "*" && !published(source)) {
-        None => Ok(()),
-        Some(source) => {
-            let bus = referenced.bus.name_any();
-            let problem = format!(
-                "no publisher of EventBus {bus} may send '{source}'; add it to publishers[].sources there, or remove it here"
-            );
-            Err(Terminal::spec("sources", problem))
-        }
+    let not = quoted(object.spec.sources.iter().filter(|source| *source != "*" && !published(source)));
+    if not.is_empty() {
+        return Ok(());
     }
+    let bus = referenced.bus.name_any();
+    let problem = format!(
+        "no publisher of EventBus {bus} may send {not}; add what is missing to publishers[].sources there, or remove it here"
+    );
+    Err(Terminal::spec("sources", problem))
 }
 
-/// No source is another key's. Of two that name one source, the older keeps it.
+/// No source is another key's. Of two that name one source, the older keeps it; of two of one second, the one whose
+/// name comes first.
 fn alone(object: &SigningKey, referenced: &Referenced) -> Result<(), Terminal> {
     let age = |key: &SigningKey| (key.creation_timestamp(), key.name_any());
-    let older = referenced.others.iter().filter(|other| age(other) < age(object));
+    let mut older: Vec<_> = referenced.others.iter().filter(|other| age(other) < age(object)).collect();
+    older.sort_by_key(|other| age(other));
     for other in older {
-        if let Some(source) = object.spec.sources.iter().find(|source| other.spec.sources.contains(source)) {
-            let problem = format!(
-                "SigningKey {} of the same bus has '{source}' already; name it in one of the two",
-                other.name_any()
-            );
+        let both = quoted(object.spec.sources.iter().filter(|source| other.spec.sources.contains(source)));
+        if !both.is_empty() {
+            let name = other.name_any();
+            let problem = format!("SigningKey {name} of the same bus has {both} already; name it in one of the two");
             return Err(Terminal::spec("sources", problem));
         }
     }
     Ok(())
+}
+
+fn quoted<'a>(sources: impl Iterator<Item = &'a String>) -> String {
+    sources.map(|source| format!("'{source}'")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -107,14 +106,14 @@ mod tests {
             ]},
         });
         let others = others.into_iter().map(Arc::new).collect();
-        Referenced { bus: Arc::new(serde_json::from_value(bus).unwrap()), others, revoked: Vec::new() }
+        Referenced { bus: Arc::new(serde_json::from_value(bus).unwrap()), others }
     }
 
     const EARLY: &str = "2026-11-23T08:00:00Z";
     const LATE: &str = "2026-11-23T09:00:00Z";
 
     fn refusal(object: &SigningKey, others: Vec<SigningKey>) -> Option<String> {
-        validate(object, &referenced(others), Duration::ZERO).err().map(|terminal| terminal.message)
+        validate(object, &referenced(others)).err().map(|terminal| terminal.message)
     }
 
     #[test]
@@ -126,6 +125,21 @@ mod tests {
     }
 
     #[test]
+    fn of_two_of_one_second_the_first_name_keeps_the_source() {
+        let (a, b) = (key("a", &["qsl.stock"], EARLY), key("b", &["qsl.stock"], EARLY));
+        assert_eq!(refusal(&a, vec![b.clone()]), None);
+        assert!(refusal(&b, vec![a]).unwrap().contains("SigningKey a "));
+    }
+
+    #[test]
+    fn of_several_in_the_way_the_oldest_is_named() {
+        let (first, second) = (key("z", &["qsl.goods"], EARLY), key("a", &["qsl.stock"], LATE));
+        let third = key("third", &["qsl.stock", "qsl.goods"], "2026-11-23T10:00:00Z");
+        let said = refusal(&third, vec![second, first]).unwrap();
+        assert!(said.contains("SigningKey z") && said.contains("'qsl.goods'"), "{said}");
+    }
+
+    #[test]
     fn an_exact_source_and_all_of_them_go_together() {
         let (exact, all) = (key("exact", &["qsl.stock"], EARLY), key("all", &["*"], LATE));
         assert_eq!(refusal(&all, vec![exact]), None);
@@ -133,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_source_that_nobody_may_publish_is_refused() {
-        let said = refusal(&key("new", &["qsl.other"], EARLY), Vec::new()).unwrap();
-        assert!(said.contains("EventBus bus") && said.contains("'qsl.other'"), "{said}");
+        let said = refusal(&key("new", &["qsl.other", "qsl.stock", "qsl.third"], EARLY), Vec::new()).unwrap();
+        assert!(said.contains("EventBus bus may send 'qsl.other', 'qsl.third';"), "{said}");
     }
 }

@@ -23,6 +23,7 @@ fn policy() -> KeyPolicy {
         keep: span(30 * DAY),
         revoked: BTreeSet::new(),
         rotate_request: None,
+        adopts: false,
         signing: Signing::Wanted,
     }
 }
@@ -155,6 +156,50 @@ fn another_algorithm_is_an_ordinary_rotation() {
 }
 
 #[test]
+fn a_key_that_is_revoked_leaves_no_gap_before_one_that_was_published_already() {
+    let mut life = Life::new();
+    life.at(START);
+    life.policy.algorithm = Algorithm::MlDsa44;
+    life.at(START + HOUR);
+    life.policy.rotation = Rotation::new(span(30 * DAY), span(2 * HOUR), span(7 * DAY)).unwrap();
+    life.policy.rotate_request = Some("now".to_owned());
+    life.at(START + 2 * HOUR);
+    // The first signs until four, the requested one is revoked, and the one of the other algorithm waits for its day.
+    assert_eq!((life.keys[0].exp.0, life.keys[1].nbf.0), (START + 4 * HOUR, START + 25 * HOUR));
+    life.policy.revoked.insert("kid-3".to_owned());
+    life.at(START + 3 * HOUR);
+    let (nbf, exp) = (life.keys[3].nbf.0, life.keys[3].exp.0);
+    assert_eq!((nbf, exp), (START + 3 * HOUR + HOUR / 2, START + 27 * HOUR));
+}
+
+#[test]
+fn a_longer_period_does_not_leave_a_key_that_was_made_for_a_shorter_one_without_successor() {
+    let mut life = Life::new();
+    life.at(START);
+    life.policy.rotation = Rotation::new(span(90 * DAY), span(DAY), span(7 * DAY)).unwrap();
+    assert_eq!(life.policy.next_rotation(&life.keys, UnixSeconds(START)), Some(UnixSeconds(START + 30 * DAY)));
+    life.at(START + 29 * DAY);
+    assert_eq!(life.states(), [(1, KeyState::Active, true), (2, KeyState::Pending, true)]);
+    assert_eq!(life.keys[1].nbf.0, START + 30 * DAY);
+}
+
+#[test]
+fn a_line_that_is_held_makes_no_key_and_goes_through_its_phases() {
+    let mut life = Life::new();
+    life.at(START);
+    life.policy.signing = Signing::Held;
+    assert_eq!(life.at(START + 29 * DAY), []);
+    assert_eq!(life.policy.next_rotation(&life.keys, UnixSeconds(START)), None);
+    life.at(START + 31 * DAY);
+    assert_eq!(life.states(), [(1, KeyState::Accepted, false)]);
+    life.at(START + 38 * DAY);
+    assert_eq!(life.states(), [(1, KeyState::Retired, false)]);
+    life.policy.signing = Signing::Wanted;
+    life.at(START + 39 * DAY);
+    assert_eq!(life.states()[1], (2, KeyState::Active, true));
+}
+
+#[test]
 fn a_source_that_was_signed_stays_bound_and_a_new_one_is_added() {
     let mut life = Life::new();
     life.at(START);
@@ -184,6 +229,25 @@ fn keys_that_were_left_run_out() {
     assert_eq!(life.states(), [(1, KeyState::Retired, true)]);
     life.at(START + 31 * DAY);
     assert_eq!(life.states(), [(1, KeyState::Retired, false)]);
+}
+
+#[test]
+fn keys_that_were_left_sign_again_only_for_who_adopts_them() {
+    let mut left = Life::new();
+    left.at(START);
+    left.policy.signing = Signing::Left;
+    left.at(START + DAY);
+
+    let mut next = Life { policy: policy(), keys: left.keys.clone() };
+    next.at(START + 2 * DAY);
+    assert_eq!(next.states(), [(1, KeyState::Retired, true), (2, KeyState::Active, true)]);
+    assert_eq!(next.keys[0], left.keys[0], "what was left is left alone");
+    next.at(START + 31 * DAY);
+    assert_eq!(next.states()[0], (1, KeyState::Retired, false), "but no longer than it could sign");
+
+    let mut adopting = Life { policy: KeyPolicy { adopts: true, ..policy() }, keys: left.keys };
+    adopting.at(START + 2 * DAY);
+    assert_eq!(adopting.states(), [(1, KeyState::Active, true)]);
 }
 
 fn states() -> impl Strategy<Value = KeyState> {
@@ -218,8 +282,9 @@ fn any_keys() -> impl Strategy<Value = Vec<StoredKey>> {
 fn any_policy() -> impl Strategy<Value = KeyPolicy> {
     let signing = prop_oneof![Just(Signing::Wanted), Just(Signing::Left), Just(Signing::Ended)];
     let revoked = prop::collection::btree_set("kid-[1-8]", 0..3);
-    (signing, revoked, prop::option::of("[ab]"), 2..40_i64, any::<bool>()).prop_map(
-        |(signing, revoked, rotate_request, period, plan)| KeyPolicy {
+    (signing, revoked, prop::option::of("[ab]"), 2..40_i64, any::<bool>(), any::<bool>()).prop_map(
+        |(signing, revoked, rotate_request, period, plan, adopts)| KeyPolicy {
+            adopts,
             algorithm: if plan { Algorithm::Dilithium2 } else { Algorithm::MlDsa44 },
             rotation: Rotation::new(span(period * DAY), span(DAY), span(7 * DAY)).unwrap(),
             signing,

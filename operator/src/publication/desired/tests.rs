@@ -17,6 +17,7 @@ fn installation() -> Installation {
         token_audience: "sts.amazonaws.com".to_owned(),
         permissions_boundary: None,
         settle: Duration::ZERO,
+        tools: operator_core::owner::ServiceAccount { namespace: "qsl-system".into(), name: "qsl-tools".into() },
         tags: Tags::default(),
     }
 }

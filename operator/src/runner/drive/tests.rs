@@ -50,6 +50,11 @@ impl ApiServer {
     }
 
     async fn answer(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        if request.uri().path().starts_with("/apis/keda.sh") {
+            let missing =
+                json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404});
+            return Ok(Response::builder().status(404).body(Body::from(serde_json::to_vec(&missing)?))?);
+        }
         let is_event = request.uri().path().contains("events.k8s.io");
         if request.method() != Method::GET {
             self.writes.fetch_add(1, Ordering::SeqCst);
@@ -74,11 +79,12 @@ fn runner(term: &Term, fake: &FakeAws, server: &ApiServer, per_second: u32) -> R
     let gate = Arc::new(Gate::new(term.clone(), attempt, budgets, metrics.clone()));
     let (hub, _watches) = Hub::new();
     let aws = calls::guard(fake.aws(), &gate);
-    let world = World { hub: hub.clone(), aws, installation: Arc::new(place()), tenancy: Arc::default() };
+    let fresh = aws.clone();
+    let world = World { hub: hub.clone(), aws, fresh, installation: Arc::new(place()), tenancy: Arc::default() };
     let client = fenced(server.client(), term.clone(), attempt);
     let settings = RunnerSettings { resync: Duration::from_mins(10), concurrency: 1 };
     let events = Events::new(client.clone(), None);
-    Runner::new(client, hub, InboxQueues::new(world), events, metrics, settings)
+    Runner::new(client.clone(), hub, InboxQueues::new(world, client.clone(), events.clone()), events, metrics, settings)
 }
 
 #[tokio::test(start_paused = true)]

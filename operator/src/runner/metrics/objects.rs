@@ -76,3 +76,56 @@ fn count<K: Eventing>(store: &Store<K>, conditions: &mut Counts, all: &mut BTree
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use crds::EventRule;
+    use kube::runtime::watcher::Event;
+    use serde_json::json;
+
+    use super::*;
+    use crate::controllers::tests::object;
+
+    fn rule(name: &str, conditions: &[(&str, &str)]) -> EventRule {
+        let spec = json!({"busRef": {"name": "core"}, "eventPattern": {"source": ["qsl.coin"]}});
+        let mut rule: EventRule = object("EventRule", "desk", name, &spec);
+        let conditions = conditions.iter().map(|(type_, status)| {
+            json!({"type": type_, "status": status, "reason": "Some", "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z"})
+        });
+        let status = json!({"conditions": conditions.collect::<Vec<_>>()});
+        rule.status = Some(serde_json::from_value(status).unwrap());
+        rule
+    }
+
+    #[test]
+    fn objects_are_counted_by_kind_and_by_the_conditions_that_all_kinds_share() {
+        let (hub, mut watches) = Hub::new();
+        for rule in [
+            rule("one", &[("Ready", "True"), ("Synced", "True")]),
+            rule("two", &[("Ready", "False"), ("Terminal", "True"), ("WithinSkew", "False")]),
+            rule("three", &[("Ready", "False"), ("Synced", "Perhaps")]),
+        ] {
+            watches.rules.apply_watcher_event(&Event::Apply(rule));
+        }
+        let mut registry = Registry::with_prefix("qsl_operator");
+        Objects::register(hub, &mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let expected = [
+            r#"qsl_operator_objects{kind="EventBus"} 0"#,
+            r#"qsl_operator_objects{kind="EventRule"} 3"#,
+            r#"qsl_operator_objects{kind="InboxQueue"} 0"#,
+            r#"qsl_operator_objects{kind="SigningKey"} 0"#,
+            r#"qsl_operator_object_conditions{kind="EventRule",condition="Ready",status="False"} 2"#,
+            r#"qsl_operator_object_conditions{kind="EventRule",condition="Ready",status="True"} 1"#,
+            r#"qsl_operator_object_conditions{kind="EventRule",condition="Synced",status="True"} 1"#,
+            r#"qsl_operator_object_conditions{kind="EventRule",condition="Synced",status="Unknown"} 1"#,
+            r#"qsl_operator_object_conditions{kind="EventRule",condition="Terminal",status="True"} 1"#,
+        ];
+        assert_eq!(lines, expected);
+    }
+}

@@ -27,6 +27,8 @@ pub const URL: &str = "http://127.0.0.1:15080";
 pub const TOKEN_FILE_VARIABLE: &str = "QSL_EVENTING_TOKEN_FILE";
 /// Its value.
 pub const TOKEN_FILE: &str = "/var/run/qsl-eventing/token";
+/// The variable that tells the sidecar which roots to trust: SHA-256 in hex, with commas between.
+pub const ROOT_VARIABLE: &str = "QSL_ROOT_SHA256";
 
 /// The first user id that is tried. Not 65532, which many images have without saying so in the pod.
 const FIRST_USER: i64 = 15_080;
@@ -89,7 +91,7 @@ fn environment(request: &Request, settings: &Settings) -> Vec<EnvVar> {
     }
     variables.extend(request.publish_to.iter().map(|bus| value("QSL_PUBLISH_TO", &bus.to_string())));
     variables.extend([
-        value("QSL_ROOT_SHA256", &settings.root_sha256.join(",")),
+        value(ROOT_VARIABLE, &settings.root_sha256.join(",")),
         value("QSL_CONFIG_DIR", CONFIG_PATH),
         value("QSL_LISTEN", &format!("127.0.0.1:{LISTEN_PORT}")),
         value("QSL_ADMIN_LISTEN", &format!("0.0.0.0:{ADMIN_PORT}")),

@@ -1,0 +1,56 @@
+//! How often and in what portions events are handed to the application.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+/// How long an event waits before it is handed on again, after an answer that asks for that: doubling from
+/// `initialSeconds` up to `maxSeconds`, with jitter. A `Retry-After` of the application goes before it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("self.initialSeconds <= self.maxSeconds")
+        .message("initialSeconds is at most maxSeconds")
+        .field_path(".initialSeconds")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct Backoff {
+    /// The wait after the first attempt, in seconds (default 1).
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 39600))]
+    pub initial_seconds: i32,
+    /// The longest wait, in seconds (default 900). At most 11 hours: SQS hides a message for 12 at most, and the
+    /// application may take one of them.
+    #[serde(default = "fifteen_minutes")]
+    #[schemars(range(min = 1, max = 39600))]
+    pub max_seconds: i32,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { initial_seconds: one(), max_seconds: fifteen_minutes() }
+    }
+}
+
+/// Several events in one POST, as a JSON array; the application answers for all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Batch {
+    /// The most events of one POST.
+    #[schemars(range(min = 2, max = 100))]
+    pub max_events: i32,
+    /// How long a POST waits for more events once it has one, in milliseconds (default 100).
+    #[serde(default = "hundred")]
+    #[schemars(range(min = 0, max = 10000))]
+    pub max_wait_milliseconds: i32,
+}
+
+fn one() -> i32 {
+    1
+}
+
+fn hundred() -> i32 {
+    100
+}
+
+fn fifteen_minutes() -> i32 {
+    900
+}

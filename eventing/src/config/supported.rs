@@ -1,0 +1,86 @@
+//! What an inbox's configuration may ask for and consumers of this version cannot do.
+//!
+//! The format of a configuration is ahead of its consumers: the operator signs whatever the object says. A consumer
+//! that read past what it cannot do would do something else than the object says, so it refuses the entry, with the
+//! field and the way out; the last good one stays in place. The operator asks the same question and says it on the
+//! object.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use super::inbox::{BackoffConfig, DeduplicationConfig, Format, ForwardConfig, InboxConfig, Store};
+
+/// A setting that consumers of this version cannot do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: consumers of this version cannot do {asked}; {instead}")]
+pub struct Unsupported {
+    /// The field, as it stands in the InboxQueue's spec.
+    pub field: &'static str,
+    /// What it asks for.
+    pub asked: String,
+    /// What they can do.
+    pub instead: &'static str,
+}
+
+impl InboxConfig {
+    /// What of it consumers of this version cannot do; empty where they can do all of it.
+    pub fn unsupported(&self) -> Vec<Unsupported> {
+        unsupported(&self.forward, &self.deduplication)
+    }
+}
+
+/// What of these consumers of this version cannot do; empty where they can do all of it.
+pub fn unsupported(forward: &ForwardConfig, deduplication: &DeduplicationConfig) -> Vec<Unsupported> {
+    let cannot = |field, asked, instead| Unsupported { field, asked, instead };
+    let format = match forward.format {
+        Format::Envelope | Format::DetailCore => None,
+        format @ (Format::CloudEventsBinary | Format::CloudEventsStructured) => {
+            Some(cannot("forward.format", format!("{format:?}"), "they hand on Envelope or DetailCore"))
+        }
+    };
+    let BackoffConfig { initial_seconds, max_seconds } = forward.backoff;
+    let backoff = (forward.backoff != BackoffConfig::default()).then(|| {
+        let asked = format!("{initial_seconds} to {max_seconds} seconds");
+        cannot("forward.backoff", asked, "they wait 1 to 900 seconds, which are the defaults")
+    });
+    let batch = forward.batch.as_ref().map(|batch| {
+        let asked = format!("{} events in one POST", batch.max_events);
+        cannot("forward.batch", asked, "they hand on one event at a time: leave batch out")
+    });
+    let store = match deduplication.store {
+        Store::Memory => None,
+        Store::Journal => {
+            let asked = "Journal".to_owned();
+            Some(cannot("deduplication.store", asked, "they remember in Memory, each replica its own"))
+        }
+    };
+    [format, backoff, batch, store].into_iter().flatten().collect()
+}
+
+impl Serialize for InboxConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for InboxConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let config = Self::deserialize(deserializer)?;
+        match config.unsupported().as_slice() {
+            [] => Ok(config),
+            several => Err(D::Error::custom(Sentences(several))),
+        }
+    }
+}
+
+struct Sentences<'a>(&'a [Unsupported]);
+
+impl fmt::Display for Sentences<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, one) in self.0.iter().enumerate() {
+            write!(f, "{}{one}", if number == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! What is counted and written down, and what never is.
+
+use std::sync::Mutex;
+
+use super::grants::{ask, grant, granting};
+use super::*;
+
+/// The registry as Prometheus reads it.
+pub(super) fn scrape(registry: &Registry) -> String {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    text
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    /// Everything this thread logs from now on, as long as the guard lives.
+    fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
+        let lines = Self::default();
+        let writer = lines.clone();
+        let layer = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(tracing::Level::TRACE);
+        (lines, tracing::subscriber::set_default(layer.with_writer(move || writer.clone()).finish()))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The lines of the audit, taken.
+    fn audit(&self) -> Vec<Value> {
+        let lines = self.text();
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        lines.into_iter().filter(|line| line["target"] == "audit").collect()
+    }
+}
+
+#[tokio::test]
+async fn every_signature_and_grant_leaves_one_line_without_payload_or_token() {
+    let (directory, body) = granting();
+    let Rig { router, publish: _publish, .. } = rig(directory);
+    let (lines, _guard) = Lines::begin();
+    assert_eq!(sign(&router, "driver", &batch()).await.0, 200);
+    let granted = json_of(grant(&router, "driver", &ask(&body)).await).await;
+
+    let audit = lines.audit();
+    let said: Vec<_> = audit.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    assert_eq!(said, ["signed", "signed", "granted"]);
+    assert_eq!((&audit[0]["caller"], &audit[0]["bus"]), (&json!("depot/driver"), &json!("city/trams")));
+    let grant = &audit[2];
+    for (field, expected) in [
+        ("caller", "depot/driver"),
+        ("inbox", "depot/arrivals"),
+        ("queue", "arn:aws:sqs:eu-west-1:111122223333:arrivals"),
+        ("purpose", "redrive"),
+        ("bus", "city/trams"),
+        ("source", "qsl.tram"),
+        ("correlation_id", "line-7"),
+        ("kid", granted["kid"].as_str().unwrap()),
+        ("jti", granted["jti"].as_str().unwrap()),
+    ] {
+        assert_eq!(grant[field], expected, "{field}");
+    }
+    let said = lines.text();
+    assert!(grant["sent_at"].is_string() && grant["event_ts"].is_string());
+    for secret in ["harbour", "market", "detailCore", "Bearer", &body, granted["grant"].as_str().unwrap()] {
+        assert!(!said.contains(secret), "{secret} in {said}");
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_is_counted_and_written_down_who_ever_asked() {
+    let (directory, body) = granting();
+    let Rig { router, registry, publish: _publish, .. } = rig(directory);
+    let (lines, _guard) = Lines::begin();
+    for token in ["a-strangers-token", "api-server-away", "passenger"] {
+        sign(&router, token, &batch()).await;
+        grant(&router, token, &ask(&body)).await;
+    }
+    grant(&router, "driver", &ask("harbour")).await;
+    grant(&router, "driver", &json!({"harbour": "market"})).await;
+    grant(&router, "driver", &ask(&body)).await;
+
+    let audit = lines.audit();
+    let line = |line: &Value| {
+        let text = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
+        [text("message"), text("caller"), text("inbox"), text("code")].join(" ")
+    };
+    assert_eq!(
+        audit.iter().map(line).collect::<Vec<_>>(),
+        [
+            "not signed - - UNAUTHENTICATED",
+            "not granted - - UNAUTHENTICATED",
+            "not signed - - AUTHENTICATION_UNAVAILABLE",
+            "not granted - - AUTHENTICATION_UNAVAILABLE",
+            "not signed depot/passenger - SOURCE_NOT_GRANTED",
+            "not granted depot/passenger depot/arrivals GRANT_NOT_ALLOWED",
+            "not granted depot/driver depot/arrivals BODY_MALFORMED",
+            "not granted depot/driver - INVALID_REQUEST",
+            "granted depot/driver depot/arrivals -",
+        ]
+    );
+    let said = lines.text();
+    for secret in ["a-strangers-token", "harbour", "market"] {
+        assert!(!said.contains(secret), "{secret} in {said}");
+    }
+
+    let counted = scrape(&registry);
+    for line in [
+        r#"sign_requests_total{code="UNAUTHENTICATED"} 1"#,
+        r#"sign_requests_total{code="AUTHENTICATION_UNAVAILABLE"} 1"#,
+        r#"sign_requests_total{code="SOURCE_NOT_GRANTED"} 1"#,
+        r#"grants_total{purpose="unknown",outcome="UNAUTHENTICATED"} 1"#,
+        r#"grants_total{purpose="unknown",outcome="INVALID_REQUEST"} 1"#,
+        r#"grants_total{purpose="redrive",outcome="GRANT_NOT_ALLOWED"} 1"#,
+        r#"grants_total{purpose="redrive",outcome="BODY_MALFORMED"} 1"#,
+        r#"grants_total{purpose="redrive",outcome="OK"} 1"#,
+    ] {
+        assert!(counted.contains(line), "{line} in {counted}");
+    }
+}
+
+#[tokio::test]
+async fn who_waits_is_counted_as_long_as_it_does() {
+    let Rig { router, registry, publish: _publish, .. } = rig(sample());
+    let held = get_keys(&router, "?bus=city/buses&wait=60", &[]);
+    let look = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        scrape(&registry)
+    };
+    // Whoever hangs up waits no more.
+    let during = tokio::select! {
+        _ = held => String::new(),
+        during = look => during,
+    };
+    assert!(during.contains("key_set_waiters 1\n"), "{during}");
+    assert!(scrape(&registry).contains("key_set_waiters 0\n"));
+}
+
+#[test]
+fn the_expiry_of_each_served_set_is_shown_and_of_no_other() {
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let (before, now) = (sample(), Directory::default());
+    let expires = before.key_sets[&trams()].expires;
+    metrics.key_sets(&Directory::default(), &before);
+    let shown = format!(r#"key_set_expiry_timestamp_seconds{{bus="city/trams"}} {expires}"#);
+    assert!(scrape(&registry).contains(&shown), "{}", scrape(&registry));
+    metrics.key_sets(&before, &now);
+    assert!(!scrape(&registry).contains("city/trams"), "{}", scrape(&registry));
+}
