@@ -4,7 +4,7 @@
 //! of these files.
 
 mod operator;
-mod page;
+pub mod page;
 mod trust;
 
 use std::path::PathBuf;

@@ -10,6 +10,7 @@ use anyhow::{Result, ensure};
 use clap::ValueEnum as _;
 use test_cluster::cache;
 
+use crate::bench::page;
 use crate::cargo::{self, succeed, workspace};
 use crate::progress::Progress;
 use crate::{crds, tools};
@@ -59,7 +60,10 @@ impl Part {
                 deny.current_dir(workspace()).args(["--log-level", "error", "check", "bans", "licenses", "sources"]);
                 succeed(&mut deny)
             }),
-            Self::Generated => progress.step("generated files are current", || crds::run(&crds::Args { check: true })),
+            Self::Generated => progress.step("generated files are current", || {
+                page::run(&page::Args { check: true })?;
+                crds::run(&crds::Args { check: true })
+            }),
             Self::Go => progress.step("gofmt, go vet and go test", go),
             Self::Alerts => chart::alerts(progress),
             Self::Chart => chart::check(progress),
