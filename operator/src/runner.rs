@@ -4,7 +4,6 @@
 //! [`Failure`]. Around them the [`Runner`] keeps the finalizer, writes conditions on every way out, and decides when
 //! to look again. The rooms:
 //! - [`hub`], [`watch`]: one watch and one store a kind, shared; every change reaches whoever may have waited for it;
-//!   [`pulse`]: whether a watch is alive;
 //! - [`failure`]: `Wait`, `Retry`, `Terminal`, which are different types;
 //! - [`outcome`] (what a pass came to), [`verdict`] (the conditions and the pause that follow; pure);
 //! - [`backoff`]: how long to wait after a failure; pure;
@@ -23,7 +22,6 @@ pub mod hub;
 pub mod metrics;
 pub mod outcome;
 pub mod pending;
-pub mod pulse;
 pub mod record;
 pub mod status;
 pub mod telemetry;

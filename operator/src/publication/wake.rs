@@ -2,6 +2,7 @@
 
 use std::{fmt::Debug, sync::Arc};
 
+use eventing_service::watching::{Patience, Pauses, Pulse};
 use futures::{Stream, StreamExt as _, pin_mut, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{
@@ -18,10 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::maps::{CONFIG_MAP, selector};
 use crate::{
     keys::secret::{PRIVATE, USE},
-    runner::{
-        Hub,
-        pulse::{Pauses, Pulse, watch_config},
-    },
+    runner::Hub,
 };
 
 /// Wakes on changes; many before a look count as one.
@@ -77,6 +75,7 @@ pub(super) struct Stores {
 
 /// The watches behind [`Stores`], not running yet.
 pub(super) struct Seen {
+    config: watcher::Config,
     keys: (Api<Secret>, Writer<Secret>),
     sets: (Api<ConfigMap>, Writer<ConfigMap>),
     maps: (Api<ConfigMap>, Writer<ConfigMap>),
@@ -89,11 +88,13 @@ impl Seen {
         let (sets, sets_writer) = reflector::store();
         let (maps, maps_writer) = reflector::store();
         // Each watch is cut off and asked anew where it hangs.
-        let client = || Pulse::new().listen(client.clone());
+        let pulse = Pulse::new(Patience::default());
+        let client = pulse.listen(client.clone());
         Self {
-            keys: (Api::namespaced(client(), key_namespace), keys_writer),
-            sets: (Api::namespaced(client(), key_namespace), sets_writer),
-            maps: (Api::all(client()), maps_writer),
+            config: pulse.config(),
+            keys: (Api::namespaced(client.clone(), key_namespace), keys_writer),
+            sets: (Api::namespaced(client.clone(), key_namespace), sets_writer),
+            maps: (Api::all(client), maps_writer),
             stores: Stores { keys, sets, maps },
         }
     }
@@ -104,14 +105,12 @@ impl Seen {
 
     /// Watches until `shutdown`.
     pub(super) async fn watch(self, notify: Arc<Notify>, shutdown: CancellationToken) {
-        let keys = watcher(self.keys.0, watch_config().labels(USE))
-            .backoff(Pauses::default())
-            .modify(strip)
-            .reflect(self.keys.1);
-        let sets =
-            watcher(self.sets.0, watch_config().labels(&selector())).backoff(Pauses::default()).reflect(self.sets.1);
+        let config = || self.config.clone();
+        let keys =
+            watcher(self.keys.0, config().labels(USE)).backoff(Pauses::default()).modify(strip).reflect(self.keys.1);
+        let sets = watcher(self.sets.0, config().labels(&selector())).backoff(Pauses::default()).reflect(self.sets.1);
         let named = format!("metadata.name={CONFIG_MAP}");
-        let maps = watcher(self.maps.0, watch_config().fields(&named)).backoff(Pauses::default()).reflect(self.maps.1);
+        let maps = watcher(self.maps.0, config().fields(&named)).backoff(Pauses::default()).reflect(self.maps.1);
         tokio::join!(
             pump("keys", keys, &notify, &shutdown),
             pump("key sets", sets, &notify, &shutdown),

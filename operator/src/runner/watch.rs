@@ -18,7 +18,10 @@ use std::{
     time::Duration,
 };
 
-use eventing_service::admin::Check;
+use eventing_service::{
+    admin::Check,
+    watching::{Patience, Pauses, Pulse},
+};
 use futures::{Stream, StreamExt, stream::BoxStream};
 use kube::{
     Api, Client, Resource,
@@ -31,8 +34,6 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-
-use super::pulse::{Pauses, Pulse, watch_config};
 
 /// How many changes may wait at a subscriber before the watch waits for it.
 const BUFFER: usize = 256;
@@ -171,9 +172,9 @@ pub(super) async fn pump<K: Watchable>(
     check: Check,
     shutdown: &CancellationToken,
 ) {
-    let (pulse, standing) = (Pulse::new(), Standing::default());
+    let (pulse, standing) = (Pulse::new(Patience::default()), Standing::default());
     let api: Api<K> = Api::all(pulse.listen(client));
-    let events = watcher(api, watch_config()).backoff(Pauses::default()).modify(lighten);
+    let events = watcher(api, pulse.config()).backoff(Pauses::default()).modify(lighten);
     let mut events = pin!(events.reflect(writer));
     let mut before: Vec<Arc<K>> = Vec::new();
     let telling = async {
