@@ -1,12 +1,11 @@
 //! The figures, their goals, and the verdicts.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use bench_figures::{Figure, Report};
 use eventing::algorithm::Algorithm;
-use serde::Serialize;
 
 use crate::Arguments;
 use crate::events::Events;
-use crate::machine::describe;
 use crate::measure::{Measured, measure};
 
 /// Bytes of `detailCore`; the body has its base64 and a signature of 3.2 KiB besides.
@@ -17,44 +16,6 @@ const GOAL_SIZE: usize = 2_048;
 const P95_MICROSECONDS: f64 = 250.0;
 /// How many times the bare verification.
 const P95_TIMES_BARE: f64 = 1.5;
-
-/// All that was measured.
-#[derive(Debug, Serialize)]
-struct Report {
-    what: &'static str,
-    machine: String,
-    figures: Vec<Figure>,
-}
-
-/// One number.
-#[derive(Debug, Serialize)]
-struct Figure {
-    name: String,
-    value: f64,
-    unit: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at_most: Option<f64>,
-    verdict: Verdict,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Verdict {
-    Met,
-    Missed,
-    NoGoal,
-}
-
-impl Figure {
-    fn new(name: String, value: f64, unit: &'static str, at_most: Option<f64>) -> Self {
-        let verdict = match at_most {
-            None => Verdict::NoGoal,
-            Some(goal) if value <= goal => Verdict::Met,
-            Some(_) => Verdict::Missed,
-        };
-        Self { name, value, unit, at_most, verdict }
-    }
-}
 
 /// Measures, prints, writes.
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -67,13 +28,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             figures.extend(of(&format!("{algorithm}, {words}"), &measured, size == GOAL_SIZE));
         }
     }
-    let report = Report { what: "trust", machine: describe(), figures };
-    print(&report);
-    if let Some(path) = &arguments.json {
-        std::fs::write(path, serde_json::to_string_pretty(&report)? + "\n")
-            .with_context(|| path.display().to_string())?;
-    }
-    Ok(())
+    Report::new("trust", figures).tell(arguments.json.as_deref())
 }
 
 fn of(what: &str, measured: &Measured, has_goals: bool) -> Vec<Figure> {
@@ -94,19 +49,4 @@ fn of(what: &str, measured: &Measured, has_goals: bool) -> Vec<Figure> {
         new("allocations a verification", allocations, "", None),
         new("allocated a verification", kib(allocated_bytes), "KiB", None),
     ]
-}
-
-#[allow(clippy::print_stdout, reason = "the answer of the command")]
-fn print(report: &Report) {
-    println!("{}", report.machine);
-    println!("{:<66} {:>10} {:<8} {:>8}  verdict", "what", "figure", "unit", "at most");
-    for Figure { name, value, unit, at_most, verdict } in &report.figures {
-        let goal = at_most.map(|goal| format!("{goal:.1}")).unwrap_or_default();
-        let verdict = match verdict {
-            Verdict::Met => "met",
-            Verdict::Missed => "MISSED",
-            Verdict::NoGoal => "",
-        };
-        println!("{name:<66} {value:>10.2} {unit:<8} {goal:>8}  {verdict}");
-    }
 }

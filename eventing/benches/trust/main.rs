@@ -1,14 +1,13 @@
 //! `cargo xtask bench trust`: what it costs to trust an event, measured against the bare signature in the same run.
 //!
 //! [`events`] makes signed events of a size; [`measure`] times their verification and the bare one in turns, so that a
-//! busy machine falls on both; [`figures`] judges; [`machine`] is what the kernel says.
+//! busy machine falls on both; [`figures`] says what of.
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
 #![allow(missing_docs, reason = "a program's own parts")]
 
 mod events;
 mod figures;
-mod machine;
 mod measure;
 
 use std::alloc::System;

@@ -2,55 +2,16 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
-use serde::Serialize;
+use anyhow::Result;
+use bench_figures::{Figure, Report};
 
 use crate::{
     arguments::{Measure, Part},
     course::{Course, Outcome},
-    process,
 };
 
 /// The most that an object may cost at the largest scale, of what it costs at the smallest: times are noisy.
 const GROWTH: f64 = 1.5;
-
-/// All that was measured.
-#[derive(Debug, Serialize)]
-struct Report {
-    what: &'static str,
-    machine: String,
-    figures: Vec<Figure>,
-}
-
-/// One number.
-#[derive(Debug, Serialize)]
-struct Figure {
-    name: String,
-    value: f64,
-    unit: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at_most: Option<f64>,
-    verdict: Verdict,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Verdict {
-    Met,
-    Missed,
-    NoGoal,
-}
-
-impl Figure {
-    fn new(name: impl Into<String>, value: f64, unit: &'static str, at_most: Option<f64>) -> Self {
-        let verdict = match at_most {
-            None => Verdict::NoGoal,
-            Some(goal) if value <= goal => Verdict::Met,
-            Some(_) => Verdict::Missed,
-        };
-        Self { name: name.into(), value, unit, at_most, verdict }
-    }
-}
 
 /// Measures, prints, writes.
 pub async fn run(measure: &Measure, kubeconfig: &Path) -> Result<()> {
@@ -93,13 +54,7 @@ pub async fn run(measure: &Measure, kubeconfig: &Path) -> Result<()> {
     scale.sort_by_key(|outcome| outcome.objects);
     figures.extend(of_scale(&scale));
 
-    let report = Report { what: "operator", machine: process::machine(), figures };
-    print(&report);
-    if let Some(path) = &measure.json {
-        std::fs::write(path, serde_json::to_string_pretty(&report)? + "\n")
-            .with_context(|| path.display().to_string())?;
-    }
-    Ok(())
+    Report::new("operator", figures).tell(measure.json.as_deref())
 }
 
 #[allow(clippy::print_stderr, reason = "how far it is")]
@@ -189,19 +144,4 @@ fn count(number: u64) -> f64 {
 
 fn size(number: usize) -> f64 {
     u32::try_from(number.max(1)).map_or(f64::MAX, f64::from)
-}
-
-#[allow(clippy::print_stdout, reason = "the answer of the command")]
-fn print(report: &Report) {
-    println!("{}", report.machine);
-    println!("{:<72} {:>10} {:<7} {:>8}  verdict", "what", "figure", "unit", "at most");
-    for Figure { name, value, unit, at_most, verdict } in &report.figures {
-        let goal = at_most.map(|goal| format!("{goal:.1}")).unwrap_or_default();
-        let verdict = match verdict {
-            Verdict::Met => "met",
-            Verdict::Missed => "MISSED",
-            Verdict::NoGoal => "",
-        };
-        println!("{name:<72} {value:>10.2} {unit:<7} {goal:>8}  {verdict}");
-    }
 }

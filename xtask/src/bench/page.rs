@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use serde::Deserialize;
+use bench_figures::{Figure, Report, Verdict};
 
 use crate::cargo::workspace;
 
@@ -14,22 +14,6 @@ pub struct Args {
     /// Write nothing; fail where the page is stale.
     #[arg(long)]
     pub check: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct Report {
-    what: String,
-    machine: String,
-    figures: Vec<Figure>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Figure {
-    name: String,
-    value: f64,
-    unit: String,
-    at_most: Option<f64>,
-    verdict: String,
 }
 
 /// Writes or checks it.
@@ -64,10 +48,10 @@ fn page(reports: &[Report]) -> String {
             write!(page, "\n## {what}\n\nMeasured on {machine}.\n\n| what | figure | goal | |\n|---|---|---|---|\n");
         for Figure { name, value, unit, at_most, verdict } in figures {
             let goal = at_most.map(|goal| format!("≤ {}", number(goal))).unwrap_or_default();
-            let verdict = match verdict.as_str() {
-                "met" => "met",
-                "missed" => "**missed**",
-                _ => "",
+            let verdict = match verdict {
+                Verdict::Met => "met",
+                Verdict::Missed => "**missed**",
+                Verdict::NoGoal => "",
             };
             let _ = writeln!(page, "| {name} | {} {unit} | {goal} | {verdict} |", number(*value));
         }
@@ -87,17 +71,10 @@ mod tests {
 
     #[test]
     fn a_page_shows_what_was_measured_what_was_promised_and_whether_that_was_met() {
-        let figure = |name: &str, value, at_most, verdict: &str| Figure {
-            name: name.to_owned(),
-            value,
-            unit: "s".to_owned(),
-            at_most,
-            verdict: verdict.to_owned(),
-        };
         let figures = vec![
-            figure("a", 1.5, Some(60.0), "met"),
-            figure("b", 70.0, Some(60.0), "missed"),
-            figure("c", 2.0, None, "no-goal"),
+            Figure::new("a", 1.5, "s", Some(60.0)),
+            Figure::new("b", 70.0, "s", Some(60.0)),
+            Figure::new("c", 2.0, "s", None),
         ];
         let page = page(&[Report { what: "operator".to_owned(), machine: "2 cores".to_owned(), figures }]);
         for line in [
