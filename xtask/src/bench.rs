@@ -3,16 +3,16 @@
 //! Each measured part has a file in `docs/benchmarks/`, which a run writes with `--json`; `docs/benchmarks.md` is made
 //! of these files.
 
-mod operator;
 pub mod page;
-mod trust;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::cargo;
+use crate::cargo::{self, succeed, workspace};
+use crate::cluster;
 
 /// Measures.
 #[derive(clap::Args, Debug)]
@@ -24,19 +24,45 @@ pub struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum What {
     /// The operator: 1,000 inboxes and 1,000 rules on a real API server, with an AWS in memory.
-    Operator(operator::Args),
+    Operator(Measure),
     /// Trust: decoding, canonicalising and verifying events, against the bare signature.
-    Trust(trust::Args),
+    Trust(Measure),
     /// Write `docs/benchmarks.md` from the committed figures.
     Page(page::Args),
+}
+
+/// How a measuring program is run.
+#[derive(clap::Args, Debug)]
+struct Measure {
+    /// Write the figures here too; the committed ones are in `docs/benchmarks/`.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Given on to the measuring program; `-- --help` says what it takes.
+    #[arg(last = true)]
+    more: Vec<String>,
 }
 
 /// Runs it.
 pub fn run(args: &Args) -> Result<()> {
     match &args.what {
-        What::Operator(args) => operator::run(args),
-        What::Trust(args) => trust::run(args),
+        What::Operator(args) => {
+            cluster::build()?;
+            args.run("operator-bench", &["measure"])
+        }
+        What::Trust(args) => args.run("trust-bench", &[]),
         What::Page(args) => page::run(args),
+    }
+}
+
+impl Measure {
+    /// Builds the program and measures.
+    fn run(&self, name: &str, first: &[&str]) -> Result<()> {
+        let mut measure = Command::new(program(name)?);
+        measure.current_dir(workspace()).args(first).args(&self.more);
+        if let Some(json) = &self.json {
+            measure.arg("--json").arg(json);
+        }
+        succeed(&mut measure)
     }
 }
 
