@@ -168,11 +168,11 @@ impl FakeAws {
             things.insert(format!("archive {name}"), (Tags::new(), format!("{archive:?}")));
         }
         for (name, queue) in &state.queues {
-            things.insert(format!("queue {name}"), (queue.tags.clone(), format!("{:?}", queue.attributes())));
+            things.insert(format!("queue {name}"), (queue.tags.tags(), format!("{:?}", queue.attributes)));
         }
         for (name, role) in &state.roles {
             let text = format!("{:?} {:?} {:?}", role.trust, role.boundary, role.policies);
-            things.insert(format!("role {name}"), (role.tags.clone(), text));
+            things.insert(format!("role {name}"), (role.tags.tags(), text));
         }
         for (name, stored) in &state.monitoring.alarms {
             things.insert(format!("alarm {name}"), (stored.tags.clone(), format!("{:?}", stored.alarm)));

@@ -16,7 +16,7 @@ use support::World;
 fn documents(desired: &inbox::Desired, observed: &Observed) -> Value {
     let mut documents = Map::new();
     let mut note = |name: String, policy: &PolicyDocument| {
-        documents.insert(name, policy.as_value().clone());
+        documents.insert(name, policy.to_value());
     };
     for action in inbox::plan(desired, observed) {
         match action {

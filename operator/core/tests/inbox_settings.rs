@@ -180,7 +180,7 @@ fn the_redrive_role_trusts_the_tools_and_those_that_are_named() {
         let (applied, _) = converge_inbox(&world.aws, &desired).await.unwrap();
         let observed = inbox::observe(&world.aws, &desired).await.unwrap();
         let role = observed.roles.values().find(|role| role.facts.arn == applied.redrive_role_arn).unwrap();
-        let trust = role.facts.trust.to_text();
+        let trust = role.facts.trust.as_text();
         for trusted in ["system:serviceaccount:ground:tools", "system:serviceaccount:tower:fixer"] {
             assert!(trust.contains(trusted), "{trust}");
         }

@@ -29,7 +29,15 @@ use crate::{
 pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<InboxQueue>> + Send + use<> {
     let own = hub.inboxes.changes_of(own_facts).map(|change| vec![ObjectRef::from_obj(change.object().as_ref())]);
     let inboxes = hub.inboxes.store().clone();
-    let of_rule = hub.rules.changes_of(rule_facts).map(move |change| named_or_letting_in(&inboxes, change.object()));
+    let of_rule = hub.rules.changes_of(rule_facts).map(move |change| {
+        let rule = change.object();
+        select(&inboxes, |inbox| targets(rule, inbox) || lets_in(inbox, rule))
+    });
+    let inboxes = hub.inboxes.store().clone();
+    let of_leaving = hub.rules.changes_of(led_facts).map(move |change| {
+        let rule = change.object();
+        select(&inboxes, |inbox| !targets(rule, inbox) && lets_in(inbox, rule))
+    });
     let rules = hub.rules.store().clone();
     let of_bus = hub.buses.changes_of(bus_facts).map(move |change| {
         let (namespace, name) = (change.object().namespace().unwrap_or_default(), change.object().name_any());
@@ -43,29 +51,25 @@ pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<InboxQueue>> +
     let inboxes = hub.inboxes.store().clone();
     let of_subscription =
         hub.rules.changes_of(subscribed_facts).map(move |change| subscribing(&inboxes, change.object()));
-    let of_rules = stream::select(of_rule, of_subscription);
+    let of_rules = stream::select(stream::select(of_rule, of_leaving), of_subscription);
     stream::select(stream::select(own, of_rules), stream::select(of_bus, of_namespace)).flat_map(stream::iter)
 }
 
 /// The inboxes that have a subscription of that rule's name, whoever's the rule is.
 fn subscribing(inboxes: &Store<InboxQueue>, rule: &EventRule) -> Vec<ObjectRef<InboxQueue>> {
     let name = rule.name_any();
-    let found =
-        inboxes.state_filter(|inbox| inbox.metadata.namespace == rule.metadata.namespace && has_rule(inbox, &name));
-    found.iter().map(|inbox| ObjectRef::from_obj(inbox.as_ref())).collect()
+    select(inboxes, |inbox| inbox.metadata.namespace == rule.metadata.namespace && has_rule(inbox, &name))
 }
 
-/// The inboxes that the rule names, and those that still let it in although it no longer does.
-fn named_or_letting_in(inboxes: &Store<InboxQueue>, rule: &EventRule) -> Vec<ObjectRef<InboxQueue>> {
-    let arns: BTreeSet<&str> = rule.status.iter().flat_map(|status| &status.rule_arns).map(String::as_str).collect();
-    inboxes
-        .state_filter(|inbox| {
-            let mut allowed = inbox.status.iter().flat_map(|status| &status.allowed_rules);
-            targets(rule, inbox) || allowed.any(|allowed| arns.contains(allowed.rule_arn.as_str()))
-        })
-        .iter()
-        .map(|inbox| ObjectRef::from_obj(inbox.as_ref()))
-        .collect()
+fn select(inboxes: &Store<InboxQueue>, of_interest: impl Fn(&InboxQueue) -> bool) -> Vec<ObjectRef<InboxQueue>> {
+    inboxes.state_filter(of_interest).iter().map(|inbox| ObjectRef::from_obj(inbox.as_ref())).collect()
+}
+
+/// Whether the inbox's policy lets the rule send, as its status says.
+fn lets_in(inbox: &InboxQueue, rule: &EventRule) -> bool {
+    let arns = rule.status.as_ref().map(|status| status.rule_arns.as_slice()).unwrap_or_default();
+    let mut allowed = inbox.status.iter().flat_map(|status| &status.allowed_rules);
+    allowed.any(|allowed| arns.contains(&allowed.rule_arn))
 }
 
 /// The inboxes that rules of interest name.
@@ -99,14 +103,19 @@ fn subscribed_facts(rule: &EventRule) -> SubscribedFacts {
     (rule.uid(), generation, rule.metadata.deletion_timestamp.is_some(), said)
 }
 
-type RuleFacts = (Option<String>, bool, Vec<Reference>, Reference, Option<String>, Vec<String>);
+type RuleFacts = (Option<String>, bool, Vec<Reference>, Reference, Option<String>);
 
-/// What of a rule matters to the inboxes it feeds: where it leads, and where it led when last looked at.
+/// What of a rule matters to the inboxes it feeds: where it leads.
 fn rule_facts(rule: &EventRule) -> RuleFacts {
     let going = rule.metadata.deletion_timestamp.is_some();
     let inboxes = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.clone()).collect();
-    let led = rule.status.as_ref().map(|status| status.target_queue_arns.clone()).unwrap_or_default();
-    (rule.uid(), going, inboxes, rule.spec.bus_ref.clone(), rule.spec.rule_name.clone(), led)
+    (rule.uid(), going, inboxes, rule.spec.bus_ref.clone(), rule.spec.rule_name.clone())
+}
+
+/// Where a rule led when it was last looked at. That matters to an inbox that it has left, and not to one it leads to:
+/// that one's policy goes by what the rule says, not by what its targets are.
+fn led_facts(rule: &EventRule) -> Vec<String> {
+    rule.status.as_ref().map(|status| status.target_queue_arns.clone()).unwrap_or_default()
 }
 
 /// What of a bus matters to the inboxes its rules feed.
