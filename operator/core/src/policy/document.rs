@@ -7,11 +7,14 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// A policy document. Equality is by meaning: order, one value or a list of one, the writing of actions and
 /// condition names do not count.
 #[derive(Clone)]
-pub struct PolicyDocument {
+pub struct PolicyDocument(Arc<Document>);
+
+struct Document {
     /// As values, the documents of a thousand inboxes take tens of megabytes.
     text: Box<str>,
     /// SHA-256 of the canonical form, which is as large as the document and is needed for nothing else.
@@ -24,7 +27,7 @@ impl PolicyDocument {
         let mut digest = Sha256::new();
         digest_of(&canonical(&document), &mut digest);
         let meaning = digest.finalize().into();
-        Self { text: document.to_string().into(), meaning }
+        Self(Arc::new(Document { text: document.to_string().into(), meaning }))
     }
 
     /// Takes a document as AWS returns it. Text that is not JSON is a document that equals no other's JSON.
@@ -35,7 +38,7 @@ impl PolicyDocument {
     /// The document as a value, as it was given.
     pub fn to_value(&self) -> Value {
         // It was written by ourselves, so it is JSON.
-        serde_json::from_str(&self.text).unwrap_or_default()
+        serde_json::from_str(&self.0.text).unwrap_or_default()
     }
 
     /// The statements, as they were given.
@@ -45,13 +48,13 @@ impl PolicyDocument {
 
     /// The document's text, without white space.
     pub fn as_text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 }
 
 impl PartialEq for PolicyDocument {
     fn eq(&self, other: &Self) -> bool {
-        self.meaning == other.meaning
+        self.0.meaning == other.0.meaning
     }
 }
 
@@ -59,7 +62,7 @@ impl Eq for PolicyDocument {}
 
 impl fmt::Debug for PolicyDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0.text)
     }
 }
 
