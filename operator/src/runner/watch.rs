@@ -140,8 +140,8 @@ impl<K: Watchable> Watched<K> {
     }
 }
 
-/// How often it is looked whether the watch is stale.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked whether a watch is stale.
+pub(crate) const LOOK: Duration = Duration::from_secs(5);
 
 /// How a watch stands.
 #[derive(Default)]

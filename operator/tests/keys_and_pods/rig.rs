@@ -171,7 +171,7 @@ async fn operate(client: Client, tls: PathBuf) {
         watches.run(client.clone(), &readiness, stop.clone()),
         serving,
         controller,
-        publisher.run(stop.clone()),
+        publisher.run(readiness.check("publication's watches", ""), stop.clone()),
     );
     served.unwrap();
 }
