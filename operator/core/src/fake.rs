@@ -49,7 +49,7 @@ use faults::Injected;
 use jiff::Timestamp;
 use rates::Rates;
 use record::Record;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -74,6 +74,8 @@ struct State {
     queues: BTreeMap<QueueName, queues::Queue>,
     deleted_queues: BTreeMap<QueueName, Timestamp>,
     roles: BTreeMap<RoleName, roles::Role>,
+    /// In lower case.
+    role_names: BTreeSet<String>,
     record: Record,
     rates: Rates,
     injected: Injected,

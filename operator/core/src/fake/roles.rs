@@ -85,8 +85,7 @@ impl Roles for FakeAws {
         let operation = "CreateRole";
         self.call(SERVICE, operation, true, |state| {
             check_trust(operation, &new.trust)?;
-            let same = |name: &RoleName| name.as_str().eq_ignore_ascii_case(new.name.as_str());
-            if state.roles.keys().any(same) {
+            if state.role_names.contains(&new.name.as_str().to_ascii_lowercase()) {
                 return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{} exists", new.name));
             }
             let installation = &self.0.installation;
@@ -102,6 +101,7 @@ impl Roles for FakeAws {
                 tags: Packed::new(&new.tags),
                 policies: BTreeMap::new(),
             };
+            state.role_names.insert(new.name.as_str().to_ascii_lowercase());
             state.roles.insert(new.name.clone(), role);
             Ok(arn)
         })
@@ -171,6 +171,7 @@ impl Roles for FakeAws {
                 return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{name} has policies"));
             }
             state.roles.remove(name);
+            state.role_names.remove(&name.as_str().to_ascii_lowercase());
             Ok(())
         })
         .await

@@ -13,30 +13,28 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 
-use super::subscriptions::has_rule;
 use crate::{
     controllers::{
-        event_rule::{
-            names::targets,
-            triggers::{consent, label_facts},
-        },
+        event_rule::triggers::{consent, label_facts},
         world::own_facts,
     },
-    runner::Hub,
+    runner::{Hub, Watched, Word},
 };
 
 /// The inboxes to look at.
 pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<InboxQueue>> + Send + use<> {
     let own = hub.inboxes.changes_of(own_facts).map(|change| vec![ObjectRef::from_obj(change.object().as_ref())]);
-    let inboxes = hub.inboxes.store().clone();
+    let inboxes = hub.inboxes.clone();
     let of_rule = hub.rules.changes_of(rule_facts).map(move |change| {
         let rule = change.object();
-        select(&inboxes, |inbox| targets(rule, inbox) || lets_in(inbox, rule))
+        targeted(&inboxes, rule).chain(letting_in(&inboxes, rule)).collect()
     });
-    let inboxes = hub.inboxes.store().clone();
+    let inboxes = hub.inboxes.clone();
     let of_leaving = hub.rules.changes_of(led_facts).map(move |change| {
         let rule = change.object();
-        select(&inboxes, |inbox| !targets(rule, inbox) && lets_in(inbox, rule))
+        letting_in(&inboxes, rule)
+            .filter(|inbox| !targeted(&inboxes, rule).any(|targeted| targeted == *inbox))
+            .collect()
     });
     let rules = hub.rules.store().clone();
     let of_bus = hub.buses.changes_of(bus_facts).map(move |change| {
@@ -48,7 +46,7 @@ pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<InboxQueue>> +
         let name = change.object().name_any();
         named(&rules, |_, own| own == name)
     });
-    let inboxes = hub.inboxes.store().clone();
+    let inboxes = hub.inboxes.clone();
     let of_subscription =
         hub.rules.changes_of(subscribed_facts).map(move |change| subscribing(&inboxes, change.object()));
     let of_rules = stream::select(stream::select(of_rule, of_leaving), of_subscription);
@@ -56,20 +54,24 @@ pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<InboxQueue>> +
 }
 
 /// The inboxes that have a subscription of that rule's name, whoever's the rule is.
-fn subscribing(inboxes: &Store<InboxQueue>, rule: &EventRule) -> Vec<ObjectRef<InboxQueue>> {
-    let name = rule.name_any();
-    select(inboxes, |inbox| inbox.metadata.namespace == rule.metadata.namespace && has_rule(inbox, &name))
+fn subscribing(inboxes: &Watched<InboxQueue>, rule: &EventRule) -> Vec<ObjectRef<InboxQueue>> {
+    let found = inboxes.who_say(&Word::Rule(rule.namespace().unwrap_or_default(), rule.name_any()));
+    found.iter().map(|inbox| ObjectRef::from_obj(inbox.as_ref())).collect()
 }
 
-fn select(inboxes: &Store<InboxQueue>, of_interest: impl Fn(&InboxQueue) -> bool) -> Vec<ObjectRef<InboxQueue>> {
-    inboxes.state_filter(of_interest).iter().map(|inbox| ObjectRef::from_obj(inbox.as_ref())).collect()
+/// The inboxes that the rule targets.
+fn targeted(inboxes: &Watched<InboxQueue>, rule: &EventRule) -> impl Iterator<Item = ObjectRef<InboxQueue>> {
+    let own = rule.namespace().unwrap_or_default();
+    let named = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.as_ref());
+    let named = named.map(move |inbox| ObjectRef::new(&inbox.name).within(inbox.namespace_or(&own)));
+    named.filter(|inbox| inboxes.store().get(inbox).is_some())
 }
 
-/// Whether the inbox's policy lets the rule send, as its status says.
-fn lets_in(inbox: &InboxQueue, rule: &EventRule) -> bool {
-    let arns = rule.status.as_ref().map(|status| status.rule_arns.as_slice()).unwrap_or_default();
-    let mut allowed = inbox.status.iter().flat_map(|status| &status.allowed_rules);
-    allowed.any(|allowed| arns.contains(&allowed.rule_arn))
+/// The inboxes whose policy lets the rule send, as their status says.
+fn letting_in(inboxes: &Watched<InboxQueue>, rule: &EventRule) -> impl Iterator<Item = ObjectRef<InboxQueue>> {
+    let arns = rule.status.iter().flat_map(|status| &status.rule_arns);
+    let found = arns.flat_map(|arn| inboxes.who_say(&Word::RuleArn(arn.clone())));
+    found.map(|inbox| ObjectRef::from_obj(inbox.as_ref()))
 }
 
 /// The inboxes that rules of interest name.
