@@ -83,7 +83,7 @@ async fn operate(client: Client, tls: PathBuf) {
     let keeping = Keeping { store: KeyStore::new(client.clone(), KEYS), namespace: KEYS.to_owned(), keep: KEEP };
     let events = Events::new(client.clone(), None);
     let pace = RunnerSettings { resync: Duration::from_hours(1), concurrency: 4 };
-    let (of_runner, metrics) = (client.clone(), Metrics::new(&mut Registry::default()));
+    let (of_runner, granted, metrics) = (client.clone(), tenancy.clone(), Metrics::new(&mut Registry::default()));
     let controller = |hub: operator::runner::Hub, stop| async move {
         let (aws, fresh) = (aws().aws(), aws().aws());
         let world = World { hub: hub.clone(), aws, fresh, installation: Arc::new(place()), tenancy };
@@ -91,7 +91,8 @@ async fn operate(client: Client, tls: PathBuf) {
         let runner = Runner::new(of_runner, hub.clone(), keys, events, metrics, pace);
         signing_key::run(&hub, runner, stop).await;
     };
-    installed::operate(client, tls, "https://signature.test".to_owned(), controller).await;
+    let service = "https://signature.test".to_owned();
+    Box::pin(installed::operate(client, tls, service, granted, controller)).await;
 }
 
 /// A test's view: a client of its own runtime, and namespaces of its own.

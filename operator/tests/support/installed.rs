@@ -14,6 +14,7 @@ use operator::{
         inject,
     },
 };
+use operator_core::Tenancy;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +54,7 @@ pub async fn operate<F: Future<Output = ()>>(
     client: Client,
     tls: PathBuf,
     signature_service: String,
+    tenancy: Arc<Tenancy>,
     controllers: impl FnOnce(Hub, CancellationToken) -> F,
 ) {
     let stop = CancellationToken::new();
@@ -81,6 +83,7 @@ pub async fn operate<F: Future<Output = ()>>(
         keep: KEEP,
         signature_service,
         journal: "https://journal.test".into(),
+        tenancy,
     };
     let (events, metrics) = (Events::new(client.clone(), None), SigningMetrics::default());
     let publisher =
