@@ -105,6 +105,7 @@ impl Leader {
             keep: self.keep(),
             signature_service: settings.signature_service(),
             journal: settings.journal(),
+            tenancy: Arc::clone(&self.tenancy),
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 use eventing::{signing::SignError, time::Millis};
 use eventing_service::admin::Check;
 use kube::Client;
-use operator_core::Installation;
+use operator_core::{Installation, Tenancy};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +48,8 @@ pub struct PublisherSettings {
     pub signature_service: String,
     /// Where pods find the journal.
     pub journal: String,
+    /// What names the installation grants to whom.
+    pub tenancy: Arc<Tenancy>,
 }
 
 /// A pass that did not reach its end; it is tried again.

@@ -21,5 +21,7 @@ mod rig;
 mod roots;
 mod rotation;
 mod signing_keys;
+#[path = "../support/mod.rs"]
+mod support;
 mod two_operators;
 mod validation;

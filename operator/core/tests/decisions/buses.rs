@@ -5,6 +5,7 @@ use operator_core::bus::{self, Deletion, Publishing};
 use operator_core::deletion::{DeletionBlocked, DeletionStep};
 use operator_core::error::ErrorClass;
 use operator_core::fake::When;
+use operator_core::owner::Owner;
 use std::sync::Arc;
 
 fn deletion(desired: &bus::Desired) -> Deletion {
@@ -60,6 +61,22 @@ fn the_rollback_switch_denies_by_the_policy_and_is_taken_back() {
         desired.publishing = Publishing::Enabled;
         assert_eq!(converge_bus(&world.aws, &desired).await.unwrap().1, 1);
         assert!(!policy().contains("Deny"), "{}", policy());
+    });
+}
+
+#[test]
+fn a_bus_is_its_owner_s_and_nobody_else_s() {
+    run(async {
+        let world = World::new();
+        let (desired, other) = (world.bus("acme"), world.bus("other"));
+        let check = async |owner| bus::check_owner(&world.aws, &world.installation, owner, &desired.bus_name).await;
+        assert_eq!(check(&desired.owner).await.unwrap_err().class, ErrorClass::Missing);
+        converge_bus(&world.aws, &desired).await.unwrap();
+        let restored = Owner { uid: "another".into(), ..desired.owner.clone() };
+        assert_eq!((check(&desired.owner).await, check(&restored).await), (Ok(()), Ok(())));
+        let refused = check(&other.owner).await.unwrap_err();
+        assert!(matches!(refused.class, ErrorClass::NotOurs { .. }), "{refused:?}");
+        assert!(refused.message.contains("EventBus planes/acme"), "{}", refused.message);
     });
 }
 
