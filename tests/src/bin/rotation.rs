@@ -1,4 +1,4 @@
-//! The second half of `cargo xtask soak rotation MINUTES`: the system is up, and events are published while keys rotate.
+//! The second half of `cargo xtask soak rotation`: the system is up, and events are published while keys rotate.
 #![allow(clippy::print_stdout, reason = "this is what the soak shows")]
 
 use std::time::Instant;
@@ -13,12 +13,15 @@ async fn main() -> anyhow::Result<()> {
         .install_default()
         .ok()
         .context("a TLS provider is installed already")?;
-    let minutes = std::env::args().nth(1).context("for how many minutes?")?;
-    let minutes = minutes.parse().with_context(|| format!("{minutes} is no number of minutes"))?;
+    let plan = std::env::args().nth(1).context("for how many minutes, or `short`?")?;
+    let plan = match plan.as_str() {
+        "short" => Plan::short(),
+        minutes => Plan::soak(minutes.parse().with_context(|| format!("{minutes} is no number of minutes"))?),
+    };
     let ground = Ground::connect(&Endpoints::from_env()?).await?;
     let begun = Instant::now();
     let narrate = |line: &str| println!("[{:>4} s] {line}", begun.elapsed().as_secs());
-    let report = rotation::run(&ground, &Plan::soak(minutes), &narrate).await?;
+    let report = rotation::run(&ground, &plan, &narrate).await?;
     println!("\n{report}");
     rotation::check(&report)
 }

@@ -55,8 +55,17 @@ pub(super) fn judge(book: &Book, numbers: &BTreeMap<Consumer, Numbers>) -> Repor
 /// The longest times after a revocation at which something was still accepted.
 #[derive(Clone, Debug, Default)]
 struct Late {
-    by_service: Option<Duration>,
-    by_config_map: Option<Duration>,
+    by_service: Option<Accept>,
+    by_config_map: Option<Accept>,
+}
+
+/// Something that was accepted after its kid was revoked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Accept {
+    /// How long after.
+    after: Duration,
+    /// By whom, and with which kid.
+    whose: String,
 }
 
 struct Judge<'a> {
@@ -116,7 +125,7 @@ impl<'a> Judge<'a> {
         if !event.kids.contains(&row.kid) {
             self.say(format!("{who} was accepted with kid {}, and {:?} signed it", row.kid, event.kids));
         }
-        self.accepted(&who, event, row);
+        self.accepted(consumer, name, event, row);
     }
 
     fn letter(&mut self, who: &str, event: &Event, letter: &Letter) {
@@ -131,21 +140,25 @@ impl<'a> Judge<'a> {
     }
 
     /// Nothing is accepted too long after its kid was revoked.
-    fn accepted(&mut self, who: &str, event: &Event, row: &Row) {
+    fn accepted(&mut self, consumer: Consumer, name: &str, event: &Event, row: &Row) {
         let Some(revocation) = self.revocation(&row.kid) else { return };
         // Who does not tell when, accepted it after it was put on the bus.
         let at = row.at.unwrap_or(event.at);
         if at <= revocation.at {
             return;
         }
-        let late = Duration::from_millis(at.distance(revocation.at));
+        let after = Duration::from_millis(at.distance(revocation.at));
+        let accept = Accept { after, whose: format!("{} of {}", consumer.name(), row.kid) };
         let (limit, longest) = match self.limit(revocation) {
             Limit::Service => (BY_SERVICE, &mut self.late.by_service),
             Limit::ConfigMap(limit) => (limit, &mut self.late.by_config_map),
         };
-        *longest = (*longest).max(Some(late));
-        if late > limit {
-            self.say(format!("{who} was accepted {late:?} after {} was revoked, and not {limit:?}", row.kid));
+        if longest.as_ref().is_none_or(|longest| *longest < accept) {
+            *longest = Some(accept);
+        }
+        if after > limit {
+            let who = format!("{name} at {}", consumer.name());
+            self.say(format!("{who} was accepted {after:?} after {} was revoked, at most {limit:?} is right", row.kid));
         }
     }
 

@@ -144,10 +144,13 @@ async fn one(door: &Door<'_>, book: &Shared, payment: String, run: &str) {
             Ok(answer) => {
                 let label = format!("{} {}", answer.status.as_u16(), answer.code());
                 if !answer.is_retriable() {
-                    // It stays unpublished, since an application would give it up here.
+                    // An application would give it up here.
                     let bad =
                         format!("{payment} was answered {label}, Retry-After {:?}: {}", answer.after, answer.body);
-                    book.with(|book| book.bad_answers.push(bad));
+                    book.with(|book| {
+                        book.unpublished -= 1;
+                        book.bad_answers.push(bad);
+                    });
                     return;
                 }
                 if answer.code() == "PUBLISH_UNCERTAIN" {

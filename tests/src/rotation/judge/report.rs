@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::Judge;
+use super::{Accept, Judge};
 use crate::rotation::book::Author;
 use crate::rotation::ground::{CONSUMERS, Consumer};
 use crate::rotation::metrics::Numbers;
@@ -56,10 +56,10 @@ impl Report {
         row("kids revoked", book.revocations.len().to_string());
         row("pods of the signature service lost", book.pods_gone.to_string());
         let away = book.aways.iter().filter_map(|away| Some(Duration::from_millis(away.to?.distance(away.from))));
-        row("signature service away", format!("{} times, {} in all", book.aways.len(), seconds(Some(away.sum()))));
+        row("signature service away", format!("{} times, {} in all", book.aways.len(), seconds(away.sum())));
         row("inbox paused", format!("{} times", book.pauses));
-        row("longest accept after a revocation, service reached (10 s)", seconds(judge.late.by_service));
-        row("longest accept after a revocation, by ConfigMap (120 s)", seconds(judge.late.by_config_map));
+        row("longest accept after a revocation, service reached (10 s)", accept(judge.late.by_service.as_ref()));
+        row("longest accept after a revocation, by ConfigMap (120 s)", accept(judge.late.by_config_map.as_ref()));
         Self { rows, broken: judge.broken }
     }
 }
@@ -71,8 +71,12 @@ fn listed(counts: &BTreeMap<String, u64>) -> String {
     counts.iter().map(|(name, count)| format!("{name}: {count}")).collect::<Vec<_>>().join(", ")
 }
 
-fn seconds(time: Option<Duration>) -> String {
-    time.map_or_else(|| "none".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()))
+fn accept(accept: Option<&Accept>) -> String {
+    accept.map_or_else(|| "none".to_owned(), |Accept { after, whose }| format!("{} ({whose})", seconds(*after)))
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
 }
 
 impl fmt::Display for Report {
