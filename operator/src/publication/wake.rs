@@ -2,6 +2,7 @@
 
 use std::{fmt::Debug, sync::Arc};
 
+use eventing_service::Unquoted as _;
 use eventing_service::watching::{Patience, Pauses, Pulse};
 use futures::{Stream, StreamExt as _, pin_mut, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -15,6 +16,7 @@ use kube::{
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroize as _;
 
 use super::maps::{CONFIG_MAP, selector};
 use crate::{
@@ -122,7 +124,7 @@ impl Seen {
 /// The private part has no business in a store: that it is there is all that is kept.
 fn strip(secret: &mut Secret) {
     if let Some(private) = secret.data.as_mut().and_then(|data| data.get_mut(PRIVATE)) {
-        zeroize::Zeroize::zeroize(&mut private.0);
+        private.0.zeroize();
     }
     secret.metadata.managed_fields = None;
 }
@@ -141,7 +143,10 @@ async fn pump<K: Debug>(
         };
         match event {
             Some(Ok(_)) => notify.notify_one(),
-            Some(Err(error)) => tracing::warn!(what, %error, "watch broken, starting anew"),
+            Some(Err(error)) => {
+                let error = error.unquoted();
+                tracing::warn!(what, %error, "watch broken, starting anew");
+            }
             None => return,
         }
     }
