@@ -54,6 +54,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         signer: Signer::default(),
         places: Places::default(),
         metrics: metrics.clone(),
+        strangers: Arc::default(),
         shutdown: tasks.shutdown(),
     };
     let watching = Watching {

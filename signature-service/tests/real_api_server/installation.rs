@@ -184,6 +184,7 @@ impl Installation {
             signer: Signer::default(),
             places: Places::default(),
             metrics,
+            strangers: Arc::default(),
             shutdown: shutdown.clone(),
         };
         Replica { router: router(service), readiness, shutdown, watches }
