@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use eventing_service::{
+    Unquoted as _,
     admin::Check,
     watching::{Patience, Pauses, Pulse},
 };
@@ -18,6 +19,7 @@ use kube::{
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroize as _;
 
 use super::maps::{CONFIG_MAP, selector};
 use crate::{
@@ -107,7 +109,10 @@ impl<K: Watchable> Watch<K> {
         while let Some(event) = events.next().await {
             match event {
                 Ok(_) => notify.notify_one(),
-                Err(error) => tracing::warn!(what = self.what, %error, "watch broken, starting anew"),
+                Err(error) => {
+                    let error = error.unquoted();
+                    tracing::warn!(what = self.what, %error, "watch broken, starting anew");
+                }
             }
         }
     }
@@ -172,7 +177,7 @@ impl Seen {
 /// The private part has no business in a store: that it is there is all that is kept.
 fn strip(secret: &mut Secret) {
     if let Some(private) = secret.data.as_mut().and_then(|data| data.get_mut(PRIVATE)) {
-        zeroize::Zeroize::zeroize(&mut private.0);
+        private.0.zeroize();
     }
     secret.metadata.managed_fields = None;
 }

@@ -16,6 +16,7 @@ mod certificates;
 mod deletion;
 mod documents;
 mod first_start;
+mod logged;
 mod pods;
 mod rig;
 mod roots;

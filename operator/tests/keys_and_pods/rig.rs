@@ -50,6 +50,7 @@ fn rig() -> &'static Rig {
     static RIG: OnceLock<Rig> = OnceLock::new();
     RIG.get_or_init(|| {
         eventing_service::install_crypto();
+        super::logged::begin();
         let plane = ControlPlane::start().expect("a control plane");
         let folder = tempfile::tempdir().expect("a folder");
         let (kubeconfig, tls) = (plane.kubeconfig().to_owned(), folder.path().to_owned());

@@ -13,7 +13,10 @@ use std::{
 
 use eventing::{
     attributes::{self, Attributes},
-    consumer::{DeadLetter, Delivery, Drain, Handler, HandlerAnswer, Metrics, Mount, Roots, consume, pipeline::Clock},
+    consumer::{
+        ConfigurationMetrics, DeadLetter, Delivery, Drain, Handler, HandlerAnswer, Metrics, Mount, Roots, consume,
+        pipeline::Clock,
+    },
     root::RootHashes,
     time::Millis,
 };
@@ -61,7 +64,8 @@ impl Judge {
         write(folder.path(), mounted);
         let directory = folder.path().to_owned();
         let roots = Roots::Fixed(roots);
-        let mount = Mount { directory, namespace: namespace.to_owned(), roots, clock: Clock::system() };
+        let (namespace, metrics) = (namespace.to_owned(), ConfigurationMetrics::default());
+        let mount = Mount { directory, namespace, roots, clock: Clock::system(), metrics };
         let (queue, application) = (InMemory::default(), Arc::new(Application::default()));
         let (configuration, drain) = (mount.inbox(inbox), Drain::new(Duration::ZERO));
         let handler = application.clone();

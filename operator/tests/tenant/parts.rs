@@ -69,6 +69,7 @@ pub fn serve(client: &Client, server: Server, roots: RootHashes) {
         signer: Signer::default(),
         places: Places::default(),
         metrics,
+        strangers: Arc::default(),
         shutdown: shutdown.clone(),
     };
     tokio::spawn(watching.run(shutdown.clone()));

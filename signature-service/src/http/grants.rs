@@ -49,7 +49,9 @@ pub(super) async fn post_grant(
         }
         Err(problem) => {
             service.metrics.grant(purpose, problem.code());
-            asker.refused(problem.code()).to_grant(asked.as_ref());
+            if let Some(refused) = asker.refused(&service, problem.code()) {
+                refused.to_grant(asked.as_ref());
+            }
             Err(problem)
         }
     }

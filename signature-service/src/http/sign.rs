@@ -49,7 +49,9 @@ pub(super) async fn post_sign(
         Ok(answer) => Ok(Json(answer)),
         Err(problem) => {
             service.metrics.refused(problem.code());
-            asker.refused(problem.code()).to_sign(bus.as_ref());
+            if let Some(refused) = asker.refused(&service, problem.code()) {
+                refused.to_sign(bus.as_ref());
+            }
             Err(problem)
         }
     }
