@@ -22,5 +22,7 @@ mod rig;
 mod roots;
 mod rotation;
 mod signing_keys;
+#[path = "../support/mod.rs"]
+mod support;
 mod two_operators;
 mod validation;
