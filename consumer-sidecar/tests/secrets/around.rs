@@ -75,7 +75,7 @@ impl Around {
             grant("qsl.sentAt", &Millis::now().0.to_string()),
             grant("qsl.purpose", "redrive"),
         ]);
-        shared.messages.lock().unwrap().extend([message("m-1", &body, json!({})), message("m-2", &body, granted)]);
+        shared.messages.lock().unwrap().extend([message("m-1", &body, &json!({})), message("m-2", &body, &granted)]);
 
         let aws = serve(Router::new().fallback(aws).with_state(Arc::clone(&shared))).await;
         let app = serve(Router::new().route("/events", post(handle)).with_state(Arc::clone(&shared))).await;
@@ -212,7 +212,7 @@ impl Shared {
     }
 }
 
-fn message(id: &str, body: &str, attributes: Value) -> Value {
+fn message(id: &str, body: &str, attributes: &Value) -> Value {
     json!({"MessageId": id, "ReceiptHandle": format!("receipt-of-{id}"), "Body": body,
         "MessageAttributes": attributes,
         "Attributes": {"SentTimestamp": Millis::now().0.to_string(), "ApproximateReceiveCount": "1"}})
@@ -272,8 +272,9 @@ async fn aws(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes)
         }
         "DeleteMessageBatch" => {
             let asked = asked();
-            let ids = asked["Entries"].as_array().unwrap().iter().map(|entry| json!({"Id": entry["Id"]}));
-            json!({"Successful": Value::from_iter(ids), "Failed": []})
+            let entries = asked["Entries"].as_array().unwrap();
+            let ids: Value = entries.iter().map(|entry| json!({"Id": entry["Id"]})).collect();
+            json!({"Successful": ids, "Failed": []})
         }
         "PutEvents" => {
             shared.published.lock().unwrap().push(asked());
