@@ -98,9 +98,9 @@ mod tests {
         let call = |answered: bool| {
             now = turn(budget, now);
             if answered {
-                budget.answered(now)
+                budget.answered(now);
             } else {
-                budget.throttled(now, now)
+                budget.throttled(now, now);
             }
             now
         };

@@ -169,7 +169,7 @@ mod tests {
         let mut ledger: InboxQueue = object("InboxQueue", "books", "ledger", &spec);
         let id = SubscriptionId { namespace: "books", inbox: "ledger", name: "paid" };
         let rule = Word::Rule("books".into(), id.object_name());
-        assert_eq!(words_of_inbox(&ledger), [rule.clone()]);
+        assert_eq!(words_of_inbox(&ledger), std::slice::from_ref(&rule));
         let allowed = json!({"allowedRules": [{"ruleArn": "arn:1", "policySettledAt": "2026-01-01T00:00:00Z"}]});
         ledger.status = serde_json::from_value(allowed).ok();
         assert_eq!(words_of_inbox(&ledger), [Word::RuleArn("arn:1".into()), rule]);

@@ -23,6 +23,7 @@ struct Document {
 
 impl PolicyDocument {
     /// Takes a document as a value.
+    #[allow(clippy::needless_pass_by_value, reason = "callers hand over what they just made")]
     pub fn new(document: Value) -> Self {
         let mut digest = Sha256::new();
         digest_of(&canonical(&document), &mut digest);
