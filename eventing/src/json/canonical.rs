@@ -1,7 +1,7 @@
 //! RFC 8785: one spelling for one value. Numbers are written as ECMAScript does, by `ryu-js`.
 
-use super::Json;
 use super::plain::plain;
+use super::{Json, Object};
 
 pub(super) fn to_bytes(json: &Json) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
@@ -54,6 +54,7 @@ fn write(json: &Json, out: &mut impl Out) {
             }
             out.put(b"]");
         }
+        Json::Object(Object { spelled: Some(text), .. }) => out.put(text.as_bytes()),
         Json::Object(object) => {
             out.put(b"{");
             for (at, (name, value)) in object.iter().enumerate() {
