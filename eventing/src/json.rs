@@ -110,6 +110,12 @@ impl<'a> Object<'a> {
     }
 }
 
+impl<'a> From<&'a str> for Json<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::String(Cow::Borrowed(text))
+    }
+}
+
 /// Of a name given twice, the last stands.
 impl<'a> FromIterator<(&'a str, Json<'a>)> for Object<'a> {
     fn from_iter<I: IntoIterator<Item = (&'a str, Json<'a>)>>(members: I) -> Self {
@@ -226,6 +232,12 @@ impl<'a> Json<'a> {
             }
         }
     }
+}
+
+/// The one spelling of the object of these members, which stand in whatever order, no name twice.
+pub(crate) fn canonical_object<const N: usize>(mut members: [(&str, &Json); N]) -> Vec<u8> {
+    members.sort_unstable_by(|(a, _), (b, _)| utf16_order(a, b));
+    canonical::object_to_bytes(members)
 }
 
 /// Reads text from outside by the strict pass and hands it on as a `serde_json` value: what a publisher does with a
