@@ -75,7 +75,7 @@ async fn sign(service: &Service, asker: &Asker, request: Request, of: &mut Optio
             key: Arc::clone(&held.private),
         })
         .collect();
-    let (place, signer) = (service.places.to_sign()?, service.signer.clone());
+    let (place, signer) = (service.places.to_sign().await?, service.signer.clone());
     let (orders, signed) = tokio::task::spawn_blocking(move || {
         let _place = place;
         let signed = signer.sign(&orders);
