@@ -83,7 +83,7 @@ impl Trace {
         Self::try_from(members.collect::<Result<BTreeMap<_, _>, _>>()?)
     }
 
-    fn to_json(&self) -> Json<'_> {
+    pub(crate) fn to_json(&self) -> Json<'_> {
         let others =
             self.others.iter().map(|(name, value)| (name.as_str(), value.as_deref().map_or(Json::Null, Json::from)));
         let correlation_id = (CORRELATION_ID, Json::from(self.correlation_id.as_str()));

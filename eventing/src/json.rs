@@ -172,6 +172,15 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// How deep it is: an object or list of no other has 1, and what is neither has 0.
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::Array(elements) => 1 + elements.iter().map(Self::depth).max().unwrap_or_default(),
+            Self::Object(object) => 1 + object.iter().map(|(_, value)| value.depth()).max().unwrap_or_default(),
+            _ => 0,
+        }
+    }
+
     /// The one spelling of RFC 8785.
     pub fn canonical(&self) -> Vec<u8> {
         canonical::to_bytes(self)
@@ -238,15 +247,6 @@ impl<'a> Json<'a> {
 pub(crate) fn canonical_object<const N: usize>(mut members: [(&str, &Json); N]) -> Vec<u8> {
     members.sort_unstable_by(|(a, _), (b, _)| utf16_order(a, b));
     canonical::object_to_bytes(members)
-}
-
-/// Reads text from outside by the strict pass and hands it on as a `serde_json` value: what a publisher does with a
-/// request before anything in it is signed.
-///
-/// # Errors
-/// The first fault in byte order.
-pub fn strict_value(bytes: &[u8]) -> Result<Value, Fault> {
-    parse(bytes, Limits::BODY).map(|json| json.to_value())
 }
 
 pub(crate) const TWO_POW_53: f64 = 9_007_199_254_740_992.0;

@@ -63,14 +63,12 @@ impl Signer {
 
     fn sign_one(&self, order: &Order) -> Result<SignedEvent, SignError> {
         let Order { event, jti, kid, key } = order;
-        let malformed = |_| SignError::DetailCore(eventing::json::Fault::Malformed);
-        let detail_core = serde_json::from_str(event.detail_core.get()).map_err(malformed)?;
         let facts = EventFacts {
             source: &event.source,
             detail_type: &event.detail_type,
             resource: &event.resource,
             trace: &event.trace,
-            detail_core: &detail_core,
+            detail_core: event.detail_core.get(),
         };
         sign_event(key, kid, facts, jti.clone(), self.stamp.next(Micros::now()))
     }

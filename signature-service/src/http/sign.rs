@@ -13,6 +13,7 @@ use eventing_service::Problem;
 use eventing_service::authentication::ServiceAccount;
 use eventing_service::problem::FieldError;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::Service;
 use super::asker::{Asker, body_of, too_large};
@@ -31,7 +32,7 @@ pub(super) struct Answer {
 
 #[derive(Debug, Serialize)]
 struct Signed {
-    detail: serde_json::Value,
+    detail: Box<RawValue>,
     kid: String,
     jti: String,
     ts: String,
