@@ -29,6 +29,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Err(error) = eventing_process::keep_memory_private() {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
     let ended = match Command::parse() {
         Command::Verify(args) => verify::run(&args),
         Command::Sign(args) => sign::run(&args),

@@ -8,6 +8,7 @@ use axum::Router;
 use eventing::consumer::{self, Drain, Mount, Roots};
 use eventing_aws::Identity;
 use eventing_http::KeySetClient;
+use eventing_process::logs::discreet;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,6 +16,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::Settings;
 use crate::forward::Forwarder;
@@ -41,8 +44,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let admin_listener = bind(settings.admin_listen, "health and metrics").await?;
 
     let drain = Drain::new(settings.grace);
-    let parts = Parts::new(&settings, &drain);
     let mut registry = Registry::default();
+    let parts = Parts::new(&settings, &drain, &mut registry);
     let publish = parts.publisher(&settings, &mut registry);
     let (ended, drained) = watch::channel(false);
     let consuming = parts.consumer(&settings, &token, &mut registry)?;
@@ -82,12 +85,15 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(settings: &Settings, drain: &Drain) -> Self {
+    fn new(settings: &Settings, drain: &Drain, registry: &mut Registry) -> Self {
+        let metrics = consumer::ConfigurationMetrics::default();
+        metrics.register(registry);
         let mount = Mount {
             directory: settings.config_dir.clone(),
             namespace: settings.namespace.clone(),
             roots: Roots::Fixed(settings.roots.clone()),
             clock: consumer::Clock::system(),
+            metrics,
         };
         let identity = Identity::new(settings.token_dir.join("aws/token"), &settings.pod_name);
         Self { mount, identity, drain: drain.clone() }
@@ -141,6 +147,7 @@ fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> Join
 
 fn log_as_json(filter: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter).context("--log (QSL_LOG) is no filter")?;
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).init();
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true);
+    tracing_subscriber::registry().with(discreet()).with(filter).with(lines).init();
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A message's attributes, by the names that are ours.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Why a dead letter is one.
 pub const CODE: &str = "qsl.code";
@@ -25,8 +26,8 @@ pub const REDRIVES: &str = "qsl.redrives";
 /// The grant of a message sent again.
 pub const GRANT: &str = "qsl.grant";
 
-/// The text attributes of a message.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The text attributes of a message. `Debug` does not show a grant.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Attributes(BTreeMap<String, String>);
 
 impl Attributes {
@@ -48,6 +49,14 @@ impl Attributes {
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl fmt::Debug for Attributes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.iter().map(|(name, value)| (name, if name == GRANT { ".." } else { value })))
+            .finish()
     }
 }
 

@@ -44,8 +44,8 @@ impl fmt::Display for Purpose {
     }
 }
 
-/// What a grant grants.
-#[derive(Debug, Clone, Copy)]
+/// What a grant grants. `Debug` does not show the body.
+#[derive(Clone, Copy)]
 pub struct GrantFacts<'a> {
     /// The message's body, byte for byte.
     pub body: &'a [u8],
@@ -55,6 +55,15 @@ pub struct GrantFacts<'a> {
     pub purpose: Purpose,
     /// The time that is to be judged instead of SentTimestamp.
     pub sent_at: Millis,
+}
+
+impl fmt::Debug for GrantFacts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { body, inbox, purpose, sent_at } = self;
+        let mut shown = f.debug_struct("GrantFacts");
+        shown.field("body_bytes", &body.len()).field("inbox", inbox).field("purpose", purpose);
+        shown.field("sent_at", sent_at).finish()
+    }
 }
 
 impl GrantFacts<'_> {

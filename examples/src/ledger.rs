@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::delivery::Delivery;
@@ -26,6 +27,8 @@ pub struct Handled {
     pub kid: String,
     /// The attempt that handled it.
     pub attempt: u32,
+    /// When it was delivered first.
+    pub handled_at: Timestamp,
     /// How often it was delivered, copies included.
     pub deliveries: u32,
 }
@@ -66,6 +69,7 @@ impl Ledger {
                 event_key: delivery.event_key.clone(),
                 kid: delivery.kid.clone(),
                 attempt: delivery.attempt,
+                handled_at: Timestamp::now(),
                 deliveries: 1,
             },
         );

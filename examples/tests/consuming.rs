@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::routing::post;
 use examples::{Consumer, Delivery, DeliveryToken, Ledger, consumer_routes};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -72,14 +73,18 @@ async fn what_is_not_from_the_sidecar_is_refused() {
 #[tokio::test]
 async fn a_payments_event_counts_once_whatever_its_format() {
     let service = service();
+    let begun = Timestamp::now();
     let payload = json!({"paymentId": "p-1", "amount": 125.5});
     let envelope = json!({"detail": {"detailCore": payload}});
     let resource = "urn:qsl:paymentgateway:payment:p-1";
     assert_eq!(service.deliver(SIDECAR, "Payment.Initiated.v1", resource, &payload).await, StatusCode::CREATED);
     assert_eq!(service.deliver(SIDECAR, "Payment.Initiated.v1", resource, &envelope).await, StatusCode::NO_CONTENT);
     assert_eq!(service.deliver(SIDECAR, "Payment.Settled.v1", resource, &payload).await, StatusCode::CREATED);
-    let handled = service.handled().await;
+    let mut handled = service.handled().await;
     assert_eq!(handled.len(), 2);
+    let at = handled[0].as_object_mut().unwrap().remove("handledAt").unwrap();
+    let at: Timestamp = at.as_str().unwrap().parse().unwrap();
+    assert!((begun..=Timestamp::now()).contains(&at), "{at}");
     assert_eq!(
         handled[0],
         json!({"detailType": "Payment.Initiated.v1", "resource": resource, "correlationId": "c-1",

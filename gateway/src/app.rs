@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use eventing::config::InboxConfig;
-use eventing::consumer::{Clock, Drain, Mount, Roots, consume};
+use eventing::consumer::{Clock, ConfigurationMetrics, Drain, Mount, Roots, consume};
 use eventing_service::admin::{self, Check, Readiness};
 use eventing_service::server::{Limits, Server};
 use eventing_service::tasks::Tasks;
@@ -42,6 +42,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let (metrics, consumer_metrics) = (Metrics::default(), eventing::consumer::Metrics::default());
     metrics.register(registry.sub_registry_with_prefix("qsl_gateway"));
     consumer_metrics.register(&mut registry);
+    let configuration_metrics = ConfigurationMetrics::default();
+    configuration_metrics.register(&mut registry);
     let readiness = Readiness::new();
     let (journal_check, issuer_check, inbox_check) = (
         readiness.check("journal", "the first answer of the journal"),
@@ -59,7 +61,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         never_fails(tail::follow(Arc::clone(&journal), hub.clone(), metrics.clone(), journal_check, tasks.shutdown())),
     );
     let inbox = Inbox::new(hub.clone(), metrics.clone());
-    consume_inbox(&settings, inbox, consumer_metrics, inbox_check, &mut tasks);
+    let mount = mount(&settings, configuration_metrics);
+    consume_inbox(&settings, mount, inbox, consumer_metrics, inbox_check, &mut tasks);
     let gateway = Gateway { tokens, hub, journal, metrics, shutdown: tasks.shutdown() };
     tasks.spawn("server", server.serve(http::router(gateway), tasks.shutdown()));
     tasks.spawn("admin", admin.serve(admin::router(readiness, Arc::new(registry)), tasks.shutdown()));
@@ -88,19 +91,24 @@ async fn keep_keys(tokens: Arc<Tokens>, check: Check, shutdown: CancellationToke
     Ok(())
 }
 
+fn mount(settings: &Settings, metrics: ConfigurationMetrics) -> Mount {
+    Mount {
+        directory: settings.config_dir.clone(),
+        namespace: settings.namespace.clone(),
+        roots: Roots::File(settings.root_dir.join("root.sha256")),
+        clock: Clock::system(),
+        metrics,
+    }
+}
+
 fn consume_inbox(
     settings: &Settings,
+    mount: Mount,
     inbox: Inbox,
     metrics: eventing::consumer::Metrics,
     check: Check,
     tasks: &mut Tasks,
 ) {
-    let mount = Mount {
-        directory: settings.config_dir.clone(),
-        namespace: settings.namespace.clone(),
-        roots: Roots::File(settings.root_dir.join("root.sha256")),
-        clock: Clock::system(),
-    };
     let configuration = mount.inbox(&settings.inbox);
     let drain = Drain::new(Duration::from_secs(settings.drain_seconds));
     tasks.spawn("inbox-check", never_fails(tell_of_inbox(configuration.clone(), check, tasks.shutdown())));

@@ -7,6 +7,10 @@ use gateway::{app, settings::Settings};
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if let Err(error) = eventing_process::keep_memory_private() {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
     eventing_service::install_crypto();
     let settings = match Settings::try_parse() {
         Ok(settings) => settings,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use eventing::config::InboxConfig;
-use eventing::consumer::{Clock, Drain, Mount, Roots, consume};
+use eventing::consumer::{Clock, ConfigurationMetrics, Drain, Mount, Roots, consume};
 use eventing_service::admin::{self, Check, Readiness};
 use eventing_service::authentication::TokenReviewer;
 use eventing_service::server::Server;
@@ -30,9 +30,11 @@ const AUDIENCE: &str = "journal.eventing.qsl.dev";
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut tasks = Tasks::new(shutdown::on_signals()?);
     let (metrics, consumer_metrics) = (Metrics::default(), eventing::consumer::Metrics::default());
+    let configuration_metrics = ConfigurationMetrics::default();
     let mut registry = Registry::default();
     metrics.register(&mut registry);
     consumer_metrics.register(&mut registry);
+    configuration_metrics.register(&mut registry);
 
     let readiness = Readiness::new();
     let database = readiness.check("database", "opening");
@@ -51,6 +53,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         namespace: settings.namespace.clone(),
         roots: Roots::File(settings.root_dir.join("root.sha256")),
         clock: Clock::system(),
+        metrics: configuration_metrics,
     };
     let configuration = mount.inbox(&settings.inbox);
     let drain = Drain::new(Duration::from_secs(settings.drain_seconds));

@@ -9,6 +9,10 @@ use journal::settings::Settings;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if let Err(error) = eventing_process::keep_memory_private() {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
     let settings = match Settings::try_parse() {
         Ok(settings) => settings,
         Err(error) => {

@@ -102,6 +102,9 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
     answering.spawn("webhooks", server.run(webhooks::api::router(answers), move |_| listening.ready(), stop));
 
     let account = readiness.check("AWS account", "the first answer of STS");
+    let publication = readiness.check("publication's watches", "");
+    // Only the leader has any.
+    publication.ready();
     // Not before there is something to wait for: without a check it would say that all is ready.
     let stop = answering.shutdown();
     answering.spawn("admin", admin.serve(admin::router(readiness, Arc::new(registry)), stop));
@@ -113,7 +116,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
             let Some(place) = place::find(&facts, &aws, &client, &account, &stop).await else { return };
             let (aws, place) = (operator_aws::connect(&aws), Arc::new(place));
             let signing = signing_metrics;
-            let leader = Leader { settings, client, hub, installed, aws, place, tenancy, metrics, signing };
+            let leader =
+                Leader { settings, client, hub, installed, aws, place, tenancy, metrics, signing, publication };
             Box::pin(campaign.run(stop, |term, stop| leader.work(term, stop))).await;
         }),
     );

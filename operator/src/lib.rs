@@ -11,6 +11,7 @@
 //!   passes through: fence, budget, deadline, metrics;
 //! - [`controllers`]: one room a kind: dereference → validate → observe → plan → apply → status;
 //! - [`keys`], [`installation`], [`publication`]: keys and their rotation, root key and certificates, signed documents;
+//! - [`secrets`]: how Secrets are read and written, by whoever of the above does;
 //! - [`webhooks`]: the injector.
 
 pub mod app;
@@ -21,5 +22,6 @@ pub mod keys;
 pub mod leadership;
 pub mod publication;
 pub mod runner;
+pub mod secrets;
 pub mod settings;
 pub mod webhooks;

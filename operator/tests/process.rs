@@ -1,4 +1,4 @@
-//! The operator as a process: how it ends.
+//! The operator as a process: how it ends, and what it does not say.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -8,16 +8,25 @@ use std::{
     time::{Duration, Instant},
 };
 
+use eventing_process::testing::{Program, found};
+
 const PROVIDER: (&str, &str) = ("QSL_OIDC_PROVIDER_ARN", "arn:aws:iam::000000000000:oidc-provider/issuer.test");
 
 /// The operator with nothing of this process's environment, an API server and an AWS that are not there, and free
 /// ports.
 fn operator(folder: &tempfile::TempDir) -> Command {
+    operator_at(folder, "127.0.0.1:1")
+}
+
+/// The same with this API server.
+fn operator_at(folder: &tempfile::TempDir, api_server: &str) -> Command {
     let kubeconfig = folder.path().join("kubeconfig");
-    let nowhere = "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
-        clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]\n\
-        users: [{name: c, user: {}}]\ncontexts: [{name: c, context: {cluster: c, user: c}}]\n";
-    std::fs::write(&kubeconfig, nowhere).unwrap();
+    let config = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+        clusters: [{{name: c, cluster: {{server: 'http://{api_server}'}}}}]\n\
+        users: [{{name: c, user: {{}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: c}}}}]\n"
+    );
+    std::fs::write(&kubeconfig, config).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_operator"));
     command.env_clear().env("KUBECONFIG", kubeconfig).env("AWS_REGION", "eu-central-1");
     command.env("AWS_EC2_METADATA_DISABLED", "true");
@@ -76,6 +85,53 @@ fn without_an_api_server_and_without_aws_it_lives_is_not_ready_and_stops_when_as
     drain.join().unwrap();
 }
 
+/// Answers everything with one Secret, in a form that nobody can read.
+fn garbled(key: &str) -> std::net::SocketAddr {
+    use std::io::Write as _;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let one = format!(r#"{{"kind":"Secret","apiVersion":"v1","metadata":{{"name":"s"}},"data":"{key}"}}"#);
+    let list = format!(r#"{{"kind":"List","metadata":{{"resourceVersion":"1"}},"items":[{one}]}}"#);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, one, list) = (stream.unwrap(), one.clone(), list.clone());
+            std::thread::spawn(move || {
+                let mut head = BufReader::new(stream.try_clone().unwrap()).lines();
+                let body = match head.next() {
+                    Some(Ok(line)) if line.contains("limit=") => list,
+                    _ => one,
+                };
+                while head.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+                     connection: close\r\n\r\n{body}",
+                    body.len()
+                );
+                // It may have hung up.
+                let _ = stream.write_all(answer.as_bytes());
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_not_quoted() {
+    let (folder, key) = (tempfile::tempdir().unwrap(), "cHJpdmF0ZS1rZXktdGhhdC1uby1wYXJzZXItcmVhZHM=");
+    let mut command = operator_at(&folder, &garbled(key).to_string());
+    command.env("QSL_LOG", "trace,kube_client=trace,kube_runtime=trace,operator=trace");
+    let program = Program::start(&mut command).unwrap();
+    let patience = Duration::from_mins(1);
+    for line in ["root key and certificates are not all there", "watch broken, starting anew"] {
+        program.until(patience, |said| said.contains(line).then_some(())).unwrap();
+    }
+    let arguments = program.arguments().unwrap();
+    program.terminate().unwrap();
+    let (_, said) = program.ended().unwrap();
+    assert_eq!(found(key, &format!("{arguments}\n{said}")), None);
+    assert!(said.contains("not of the expected form at line 1 column"), "{said}");
+}
+
 /// A child that does not outlive a failed test.
 struct Running(Child);
 
@@ -94,4 +150,9 @@ fn status(address: &str, path: &str) -> u16 {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn no_core_is_dumped_of_it_and_no_other_process_of_its_user_reads_it() {
+    assert_eq!(eventing_process::testing::memory_is_private(env!("CARGO_BIN_EXE_operator")), Ok(()));
 }

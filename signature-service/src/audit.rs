@@ -1,5 +1,6 @@
-//! The audit log: one line a signature or grant, saying who had what signed with which key, and one line a refusal.
-//! Never a payload, never a token.
+//! The audit log: one line a signature or grant, saying who had what signed with which key, and one line a refusal; of
+//! refusals of callers whom nobody knows one line a second, which says how many were left out. Never a payload, never a
+//! token.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -63,18 +64,28 @@ pub struct Refused<'a> {
     pub peer: Option<SocketAddr>,
     /// The code of the answer.
     pub code: &'a str,
+    /// How many refusals like this were left out of the log since the last.
+    pub left_out: u64,
 }
 
 impl Refused<'_> {
     /// Writes the line of a batch.
     pub fn to_sign(self, bus: Option<&BusId>) {
-        let Self { caller, peer, code } = self;
-        tracing::warn!(target: "audit", caller = shown(caller), peer = shown(peer.as_ref()), bus = shown(bus), code, "not signed");
+        let Self { caller, peer, code, left_out } = self;
+        tracing::warn!(
+            target: "audit",
+            caller = shown(caller),
+            peer = shown(peer.as_ref()),
+            bus = shown(bus),
+            code,
+            left_out,
+            "not signed"
+        );
     }
 
     /// Writes the line of a grant.
     pub fn to_grant(self, ask: Option<&Ask>) {
-        let Self { caller, peer, code } = self;
+        let Self { caller, peer, code, left_out } = self;
         tracing::warn!(
             target: "audit",
             caller = shown(caller),
@@ -83,6 +94,7 @@ impl Refused<'_> {
             purpose = shown(ask.map(|ask| &ask.purpose)),
             sent_at = shown(ask.map(|ask| &ask.sent_at)),
             code,
+            left_out,
             "not granted"
         );
     }

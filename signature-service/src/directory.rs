@@ -76,7 +76,9 @@ pub enum Refusal {
     NotGranted(Vec<(usize, Source)>),
     /// The bus takes no events now.
     PublishingDisabled,
-    /// No key signs these sources now (by index).
+    /// No SigningKey of the bus covers these sources (by index).
+    NoSigningKey(Vec<(usize, Source)>),
+    /// A SigningKey covers these sources (by index), and has no key that signs now: its next one is on its way.
     NoActiveKey(Vec<(usize, Source)>),
 }
 
@@ -105,10 +107,19 @@ impl Directory {
             return Err(Refusal::PublishingDisabled);
         }
         let keys: Vec<_> = sources.iter().map(|source| self.key_for(bus, source, now)).collect();
-        match keys.iter().copied().collect::<Option<Vec<_>>>() {
-            Some(keys) => Ok(keys),
-            None => Err(Refusal::NoActiveKey(which(&|source| self.key_for(bus, source, now).is_none()))),
+        if let Some(keys) = keys.into_iter().collect::<Option<Vec<_>>>() {
+            return Ok(keys);
         }
+        let uncovered = which(&|source| !self.is_covered(bus, source));
+        if !uncovered.is_empty() {
+            return Err(Refusal::NoSigningKey(uncovered));
+        }
+        Err(Refusal::NoActiveKey(which(&|source| self.key_for(bus, source, now).is_none())))
+    }
+
+    /// Whether a SigningKey of the bus is there to sign the source, with whichever keys it has.
+    fn is_covered(&self, bus: &BusId, source: &Source) -> bool {
+        self.signing_keys.values().any(|facts| facts.bus == *bus && coverage(&facts.sources, source).is_some())
     }
 
     /// The newest key that may sign the source now: published, in its time, not revoked, of the SigningKey that

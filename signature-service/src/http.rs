@@ -12,6 +12,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use eventing_service::authentication::Authenticator;
 use eventing_service::authorisation::Authorizer;
+use eventing_service::seldom::Seldom;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +38,8 @@ pub struct Service {
     pub places: Places,
     /// What is counted.
     pub metrics: Metrics,
+    /// How often refusals of strangers are written down.
+    pub strangers: Arc<Seldom>,
     /// When requests that wait are to end.
     pub shutdown: CancellationToken,
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use crds::{EventBus, SigningKey};
 use eventing::consumer::Roots;
 use eventing::time::Millis;
+use eventing_service::Unquoted;
 use eventing_service::admin::Check;
 use eventing_service::watching::{Patience, Pauses, Pulse};
 use futures::stream::{BoxStream, SelectAll};
@@ -184,6 +185,7 @@ where
             watcher::Event::Apply(object) => Change::Now(name(&object), read(object)),
             watcher::Event::Delete(object) => Change::Now(name(&object), None),
         })
+        .map_err(Unquoted::unquoted)
         .boxed()
 }
 

@@ -111,12 +111,17 @@ impl Cloud {
 
     /// Up to ten messages, left visible.
     pub async fn peek(&self, url: &str) -> anyhow::Result<Vec<DeadLetter>> {
+        self.receive(url, 0).await
+    }
+
+    /// Up to ten messages, that nobody else gets for so many seconds.
+    pub async fn receive(&self, url: &str, hold_seconds: i32) -> anyhow::Result<Vec<DeadLetter>> {
         let answer = self
             .sqs
             .receive_message()
             .queue_url(url)
             .max_number_of_messages(10)
-            .visibility_timeout(0)
+            .visibility_timeout(hold_seconds)
             .message_attribute_names("All")
             .send()
             .await?;

@@ -48,6 +48,10 @@ pub struct Handled {
     pub correlation_id: String,
     /// Its event key, hex.
     pub event_key: String,
+    /// Key that signed it.
+    pub kid: String,
+    /// When it was delivered first, as of RFC 3339.
+    pub handled_at: String,
     /// How often it was delivered.
     pub deliveries: u64,
 }

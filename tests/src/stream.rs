@@ -69,6 +69,7 @@ struct TokenAnswer {
 #[derive(Deserialize)]
 struct TimelineAnswer {
     events: Vec<Entry>,
+    next: Option<String>,
 }
 
 /// A token of the test identity provider.
@@ -97,14 +98,29 @@ impl Viewer {
         Self { http: Client::new(), gateway: gateway.to_owned(), token: token.to_owned() }
     }
 
-    /// `GET /events/{correlationId}`; empty while the gateway knows nothing of it.
+    /// `GET /events/{correlationId}`, its first part; empty while the gateway knows nothing of it.
     pub async fn timeline(&self, correlation_id: &str) -> anyhow::Result<Vec<Entry>> {
-        let url = format!("{}/events/{correlation_id}", self.gateway);
+        Ok(self.part(correlation_id, "").await?.events)
+    }
+
+    /// Every part of it.
+    pub async fn whole_timeline(&self, correlation_id: &str) -> anyhow::Result<Vec<Entry>> {
+        let mut part = self.part(correlation_id, "").await?;
+        let mut events = part.events;
+        while let Some(cursor) = part.next {
+            part = self.part(correlation_id, &format!("?cursor={cursor}")).await?;
+            events.append(&mut part.events);
+        }
+        Ok(events)
+    }
+
+    async fn part(&self, correlation_id: &str, query: &str) -> anyhow::Result<TimelineAnswer> {
+        let url = format!("{}/events/{correlation_id}{query}", self.gateway);
         let answer = self.http.get(url).bearer_auth(&self.token).send().await?;
         if answer.status() == StatusCode::NOT_FOUND {
-            return Ok(Vec::new());
+            return Ok(TimelineAnswer { events: Vec::new(), next: None });
         }
-        Ok(answer.error_for_status()?.json::<TimelineAnswer>().await?.events)
+        Ok(answer.error_for_status()?.json().await?)
     }
 
     /// Waits until the timeline holds `count` events.

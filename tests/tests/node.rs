@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use system_tests::cloud::Cloud;
 use system_tests::environment::Endpoints;
 use system_tests::forward::{Forward, Kubectl};
+use system_tests::rotation::{self, Ground, Plan};
 use system_tests::scenario::{self, Stage};
 use system_tests::services::{Services, Trace};
 use system_tests::stream::{self, Viewer};
@@ -34,6 +35,7 @@ async fn the_whole_system() -> anyhow::Result<()> {
     every_object_is_ready(&system).await.context("every object is ready")?;
     sidecars_are_injected_and_alone_hold_credentials(&system).await.context("sidecars")?;
     events_reach_everybody_once_and_forged_ones_nobody(&system).await.context("events")?;
+    no_event_is_lost_while_keys_rotate_and_nothing_of_a_revoked_one_is_accepted(&system).await.context("rotation")?;
     what_was_sent_while_parts_were_away_arrives(&mut system).await.context("parts away")?;
     bad_input_is_refused_with_a_sentence(&system).await.context("bad input")?;
     an_inbox_with_dead_letters_stays_and_then_aws_is_empty(&system).await.context("deletion")
@@ -116,6 +118,16 @@ async fn events_reach_everybody_once_and_forged_ones_nobody(system: &System) -> 
     }
     ensure!(!timeline.iter().any(|entry| entry.detail_core["amount"] == 999_999), "a forged body is in the timeline");
     Ok(())
+}
+
+/// Two minutes of `cargo xtask soak rotation`.
+async fn no_event_is_lost_while_keys_rotate_and_nothing_of_a_revoked_one_is_accepted(
+    system: &System,
+) -> anyhow::Result<()> {
+    let ground = Ground::connect(&system.endpoints).await?;
+    let report = rotation::run(&ground, &Plan::short(), &|line| println!("  {line}")).await?;
+    println!("{report}");
+    rotation::check(&report)
 }
 
 async fn what_was_sent_while_parts_were_away_arrives(system: &mut System) -> anyhow::Result<()> {

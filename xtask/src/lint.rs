@@ -3,6 +3,7 @@
 mod alerts;
 mod chart;
 mod hardening;
+mod pages;
 
 use std::process::Command;
 
@@ -32,6 +33,8 @@ enum Part {
     Deny,
     /// Generated files are those that would be generated.
     Generated,
+    /// The tests and paths that pages name are there.
+    Pages,
     /// The Go program of the test cluster.
     Go,
     /// The alerts fire when they should, and are silent otherwise.
@@ -64,6 +67,7 @@ impl Part {
                 page::run(&page::Args { check: true })?;
                 crds::run(&crds::Args { check: true })
             }),
+            Self::Pages => progress.step("what pages name is there", || pages::check(workspace())),
             Self::Go => progress.step("gofmt, go vet and go test", go),
             Self::Alerts => chart::alerts(progress),
             Self::Chart => chart::check(progress),

@@ -1,8 +1,9 @@
-//! `cargo xtask soak`: what takes hours. It is never part of `cargo xtask test`, and of CI only a minute of `fuzz` is: it
-//! is run by hand, before a release and after a change of what it judges.
+//! `cargo xtask soak`: what takes hours, or may. A minute of `fuzz` is part of CI, and two minutes of `rotation` of
+//! `cargo xtask test --node`; else it is run by hand, before a release and after a change of what it judges.
 
 mod fuzz;
 mod mutants;
+mod rotation;
 
 use anyhow::Result;
 
@@ -19,6 +20,8 @@ enum What {
     Mutants(mutants::Args),
     /// Search for bytes that break what must hold of whatever comes from outside.
     Fuzz(fuzz::Args),
+    /// Publish events while keys rotate and are revoked, and see that none is lost.
+    Rotation(rotation::Args),
 }
 
 /// Runs it.
@@ -26,5 +29,6 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Mutants(args) => mutants::run(args),
         What::Fuzz(args) => fuzz::run(args),
+        What::Rotation(args) => rotation::run(args),
     }
 }

@@ -1,5 +1,6 @@
 //! Grants from the signature service: the leave to send a message again.
 
+use std::fmt;
 use std::time::Duration;
 
 use eventing::grant::Purpose;
@@ -12,8 +13,8 @@ use crate::client::{ClientError, Service, read_json};
 /// What one request may take: the body is verified on the way.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// What is asked for.
-#[derive(Clone, Copy, Debug, Serialize)]
+/// What is asked for. `Debug` does not show the body.
+#[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GrantRequest<'a> {
     /// The inbox, `NAMESPACE/NAME`.
@@ -26,8 +27,17 @@ pub struct GrantRequest<'a> {
     pub body: &'a str,
 }
 
-/// A grant, and how the message is to be sent with it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+impl fmt::Debug for GrantRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { inbox, purpose, sent_at, body } = self;
+        let mut shown = f.debug_struct("GrantRequest");
+        shown.field("inbox", inbox).field("purpose", purpose).field("sent_at", sent_at);
+        shown.field("body_bytes", &body.len()).finish()
+    }
+}
+
+/// A grant, and how the message is to be sent with it. `Debug` does not show the grant.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Granted {
     /// `qsl.grant`
@@ -40,6 +50,15 @@ pub struct Granted {
     pub kid: Kid,
     /// The name of the signing, as the audit has it.
     pub jti: Jti,
+}
+
+impl fmt::Debug for Granted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { grant: _, queue_arn, sent_at, kid, jti } = self;
+        let mut shown = f.debug_struct("Granted");
+        shown.field("queue_arn", queue_arn).field("sent_at", sent_at).field("kid", kid).field("jti", jti);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// Asks the signature service for grants; callers prove themselves by the service's token file.
@@ -87,5 +106,7 @@ mod tests {
         .unwrap();
         assert_eq!((answer.grant.as_str(), answer.sent_at), ("a.b.c", Millis(7)));
         assert_eq!(answer.queue_arn.name(), "arrivals");
+        let shown = format!("{request:?} {answer:?}");
+        assert!(!shown.contains("a.b.c") && !shown.contains("{\"a\":1}") && !shown.contains("\\\"a"), "{shown}");
     }
 }

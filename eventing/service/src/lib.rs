@@ -9,20 +9,23 @@
 //! ```
 //!
 //! Rooms: [`logging`], [`traces`], [`shutdown`], [`tasks`], [`server`], [`admin`], [`authentication`],
-//! [`authorisation`], [`watching`], [`problem`].
+//! [`authorisation`], [`watching`], [`unquoted`], [`seldom`], [`problem`].
 
 pub mod admin;
 pub mod authentication;
 pub mod authorisation;
 pub mod logging;
 pub mod problem;
+pub mod seldom;
 pub mod server;
 pub mod shutdown;
 pub mod tasks;
 pub mod traces;
+pub mod unquoted;
 pub mod watching;
 
 pub use problem::Problem;
+pub use unquoted::Unquoted;
 
 /// Makes aws-lc-rs the provider of every TLS connection of this process. Call it first in `main`; calling it again
 /// changes nothing.

@@ -1,6 +1,7 @@
 //! Logs: one JSON object a line on standard output. A line that was written inside a span carries the span's fields
 //! (`spans`, the outermost first): that is how a reconcile id reaches every line of its pass.
 
+use eventing_process::logs::discreet;
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
@@ -23,12 +24,13 @@ pub enum LoggingError {
     Installed(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Sends logs to standard output as JSON, filtered by `filter` (`info`, `gateway=debug,info`, …).
+/// Sends logs to standard output as JSON, filtered by `filter` (`info`, `gateway=debug,info`, …), and never more than is
+/// [`discreet`].
 ///
 /// # Errors
 /// When the filter does not parse, or when logs were set up before.
 pub fn init(filter: &str) -> Result<(), LoggingError> {
-    tracing_subscriber::registry().with(self::filter(filter)?).with(lines()).try_init()?;
+    tracing_subscriber::registry().with(discreet()).with(self::filter(filter)?).with(lines()).try_init()?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use eventing_process::logs::discreet;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
@@ -53,11 +54,11 @@ pub struct Traces(Option<SdkTracerProvider>);
 pub fn init(filter: &str, service: &'static str) -> Result<Traces, TracesError> {
     let (filter, lines) = (logging::filter(filter)?, logging::lines());
     if !ENDPOINTS.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())) {
-        tracing_subscriber::registry().with(filter).with(lines).try_init()?;
+        tracing_subscriber::registry().with(discreet()).with(filter).with(lines).try_init()?;
         return Ok(Traces(None));
     }
     let (spans, traces) = layer(None, service)?;
-    tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init()?;
+    tracing_subscriber::registry().with(discreet()).with(filter).with(lines).with(spans).try_init()?;
     Ok(traces)
 }
 

@@ -1,5 +1,6 @@
 //! The consumer's numbers. Each method is one thing that happened: it counts, and logs what a person would look for.
 
+mod configuration;
 mod keys;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use prometheus_client::registry::Registry;
 
 use super::disposition::{Disposition, Verdict};
 use super::ports::{QueueError, Received};
+pub use configuration::ConfigurationMetrics;
 pub(super) use keys::KeyMetrics;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -32,7 +32,7 @@ pub use disposition::{Disposition, HandlerAnswer, disposition};
 pub use drain::Drain;
 pub use inbox::{ConnectQueue, consume};
 pub use key_client::{ConnectKeySets, FetchError, Fetched, KeySets};
-pub use metrics::Metrics;
+pub use metrics::{ConfigurationMetrics, Metrics};
 pub use mount::{Mount, Roots};
 pub use pipeline::{Clock, Consumer};
 pub use ports::{DeadLetter, Delivery, Handler, Queue, QueueError, Receipt, Received};

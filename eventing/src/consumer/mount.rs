@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::metrics::ConfigurationMetrics;
 use super::pipeline::Clock;
 use crate::config::{BusConfig, ConfigDocument, ConfigError, EVENT_BUS, INBOX_QUEUE, InboxConfig, open_config};
 use crate::root::RootHashes;
@@ -51,6 +52,8 @@ pub struct Mount {
     pub roots: Roots,
     /// By what things are out of their time.
     pub clock: Clock,
+    /// Where it is counted what is refused.
+    pub metrics: ConfigurationMetrics,
 }
 
 impl Mount {
@@ -145,6 +148,7 @@ impl<C: DeserializeOwned> Entry<C> {
                 tracing::info!(kind = self.kind, name = %self.name, version, "configuration read");
             }
             Err(error) => {
+                self.mount.metrics.refused(self.kind, &error);
                 if self.told != Some(error.as_str()) {
                     self.told = Some(error.as_str());
                     tracing::warn!(kind = self.kind, name = %self.name, %error, "configuration refused");

@@ -1,6 +1,7 @@
 //! What the pipeline needs from outside: a queue and a handler. Keys come through [`super::keys::Keys`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +18,8 @@ pub const BATCH: usize = 10;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Receipt(pub Arc<str>);
 
-/// A message as it came from the queue; nothing in it is trusted.
-#[derive(Clone, Debug)]
+/// A message as it came from the queue; nothing in it is trusted. `Debug` shows neither body nor grant.
+#[derive(Clone)]
 pub struct Received {
     /// The queue's own id of the message.
     pub message_id: Arc<str>,
@@ -36,8 +37,17 @@ pub struct Received {
     pub group: Option<Arc<str>>,
 }
 
-/// A message for the dead-letter queue: the body untouched, and what is known of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { message_id, receipt: _, body, attributes, sent_at, receive_count, group } = self;
+        let mut shown = f.debug_struct("Received");
+        shown.field("message_id", message_id).field("body_bytes", &body.len()).field("attributes", attributes);
+        shown.field("sent_at", sent_at).field("receive_count", receive_count).field("group", group).finish()
+    }
+}
+
+/// A message for the dead-letter queue: the body untouched, and what is known of it. `Debug` does not show the body.
+#[derive(Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// The body as received.
     pub body: Arc<str>,
@@ -47,6 +57,15 @@ pub struct DeadLetter {
     pub group: Option<Arc<str>>,
     /// The queue's own id of the message it was, which on a FIFO queue deduplicates it.
     pub message_id: Arc<str>,
+}
+
+impl fmt::Debug for DeadLetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { body, attributes, group, message_id } = self;
+        let mut shown = f.debug_struct("DeadLetter");
+        shown.field("message_id", message_id).field("body_bytes", &body.len());
+        shown.field("attributes", attributes).field("group", group).finish()
+    }
 }
 
 /// Why a call to the queue failed, by what the caller does next.
@@ -85,8 +104,8 @@ pub trait Queue: Send + Sync + 'static {
     fn dead_letter(&self, letter: &DeadLetter) -> impl Future<Output = Result<(), QueueError>> + Send;
 }
 
-/// One verified event on its way to the handler.
-#[derive(Clone, Debug)]
+/// One verified event on its way to the handler. `Debug` shows its key alone.
+#[derive(Clone)]
 pub struct Delivery {
     /// What was verified.
     pub event: Arc<Verified>,
@@ -94,6 +113,13 @@ pub struct Delivery {
     pub body: Arc<str>,
     /// Which delivery of this event to a handler this is, counted from 1 in this process.
     pub attempt: u32,
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Delivery");
+        shown.field("event_key", &self.event.event_key).field("attempt", &self.attempt).finish_non_exhaustive()
+    }
 }
 
 /// What is done with a verified event.
@@ -111,5 +137,33 @@ pub trait Handler: Send + Sync + 'static {
     /// Resolves when events could be handled: nothing is received before.
     fn ready(&self) -> impl Future<Output = ()> + Send {
         async {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_shows_neither_its_body_nor_its_grant() {
+        let attributes = [("qsl.grant", "eyJh.eyJi.c2ln"), ("qsl.code", "TIMESTAMP_SKEW")];
+        let received = Received {
+            message_id: "m-1".into(),
+            receipt: Receipt("r-1".into()),
+            body: "a-payload".into(),
+            attributes: attributes.into_iter().collect(),
+            sent_at: Millis(7),
+            receive_count: 2,
+            group: None,
+        };
+        let (body, message_id) = (received.body.clone(), received.message_id.clone());
+        let letter = DeadLetter { body, attributes: BTreeMap::new(), group: None, message_id };
+        let shown = format!("{received:?} {letter:?}");
+        for secret in ["a-payload", "eyJh", "c2ln", "r-1"] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+        for told in ["m-1", "body_bytes: 9", "qsl.grant", "TIMESTAMP_SKEW"] {
+            assert!(shown.contains(told), "{told} in {shown}");
+        }
     }
 }

@@ -83,8 +83,17 @@ impl Bus for FakeBus {
 pub(crate) struct FakeSigner {
     key: TestKey,
     stamp: MonotonicStamp,
-    pub(crate) signed: Mutex<Vec<ToSign>>,
-    pub(crate) failure: Mutex<Option<SignFailure>>,
+    /// What it was asked to sign, answered or not.
+    pub(crate) asked: Mutex<Vec<Vec<ToSign>>>,
+    /// What it answers before it signs.
+    pub(crate) failures: Mutex<VecDeque<SignFailure>>,
+}
+
+impl FakeSigner {
+    /// How many events each request had.
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        self.asked.lock().unwrap().iter().map(Vec::len).collect()
+    }
 }
 
 impl Default for FakeSigner {
@@ -92,18 +101,18 @@ impl Default for FakeSigner {
         Self {
             key: TestKey::new(Algorithm::MlDsa44, KeyUse::Sig),
             stamp: MonotonicStamp::new(),
-            signed: Mutex::default(),
-            failure: Mutex::default(),
+            asked: Mutex::default(),
+            failures: Mutex::default(),
         }
     }
 }
 
 impl Signer for FakeSigner {
     async fn sign(&self, _: &BusId, events: &[ToSign]) -> Result<Vec<Signed>, SignFailure> {
-        if let Some(failure) = self.failure.lock().unwrap().clone() {
+        self.asked.lock().unwrap().push(events.to_vec());
+        if let Some(failure) = self.failures.lock().unwrap().pop_front() {
             return Err(failure);
         }
-        self.signed.lock().unwrap().extend(events.iter().cloned());
         let sign = |event: &ToSign| {
             let facts = EventFacts {
                 source: &event.source,

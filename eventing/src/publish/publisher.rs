@@ -1,5 +1,5 @@
-//! Signs, puts, and repeats what may be repeated: entries the bus did not take for reasons that pass, within the life
-//! of their signature. What may have arrived is never put again.
+//! Signs, puts, and repeats what may be repeated: signing as long as nothing was put; entries the bus did not take for
+//! reasons that pass, within the life of their signature. What may have arrived is neither put nor signed again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,9 @@ use super::input::NewEvent;
 use super::ports::{Bus, Entry, EntryFault, PutError, SignFailure, Signed, Signer, ToSign};
 use crate::types::{BusId, Jti, Kid};
 
+/// How long a signature service that is away, or busy, is asked again. With the last request and a put this is still
+/// within the half minute that callers wait.
+const SIGNING: Duration = Duration::from_secs(10);
 /// How long a signature is used.
 const SIGNATURE_LIFE: Duration = Duration::from_mins(1);
 /// How long one put may take.
@@ -112,16 +115,36 @@ impl<S: Signer, B: Bus> Publisher<S, B> {
                 jti: key.map(|key| key.jti(&self.id, &event.source, in_list.then_some(index))),
             })
             .collect();
-        let until = Instant::now() + SIGNATURE_LIFE;
-        let signed = self.signer.sign(&self.id, &asks).await?;
-        if signed.len() != events.len() {
-            return Err(PublishError::Sign(SignFailure::Unavailable {
-                code: "SIGNING_FAILED".to_owned(),
-                detail: "the signature service answered for another number of events".to_owned(),
-                retry_after: None,
-            }));
-        }
+        let (signed, until) = self.sign(&asks).await?;
         Ok(self.put_all(asks, signed, until).await)
+    }
+
+    /// Signs all, and says until when the signatures are used. Nothing was put yet, so a request of which nobody knows
+    /// whether it was answered is made again like any other.
+    async fn sign(&self, asks: &[ToSign]) -> Result<(Vec<Signed>, Instant), SignFailure> {
+        let give_up = Instant::now() + SIGNING;
+        let mut attempt = 1;
+        loop {
+            let until = Instant::now() + SIGNATURE_LIFE;
+            let failure = match self.signer.sign(&self.id, asks).await {
+                Ok(signed) if signed.len() == asks.len() => return Ok((signed, until)),
+                Ok(_) => SignFailure::Unavailable {
+                    code: "SIGNING_FAILED".to_owned(),
+                    detail: "the signature service answered for another number of events".to_owned(),
+                    retry_after: None,
+                },
+                Err(failure) => failure,
+            };
+            let SignFailure::Unavailable { code, retry_after, .. } = &failure else { return Err(failure) };
+            let pause = retry_after.unwrap_or_default() + delay(attempt, rand::random());
+            // Whoever names a later time (publishing that is switched off) is left alone until then.
+            if Instant::now() + pause > give_up {
+                return Err(failure);
+            }
+            tracing::debug!(bus = %self.id, code, attempt, "not signed, asking again");
+            sleep(pause).await;
+            attempt += 1;
+        }
     }
 
     async fn put_all(&self, asks: Vec<ToSign>, signed: Vec<Signed>, until: Instant) -> Vec<Placed> {

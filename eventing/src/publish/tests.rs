@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -55,7 +56,7 @@ async fn failed_entries_alone_are_put_again_and_only_where_it_may_help() {
     assert_eq!(bus.sizes(), [6, 2, 1]);
     assert!(matches!(&placed[2].outcome, Outcome::Refused(fault) if fault.code == "NotAuthorizedForSourceException"));
     assert_eq!(placed.iter().filter(|placed| is_published(placed)).count(), 5);
-    assert_eq!(signer.signed.lock().unwrap().len(), 6);
+    assert_eq!(signer.sizes(), [6]);
 }
 
 #[cfg(feature = "paused-clock")]
@@ -64,7 +65,7 @@ async fn a_put_that_times_out_is_uncertain_and_not_repeated() {
     let (publisher, signer, bus) = publisher(FakeBus::default().next(Next::Hangs));
     let placed = publisher.publish(&some(2), None, true).await.unwrap();
     assert!(placed.iter().all(|placed| matches!(placed.outcome, Outcome::Uncertain(_))));
-    assert_eq!((bus.sizes(), signer.signed.lock().unwrap().len()), (vec![2], 2));
+    assert_eq!((bus.sizes(), signer.sizes()), (vec![2], vec![2]));
 }
 
 #[cfg(feature = "paused-clock")]
@@ -88,7 +89,7 @@ async fn an_event_too_large_is_refused_before_anything_is_signed() {
     let large = parsed(&event("qsl.tram", &json!({"blob": "x".repeat(450_000)})));
     let refused = publisher.publish(&large, None, false).await.unwrap_err();
     assert!(matches!(refused, PublishError::TooLarge { index: 0, limit: ENTRY_BYTES, .. }));
-    assert!(signer.signed.lock().unwrap().is_empty());
+    assert!(signer.sizes().is_empty());
 }
 
 #[tokio::test]
@@ -125,17 +126,58 @@ async fn the_same_key_is_the_same_event() {
     assert_ne!(first[0].jti, first[1].jti);
 }
 
+fn away(retry_after: Option<Duration>) -> SignFailure {
+    let (code, detail) = ("SIGNATURE_SERVICE_UNREACHABLE".to_owned(), "no route".to_owned());
+    SignFailure::Unavailable { code, detail, retry_after }
+}
+
 #[tokio::test]
-async fn what_the_signature_service_says_is_passed_on() {
+async fn a_signature_service_that_is_away_for_a_moment_is_asked_again_and_the_bus_once() {
     let (publisher, signer, bus) = publisher(FakeBus::default());
-    let failure = SignFailure::Unavailable {
-        code: "PUBLISHING_DISABLED".to_owned(),
-        detail: "later".to_owned(),
-        retry_after: None,
-    };
-    *signer.failure.lock().unwrap() = Some(failure.clone());
-    assert_eq!(publisher.publish(&some(1), None, false).await.unwrap_err(), PublishError::Sign(failure));
+    signer.failures.lock().unwrap().extend([away(None), away(None)]);
+    let placed = publisher.publish(&some(2), None, true).await.unwrap();
+    assert!(placed.iter().all(is_published));
+    assert_eq!((signer.sizes(), bus.sizes()), (vec![2, 2, 2], vec![2]));
+    let asked = signer.asked.lock().unwrap();
+    assert!(asked.iter().all(|request| request[0].detail_core.get() == asked[0][0].detail_core.get()));
+}
+
+#[cfg(feature = "paused-clock")]
+#[tokio::test(start_paused = true)]
+async fn a_signature_service_that_stays_away_is_asked_ever_less_and_given_up_within_ten_seconds() {
+    let (publisher, signer, bus) = publisher(FakeBus::default());
+    signer.failures.lock().unwrap().extend(std::iter::repeat_n(away(None), 1_000));
+    let began = tokio::time::Instant::now();
+    assert_eq!(publisher.publish(&some(1), None, false).await.unwrap_err(), PublishError::Sign(away(None)));
+    assert!((3..10).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert!((5..=7).contains(&signer.sizes().len()), "{:?}", signer.sizes());
     assert!(bus.sizes().is_empty());
+}
+
+#[cfg(feature = "paused-clock")]
+#[tokio::test(start_paused = true)]
+async fn a_busy_signature_service_is_asked_when_it_says() {
+    let (publisher, signer, _) = publisher(FakeBus::default());
+    signer.failures.lock().unwrap().push_back(away(Some(Duration::from_secs(2))));
+    let began = tokio::time::Instant::now();
+    assert!(is_published(&publisher.publish(&some(1), None, false).await.unwrap()[0]));
+    assert!((2_000..3_000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_refusal_and_a_time_that_is_far_off_are_passed_on_at_once() {
+    let refused = SignFailure::Refused {
+        status: 403,
+        code: "SOURCE_NOT_GRANTED".to_owned(),
+        detail: "no".to_owned(),
+        errors: Vec::new(),
+    };
+    for failure in [refused, away(Some(Duration::from_secs(30)))] {
+        let (publisher, signer, bus) = publisher(FakeBus::default());
+        signer.failures.lock().unwrap().push_back(failure.clone());
+        assert_eq!(publisher.publish(&some(1), None, false).await.unwrap_err(), PublishError::Sign(failure));
+        assert_eq!((signer.sizes(), bus.sizes()), (vec![1], vec![]));
+    }
 }
 
 fn faults(body: &str) -> Vec<(String, String)> {

@@ -20,6 +20,24 @@ fn a_key_is_kept_and_read_back_and_never_shown() {
     }
 }
 
+/// FIPS 204's default: what is signed is mixed with fresh randomness, so that neither a fault of the machine nor its
+/// power tells the key by comparing two runs. Round 3, in `pqcrypto-dilithium`, has the same signature each time.
+#[test]
+fn ml_dsa_44_is_hedged_and_dilithium2_is_not() {
+    for (algorithm, different) in [(Algorithm::MlDsa44, 16), (Algorithm::Dilithium2, 1)] {
+        let key = PrivateKey::generate(algorithm).unwrap();
+        let again = PrivateKey::from_secret_bytes(algorithm, &key.secret_bytes()).unwrap();
+        let public = crate::algorithm::PublicKey::from_bytes(algorithm, &key.public_key()).unwrap();
+        let signatures: Vec<_> = (0..16).map(|n| [&key, &again][n % 2].sign(b"the same bytes").unwrap()).collect();
+        assert!(signatures.iter().all(|signature| public.verify(b"the same bytes", signature)), "{algorithm}");
+        let distinct: std::collections::BTreeSet<_> = signatures.iter().collect();
+        assert_eq!(distinct.len(), different, "{algorithm}");
+        // The challenge, which stands first, is another each time: not only the tail is.
+        let challenges: std::collections::BTreeSet<_> = signatures.iter().map(|signature| &signature[..32]).collect();
+        assert_eq!(challenges.len(), different, "{algorithm}");
+    }
+}
+
 #[test]
 fn halves_of_two_keys_are_no_key() {
     let halves = [(); 2].map(|()| PrivateKey::generate(Algorithm::Dilithium2).unwrap().secret_bytes());

@@ -140,7 +140,7 @@ impl Buses for EventBridge {
 
     async fn set_bus_policy(&self, name: &BusName, policy: Option<&PolicyDocument>) -> Answer<()> {
         if let Some(policy) = policy {
-            let request = self.client.put_permission().event_bus_name(name.as_str()).policy(policy.to_text());
+            let request = self.client.put_permission().event_bus_name(name.as_str()).policy(policy.as_text());
             call!("PutPermission", request).map(drop)
         } else {
             let request = self.client.remove_permission().event_bus_name(name.as_str()).remove_all_permissions(true);

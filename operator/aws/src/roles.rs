@@ -139,7 +139,7 @@ impl Roles for Iam {
             .role_name(role.name.as_str())
             .path(&role.path)
             .description(&role.description)
-            .assume_role_policy_document(role.trust.to_text())
+            .assume_role_policy_document(role.trust.as_text())
             .set_permissions_boundary(role.boundary.as_ref().map(ToString::to_string))
             .set_tags(Some(to_tags(&role.tags)?));
         let answer = call!("CreateRole", request)?;
@@ -148,7 +148,7 @@ impl Roles for Iam {
     }
 
     async fn set_trust(&self, name: &RoleName, trust: &PolicyDocument) -> Answer<()> {
-        let request = self.client.update_assume_role_policy().role_name(name.as_str()).policy_document(trust.to_text());
+        let request = self.client.update_assume_role_policy().role_name(name.as_str()).policy_document(trust.as_text());
         call!("UpdateAssumeRolePolicy", request).map(drop)
     }
 
@@ -172,7 +172,7 @@ impl Roles for Iam {
             .put_role_policy()
             .role_name(role.as_str())
             .policy_name(policy)
-            .policy_document(document.to_text());
+            .policy_document(document.as_text());
         call!("PutRolePolicy", request).map(drop)
     }
 

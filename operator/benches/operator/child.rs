@@ -87,6 +87,7 @@ pub async fn run(operate: &Operate) -> Result<()> {
     let campaign = campaign(&settings, client.clone(), metrics.clone());
     // Keys and documents wait for the first start, which is not measured.
     let (_first_start, installed) = tokio::sync::watch::channel(None);
+    let readiness = eventing_service::admin::Readiness::new();
     let leader = Leader {
         settings,
         client: client.clone(),
@@ -97,10 +98,10 @@ pub async fn run(operate: &Operate) -> Result<()> {
         tenancy: Arc::default(),
         metrics,
         signing: operator::publication::metrics::SigningMetrics::default(),
+        publication: readiness.check("publication's watches", ""),
     };
     let stop = CancellationToken::new();
     let fence = campaign.fence.clone();
-    let readiness = eventing_service::admin::Readiness::new();
     let running = async {
         tokio::join!(
             watches.run(client, &readiness, stop.clone()),

@@ -1,27 +1,28 @@
 //! How many calls a service of AWS gets from us, and what a throttled answer does to that. Pure: time is an argument.
 //!
-//! Two things in one: an even rate with a small burst (the generic cell rate algorithm, so that whoever waits knows
-//! how long), and a pause of the whole service once throttled answers come in a row. A single throttled call says
-//! little, since the quota is shared with everybody else in the account; a row of them says that more calls would
-//! only be refused.
+//! An even rate with a small burst (the generic cell rate algorithm), which throttled answers slow down and others
+//! restore. The quota is shared with everybody else in the account, so neither a single refusal nor a single answer
+//! says much: the rate goes down a step for each refusal and up two steps for each answer, and so settles where a
+//! third of the calls is answered at least. A service that refuses everything is soon asked every twenty seconds; one
+//! that refuses every second call keeps being asked at nearly the full rate, for slower calls would be refused alike.
 
 use std::time::Duration;
 
-/// How many throttled answers in a row are borne before the whole service pauses.
-const BORNE: u32 = 2;
-/// The first pause; each following one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest pause, before jitter.
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// What a throttled answer does to the time between two calls; an answer undoes two of them.
+const SLOWER: f64 = 1.25;
+/// The longest time between two calls.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// The calls that one service gets. All times are counted from one start, of the caller's choosing.
 #[derive(Debug, Clone)]
 pub struct Budget {
+    /// Between two calls at the full rate.
+    even: Duration,
+    /// Between two calls now.
     interval: Duration,
-    tolerance: Duration,
+    /// What may go out at once after a silence.
+    burst: Duration,
     next: Duration,
-    throttled_in_a_row: u32,
-    paused_until: Duration,
     last_throttled: Option<Duration>,
 }
 
@@ -29,29 +30,23 @@ impl Budget {
     /// `per_second` calls a second, at least one; at most a quarter of a second's calls at once.
     pub fn new(per_second: u32) -> Self {
         let per_second = per_second.max(1);
-        let interval = Duration::from_secs(1) / per_second;
-        Self {
-            interval,
-            tolerance: interval * (per_second / 4),
-            next: Duration::ZERO,
-            throttled_in_a_row: 0,
-            paused_until: Duration::ZERO,
-            last_throttled: None,
+        let even = Duration::from_secs(1) / per_second;
+        Self { even, interval: even, burst: even * (per_second / 4), next: Duration::ZERO, last_throttled: None }
+    }
+
+    /// When the next call may go out, as things are; it may be past. Ask [`Budget::take`] then.
+    pub fn next(&self) -> Duration {
+        self.next
+    }
+
+    /// Takes the next call's place if its time has come: what was answered meanwhile may have moved it.
+    pub fn take(&mut self, now: Duration) -> bool {
+        if now < self.next {
+            return false;
         }
-    }
-
-    /// Takes the next call's place in the line and says when its time comes, which may be at once (`now`). Whoever
-    /// waited asks [`Budget::is_paused`] then: the service may have been paused meanwhile.
-    pub fn reserve(&mut self, now: Duration) -> Duration {
-        let earliest = now.saturating_sub(self.tolerance).max(self.paused_until);
-        let place = self.next.max(earliest);
-        self.next = place + self.interval;
-        place.max(now)
-    }
-
-    /// Whether the service is paused at `now`.
-    pub fn is_paused(&self, now: Duration) -> bool {
-        now < self.paused_until
+        let burst = if self.interval > self.even { Duration::ZERO } else { self.burst };
+        self.next = self.next.max(now.saturating_sub(burst)) + self.interval;
+        true
     }
 
     /// Charges calls that were made without a place: the further pages of a listing.
@@ -59,28 +54,25 @@ impl Budget {
         self.next += self.interval * calls;
     }
 
-    /// A call that was sent at `sent` was throttled; `dice` in `0.0..1.0` jitters the pause by a half either way.
-    pub fn throttled(&mut self, sent: Duration, now: Duration, dice: f64) {
-        // What was sent before the last throttled answer came says nothing new.
-        if self.last_throttled.is_some_and(|last| sent < last) {
-            return;
-        }
-        self.last_throttled = Some(now);
-        self.throttled_in_a_row = self.throttled_in_a_row.saturating_add(1);
-        if self.throttled_in_a_row > BORNE {
-            let doublings = (self.throttled_in_a_row - BORNE - 1).min(16);
-            let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_PAUSE);
-            self.paused_until = now + pause.mul_f64(0.5 + dice.clamp(0.0, 1.0));
-            // What had a place before the pause lines up again behind it.
-            self.next = self.paused_until;
+    /// A call that was sent at `sent` was throttled.
+    pub fn throttled(&mut self, sent: Duration, now: Duration) {
+        if self.is_news(sent) {
+            self.last_throttled = Some(now);
+            self.interval = self.interval.mul_f64(SLOWER).min(LONGEST);
+            self.next = self.next.max(now + self.interval);
         }
     }
 
     /// A call that was sent at `sent` was answered otherwise.
     pub fn answered(&mut self, sent: Duration) {
-        if self.last_throttled.is_none_or(|last| sent >= last) {
-            self.throttled_in_a_row = 0;
+        if self.is_news(sent) {
+            self.interval = self.interval.div_f64(SLOWER * SLOWER).max(self.even);
         }
+    }
+
+    /// What was sent before the last throttled answer came says nothing that it did not.
+    fn is_news(&self, sent: Duration) -> bool {
+        self.last_throttled.is_none_or(|last| sent >= last)
     }
 }
 
@@ -94,19 +86,40 @@ mod tests {
         Duration::from_millis(milliseconds)
     }
 
+    /// Waits for the next place, and says when it came.
+    fn turn(budget: &mut Budget, now: Duration) -> Duration {
+        let place = budget.next().max(now);
+        assert!(budget.take(place));
+        place
+    }
+
+    /// Calls one after another, each answered (`true`) or throttled at once; when they were sent.
+    fn course(budget: &mut Budget, mut now: Duration, answers: impl IntoIterator<Item = bool>) -> Vec<Duration> {
+        let call = |answered: bool| {
+            now = turn(budget, now);
+            if answered {
+                budget.answered(now);
+            } else {
+                budget.throttled(now, now);
+            }
+            now
+        };
+        answers.into_iter().map(call).collect()
+    }
+
     #[test]
     fn after_a_small_burst_calls_come_at_an_even_rate() {
         let mut budget = Budget::new(20);
         let now = ms(10_000);
-        let waits: Vec<u128> = (0..10).map(|_| (budget.reserve(now) - now).as_millis()).collect();
+        let waits: Vec<u128> = (0..10).map(|_| (turn(&mut budget, now) - now).as_millis()).collect();
         assert_eq!(waits, [0, 0, 0, 0, 0, 0, 50, 100, 150, 200]);
     }
 
     #[test]
     fn no_second_ever_holds_more_than_the_rate_and_its_burst() {
         let mut budget = Budget::new(20);
-        let mut times: Vec<Duration> = (0..200).map(|_| budget.reserve(ms(10_000))).collect();
-        times.extend((0..200).map(|_| budget.reserve(ms(30_000))));
+        let mut times: Vec<Duration> = (0..200).map(|_| turn(&mut budget, ms(10_000))).collect();
+        times.extend((0..200).map(|_| turn(&mut budget, ms(30_000))));
         for start in &times {
             let within = times.iter().filter(|time| *time >= start && **time < *start + ms(1000)).count();
             assert!(within <= 20 + 6, "{within} calls in a second");
@@ -117,49 +130,58 @@ mod tests {
     fn calls_that_took_no_place_are_paid_by_those_that_follow() {
         let mut budget = Budget::new(10);
         let now = ms(10_000);
-        assert_eq!((budget.reserve(now), budget.reserve(now)), (now, now));
+        assert_eq!((turn(&mut budget, now), turn(&mut budget, now)), (now, now));
         budget.charge(3);
-        assert_eq!(budget.reserve(now) - now, ms(300));
+        assert_eq!(turn(&mut budget, now) - now, ms(300));
     }
 
     #[test]
-    fn single_throttled_answers_pause_nothing_and_a_row_of_them_pauses_longer_and_longer() {
+    fn a_service_that_refuses_everything_is_asked_every_twenty_seconds_and_soon_at_full_rate_when_it_no_longer_does() {
         let mut budget = Budget::new(20);
-        let mut now = ms(10_000);
-        budget.throttled(now, now, 0.5);
-        budget.answered(now);
-        let mut pauses = Vec::new();
-        for _ in 0..10 {
-            now += ms(1);
-            budget.throttled(now, now, 0.5);
-            let free = budget.reserve(now);
-            pauses.push((free - now).as_millis());
-            now = free;
-        }
-        assert_eq!(&pauses[..2], [0, 0]);
-        assert_eq!(&pauses[2..], [500, 1000, 2000, 4000, 8000, 16_000, 20_000, 20_000]);
-        budget.answered(now);
-        now += ms(1000);
-        budget.throttled(now, now, 0.5);
-        assert!(!budget.is_paused(now), "an answer ends the row");
+        let refused = course(&mut budget, ms(10_000), (0..60).map(|_| false));
+        let within = |from: u64, to: u64| refused.iter().filter(|at| (ms(from)..ms(to)).contains(at)).count();
+        assert!(within(10_000, 110_000) <= 30, "{}", within(10_000, 110_000));
+        assert!(within(210_000, 310_000) <= 5, "{}", within(210_000, 310_000));
+        let begin = *refused.last().unwrap_or(&Duration::ZERO);
+        let answered = course(&mut budget, begin, (0..100).map(|_| true));
+        assert!(answered[15] - begin < ms(80_000), "{:?}", answered[15] - begin);
+        assert_eq!(answered[99] - answered[98], ms(50));
+    }
+
+    #[test]
+    fn one_that_refuses_every_second_call_is_asked_at_nearly_the_full_rate() {
+        let mut budget = Budget::new(20);
+        let sent = course(&mut budget, ms(10_000), (0..1000).map(|n| n % 2 == 0));
+        let average = (sent[999] - sent[0]) / 999;
+        assert!(average < ms(50).mul_f64(1.5), "{average:?}");
+    }
+
+    #[test]
+    fn while_it_is_slowed_down_nothing_goes_out_in_a_burst() {
+        let mut budget = Budget::new(20);
+        course(&mut budget, ms(10_000), [false]);
+        let now = ms(60_000);
+        assert!(budget.take(now));
+        assert!(!budget.take(now + ms(62)));
     }
 
     #[test]
     fn answers_that_were_on_their_way_together_count_once() {
         let mut budget = Budget::new(20);
         let sent = ms(10_000);
-        (0..32).for_each(|late| budget.throttled(sent, sent + ms(10 + late), 0.5));
-        assert!(!budget.is_paused(sent + ms(50)));
+        (0..32).for_each(|late| budget.throttled(sent, sent + ms(10 + late)));
+        (0..32).for_each(|_| budget.answered(sent));
+        assert_eq!(budget.next(), sent + ms(10) + ms(50).mul_f64(SLOWER));
     }
 
     #[test]
-    fn who_waited_into_a_pause_sees_it() {
+    fn who_waits_while_another_is_refused_waits_longer() {
         let mut budget = Budget::new(1);
         let now = ms(10_000);
-        budget.reserve(now);
-        let place = budget.reserve(now);
-        (1..=4).for_each(|n| budget.throttled(now + ms(n), now + ms(n), 1.0));
-        assert!(budget.is_paused(place), "{place:?}");
-        assert!(budget.reserve(place) > place);
+        assert!(budget.take(now));
+        let place = budget.next();
+        budget.throttled(now, now + ms(500));
+        assert!(!budget.take(place));
+        assert!(budget.take(budget.next()));
     }
 }

@@ -24,6 +24,6 @@ pub use dashboard::DashboardAction;
 pub use delete::{Deletion, ObservedDeletion, SeenRule, apply_deletion, observe_deletion, plan_deletion, plan_release};
 pub use desired::{Desired, Publishing, publisher_role_name};
 pub use difference::{differences, taken};
-pub use observed::{Observed, SeenBus, observe};
+pub use observed::{Observed, SeenBus, check_owner, observe};
 pub use obstacle::Obstacle;
 pub use plan::{Action, plan};

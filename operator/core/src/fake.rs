@@ -49,7 +49,7 @@ use faults::Injected;
 use jiff::Timestamp;
 use rates::Rates;
 use record::Record;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -74,6 +74,8 @@ struct State {
     queues: BTreeMap<QueueName, queues::Queue>,
     deleted_queues: BTreeMap<QueueName, Timestamp>,
     roles: BTreeMap<RoleName, roles::Role>,
+    /// In lower case.
+    role_names: BTreeSet<String>,
     record: Record,
     rates: Rates,
     injected: Injected,
@@ -168,11 +170,11 @@ impl FakeAws {
             things.insert(format!("archive {name}"), (Tags::new(), format!("{archive:?}")));
         }
         for (name, queue) in &state.queues {
-            things.insert(format!("queue {name}"), (queue.tags.clone(), format!("{:?}", queue.attributes())));
+            things.insert(format!("queue {name}"), (queue.tags.tags(), format!("{:?}", queue.attributes)));
         }
         for (name, role) in &state.roles {
             let text = format!("{:?} {:?} {:?}", role.trust, role.boundary, role.policies);
-            things.insert(format!("role {name}"), (role.tags.clone(), text));
+            things.insert(format!("role {name}"), (role.tags.tags(), text));
         }
         for (name, stored) in &state.monitoring.alarms {
             things.insert(format!("alarm {name}"), (stored.tags.clone(), format!("{:?}", stored.alarm)));

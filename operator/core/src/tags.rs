@@ -1,5 +1,9 @@
 //! Ownership marks: the tags that say whose a thing is.
 
+mod packed;
+
+pub(crate) use packed::Packed;
+
 use crate::claim::Claim;
 use crate::error::AwsError;
 use crate::installation::Installation;

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use eventing_service::admin::Check;
 use kube::Client;
 use operator_core::{Aws, Installation as Place, Tenancy};
 use tokio::sync::watch;
@@ -43,6 +44,8 @@ pub struct Leader {
     pub metrics: Metrics,
     /// Ages of keys and documents.
     pub signing: SigningMetrics,
+    /// Whether the publication's watches are fresh; who does not lead has none.
+    pub publication: Check,
 }
 
 /// A campaign for the Lease that `settings` names, as a candidate that is of this process alone.
@@ -72,7 +75,7 @@ impl Leader {
             self.signing.clone(),
         );
         let controllers = self.controllers(client, calls::guard(self.aws.clone(), &gate));
-        tokio::join!(controllers.run(stop.clone()), publisher.run(stop));
+        tokio::join!(controllers.run(stop.clone()), publisher.run(self.publication.clone(), stop));
         // Who does not publish knows nothing of it.
         self.signing.set(Snapshot::default());
     }
@@ -102,6 +105,7 @@ impl Leader {
             keep: self.keep(),
             signature_service: settings.signature_service(),
             journal: settings.journal(),
+            tenancy: Arc::clone(&self.tenancy),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The gate that every call to AWS passes: budget, fence, deadline, patience with what is throttled.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -87,26 +87,42 @@ pub struct Gate {
     term: Term,
     attempt: Duration,
     start: Instant,
-    budgets: Mutex<ServiceBudgets>,
+    lines: Lines,
     metrics: Metrics,
 }
 
-struct ServiceBudgets {
-    event_bridge: Budget,
-    sqs: Budget,
-    iam: Budget,
-    cloud_watch: Budget,
-    kms: Budget,
+/// Those who want to call one service: the first waits for the budget, the others for the first.
+struct Line {
+    turn: tokio::sync::Mutex<()>,
+    budget: Mutex<Budget>,
 }
 
-impl ServiceBudgets {
-    fn of(&mut self, service: Service) -> &mut Budget {
+impl Line {
+    fn new(per_second: u32) -> Self {
+        Self { turn: tokio::sync::Mutex::default(), budget: Mutex::new(Budget::new(per_second)) }
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Lines {
+    event_bridge: Line,
+    sqs: Line,
+    iam: Line,
+    cloud_watch: Line,
+    kms: Line,
+}
+
+impl Lines {
+    fn of(&self, service: Service) -> &Line {
         match service {
-            Service::EventBridge => &mut self.event_bridge,
-            Service::Sqs => &mut self.sqs,
-            Service::Iam => &mut self.iam,
-            Service::CloudWatch => &mut self.cloud_watch,
-            Service::Kms => &mut self.kms,
+            Service::EventBridge => &self.event_bridge,
+            Service::Sqs => &self.sqs,
+            Service::Iam => &self.iam,
+            Service::CloudWatch => &self.cloud_watch,
+            Service::Kms => &self.kms,
         }
     }
 }
@@ -115,14 +131,14 @@ impl Gate {
     /// A gate that is open for `term`. `attempt` is the longest that one attempt may take.
     pub fn new(term: Term, attempt: Duration, budgets: Budgets, metrics: Metrics) -> Self {
         let Budgets { event_bridge, sqs, iam, cloud_watch, kms } = budgets;
-        let budgets = ServiceBudgets {
-            event_bridge: Budget::new(event_bridge),
-            sqs: Budget::new(sqs),
-            iam: Budget::new(iam),
-            cloud_watch: Budget::new(cloud_watch),
-            kms: Budget::new(kms),
+        let lines = Lines {
+            event_bridge: Line::new(event_bridge),
+            sqs: Line::new(sqs),
+            iam: Line::new(iam),
+            cloud_watch: Line::new(cloud_watch),
+            kms: Line::new(kms),
         };
-        Self { term, attempt, start: Instant::now(), budgets: Mutex::new(budgets), metrics }
+        Self { term, attempt, start: Instant::now(), lines, metrics }
     }
 
     /// Makes a call when its time comes, and again where that may help. `further` says how many calls the answer took
@@ -158,13 +174,16 @@ impl Gate {
     /// Waits for a place in the service's line; returns when it came.
     async fn turn(&self, service: Service) -> Duration {
         let asked = Instant::now();
+        let line = self.lines.of(service);
+        let _first = line.turn.lock().await;
         loop {
-            let place = self.with(service, Budget::reserve);
-            sleep_until(self.start + place).await;
-            if let Some(now) = self.with(service, |budget, now| (!budget.is_paused(now)).then_some(now)) {
+            let now = self.start.elapsed();
+            if line.budget().take(now) {
                 self.metrics.waited_for_budget(asked.elapsed().as_secs_f64());
                 return now;
             }
+            let next = line.budget().next();
+            sleep_until(self.start + next).await;
         }
     }
 
@@ -205,19 +224,15 @@ impl Gate {
     }
 
     fn learn<T>(&self, service: Service, sent: Duration, answer: &Answer<T>, further: impl Fn(&T) -> u32) {
-        self.with(service, |budget, now| match answer {
-            Err(error) if error.class == ErrorClass::Throttled => budget.throttled(sent, now, rand::random()),
+        let (mut budget, now) = (self.lines.of(service).budget(), self.start.elapsed());
+        match answer {
+            Err(error) if error.class == ErrorClass::Throttled => budget.throttled(sent, now),
             Err(_) => budget.answered(sent),
             Ok(value) => {
                 budget.answered(sent);
                 budget.charge(further(value));
             }
-        });
-    }
-
-    fn with<T>(&self, service: Service, act: impl FnOnce(&mut Budget, Duration) -> T) -> T {
-        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        act(budgets.of(service), self.start.elapsed())
+        }
     }
 }
 

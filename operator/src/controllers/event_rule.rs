@@ -1,8 +1,8 @@
 //! EventRule: a rule on a bus, and the inboxes it delivers to.
 //!
-//! dereference (bus, inboxes, consent) → validate → observe → plan → apply → status. A target is put only when the
-//! inbox's object says that its policy lets the rule in, and since long enough; the arrival of whatever is waited for
-//! wakes the rule.
+//! dereference (bus, inboxes, consent) → validate → whose the bus is → observe → plan → apply → status. A target is put
+//! only when the inbox's object says that its policy lets the rule in, and since long enough; the arrival of whatever is
+//! waited for wakes the rule.
 
 mod cleanup;
 mod dereference;
@@ -13,12 +13,15 @@ pub(crate) mod target;
 pub(super) mod triggers;
 pub(super) mod validate;
 
-use crds::EventRule;
+use crds::{EventBus, EventRule, conditions::reason};
 use k8s_openapi::jiff::Timestamp;
-use operator_core::rule;
+use operator_core::{Aws, bus, error::ErrorClass, names::BusName, owner::Kind, rule};
 use tokio_util::sync::CancellationToken;
 
-use super::{granted, world::World};
+use super::{
+    granted,
+    world::{World, full_name, owner},
+};
 use crate::runner::{
     self, Cleanup, Failure, Found, Look, Progress, Reconciler, Report, Runner, Terminal, tell::hash_of,
 };
@@ -39,6 +42,24 @@ impl EventRules {
     fn validate(&self, object: &EventRule, referenced: &Referenced) -> Result<Validated, Terminal> {
         let claim = granted::rule(&self.world.tenancy, object, &validate::rule_name(object)?)?;
         validate::validate(&self.world.installation, claim, object, referenced, Timestamp::now())
+    }
+
+    /// Refuses a bus in AWS that is not its EventBus's: that object was refused, or only observes, or has a status that
+    /// somebody wrote; a rule would reach what is another's.
+    async fn on_its_own(&self, aws: &Aws, bus: &EventBus, name: &BusName) -> Result<(), Failure> {
+        let checked = bus::check_owner(aws, &self.world.installation, &owner(Kind::EventBus, bus), name).await;
+        checked.map_err(|error| match error.class {
+            ErrorClass::NotOurs { owner } => Terminal {
+                reason: reason::NOT_OURS,
+                message: format!(
+                    "spec.busRef: bus {name} belongs to {owner}, and not to EventBus {}; name the EventBus that made or \
+                     adopted it",
+                    full_name(bus)
+                ),
+            }
+            .into(),
+            _ => error.into(),
+        })
     }
 }
 
@@ -71,6 +92,7 @@ impl Reconciler<EventRule> for EventRules {
         };
         let validated = self.validate(object, &referenced)?;
         let aws = self.world.aws_for(object);
+        self.on_its_own(aws, &referenced.bus, &validated.desired.bus_name).await?;
         let observed = rule::observe(aws, &validated.desired).await?;
         let actions = rule::plan(&validated.desired, &observed);
         let found = Found {

@@ -1,6 +1,10 @@
 //! What the AWS-backed controllers share: the objects, AWS, and the installation they work for.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use crds::{
     Eventing, InboxQueue,
@@ -13,7 +17,7 @@ use kube::ResourceExt;
 use operator_core::{
     Aws, Installation, Tenancy,
     deletion::{DeletionBlocked, DeletionStep, Waiting},
-    names::InboxQueueName,
+    names::{InboxQueueName, QueueName},
     owner::{Kind, Owner},
     parse::ParseError,
 };
@@ -83,6 +87,12 @@ pub(super) fn full_name<K: Eventing>(object: &K) -> String {
 /// The name of an inbox's queue, from which those of its others come.
 pub(crate) fn queue_name(inbox: &InboxQueue) -> Result<InboxQueueName, ParseError> {
     InboxQueueName::of(&inbox.spec.queue_name, inbox.spec.fifo)
+}
+
+/// All queues of an inbox; none of a name that is not one, which the schema refuses.
+pub(crate) fn queues(inbox: &InboxQueue) -> BTreeSet<QueueName> {
+    let Ok(name) = queue_name(inbox) else { return BTreeSet::new() };
+    [Some(name.queue()), Some(name.dead_letter()), name.undelivered()].into_iter().flatten().collect()
 }
 
 /// What a step of a deletion in AWS that is not an action comes to; `None` for actions, which are the caller's to do.

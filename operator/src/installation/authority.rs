@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
-use kube::{
-    Api,
-    api::{ObjectMeta, PostParams},
-};
+use kube::api::ObjectMeta;
 use zeroize::Zeroizing;
 
 use super::{
@@ -15,6 +12,7 @@ use super::{
     certificates::{self, Identity},
     serving::{BUNDLE, Service},
 };
+use crate::secrets::{Secrets, Wiped};
 
 /// The Secret's name.
 pub const NAME: &str = "qsl-ca";
@@ -26,7 +24,7 @@ const KEY: &str = "ca.key";
 ///
 /// Where the Secret was lost, the authorities of the certificates that are served yet stay trusted beside the new one:
 /// so those are not made anew before those who verify have heard of it, and nothing is refused meanwhile.
-pub async fn ensure(secrets: &Api<Secret>, now: Timestamp) -> Result<Identity, InstallError> {
+pub async fn ensure(secrets: &Secrets, now: Timestamp) -> Result<Identity, InstallError> {
     let Some(found) = secrets.get_opt(NAME).await? else {
         let Identity { mut certificate, key } = certificates::new_authority(now)?;
         for service in Service::ALL {
@@ -35,7 +33,7 @@ pub async fn ensure(secrets: &Api<Secret>, now: Timestamp) -> Result<Identity, I
             certificate = certificates::append(&certificate, beside.as_deref().unwrap_or_default(), now);
         }
         let made = secret(&Identity { certificate, key }, None);
-        return match secrets.create(&PostParams::default(), &made).await {
+        return match secrets.create(&made).await {
             Ok(written) => read(&written),
             Err(error) if is_conflict(&error) => read(&secrets.get(NAME).await?),
             Err(error) => Err(error.into()),
@@ -47,8 +45,8 @@ pub async fn ensure(secrets: &Api<Secret>, now: Timestamp) -> Result<Identity, I
     }
     let next = certificates::new_authority(now)?;
     let bundle = certificates::append(&next.certificate, &present.certificate, now);
-    let changed = secret(&Identity { certificate: bundle, key: next.key }, found.metadata.resource_version);
-    match secrets.replace(NAME, &PostParams::default(), &changed).await {
+    let changed = secret(&Identity { certificate: bundle, key: next.key }, found.metadata.resource_version.clone());
+    match secrets.replace(NAME, &changed).await {
         Ok(written) => read(&written),
         Err(error) if is_conflict(&error) => read(&secrets.get(NAME).await?),
         Err(error) => Err(error.into()),
@@ -60,8 +58,8 @@ pub(super) fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
-fn secret(identity: &Identity, version: Option<String>) -> Secret {
-    Secret {
+fn secret(identity: &Identity, version: Option<String>) -> Wiped {
+    Wiped::from(Secret {
         metadata: ObjectMeta {
             name: Some(NAME.to_owned()),
             resource_version: version,
@@ -73,7 +71,7 @@ fn secret(identity: &Identity, version: Option<String>) -> Secret {
             (KEY.to_owned(), ByteString(identity.key.as_bytes().to_vec())),
         ])),
         ..Secret::default()
-    }
+    })
 }
 
 /// What marks an object as the operator's.
@@ -81,13 +79,22 @@ pub(super) fn labels() -> BTreeMap<String, String> {
     BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "qsl-eventing".to_owned())])
 }
 
-fn read(secret: &Secret) -> Result<Identity, InstallError> {
-    Ok(Identity { certificate: text(secret, NAME, CERTIFICATE)?, key: Zeroizing::new(text(secret, NAME, KEY)?) })
+fn read(secret: &Wiped) -> Result<Identity, InstallError> {
+    Ok(Identity { certificate: text(secret, NAME, CERTIFICATE)?, key: private_text(secret, NAME, KEY)? })
 }
 
 /// One text of a Secret's data.
-pub(super) fn text(secret: &Secret, name: &'static str, key: &'static str) -> Result<String, InstallError> {
+pub(super) fn text(secret: &Wiped, name: &'static str, key: &'static str) -> Result<String, InstallError> {
     let bytes = secret.data.as_ref().and_then(|data| data.get(key));
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes.0.clone()).ok());
-    text.ok_or(InstallError::Damaged { secret: name, key })
+    let text = bytes.and_then(|bytes| std::str::from_utf8(&bytes.0).ok());
+    text.map(str::to_owned).ok_or(InstallError::Damaged { secret: name, key })
+}
+
+/// One text of a Secret's data that is a secret.
+pub(super) fn private_text(
+    secret: &Wiped,
+    name: &'static str,
+    key: &'static str,
+) -> Result<Zeroizing<String>, InstallError> {
+    text(secret, name, key).map(Zeroizing::new)
 }

@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 
 use eventing::{algorithm::Algorithm, signing::PrivateKey};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, Client,
-    api::{ObjectMeta, Patch, PatchParams, PostParams},
+    api::{ObjectMeta, Patch, PatchParams},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -23,7 +23,10 @@ use super::{
     InstallError,
     authority::{is_conflict, labels},
 };
-use crate::runner::{FIELD_MANAGER, record::Events};
+use crate::{
+    runner::{FIELD_MANAGER, record::Events},
+    secrets::{Secrets, Wiped},
+};
 use plan::{Phase, Step};
 use pods::Told;
 use secret::Roots;
@@ -96,14 +99,14 @@ impl Keeper<'_> {
     ///
     /// A Secret that is there and cannot be read is an error, never replaced: whatever it signed would be void.
     pub async fn ensure(&self, now: Timestamp) -> Result<Roots, InstallError> {
-        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), self.namespace);
+        let secrets = Secrets::new(self.client.clone(), self.namespace);
         let found = match secrets.get_opt(NAME).await? {
             Some(found) => found,
             None => make(&secrets).await?,
         };
         let mut roots = secret::read(&found, now)?;
         if let Some(changed) = self.step(&found, &roots, now).await? {
-            roots = match secrets.replace(NAME, &PostParams::default(), &changed).await {
+            roots = match secrets.replace(NAME, &changed).await {
                 Ok(written) => secret::read(&written, now)?,
                 // Another replica took a step; the next round goes on from there.
                 Err(error) if is_conflict(&error) => secret::read(&secrets.get(NAME).await?, now)?,
@@ -116,7 +119,7 @@ impl Keeper<'_> {
     }
 
     /// The Secret after the next step, if one is due.
-    async fn step(&self, found: &Secret, roots: &Roots, now: Timestamp) -> Result<Option<Secret>, InstallError> {
+    async fn step(&self, found: &Wiped, roots: &Roots, now: Timestamp) -> Result<Option<Wiped>, InstallError> {
         let in_the_way = match (&roots.phase, &roots.other) {
             (Phase::Alone, _) | (_, None) => 0,
             (Phase::Announced { .. }, Some(next)) => {
@@ -153,8 +156,8 @@ impl Keeper<'_> {
     }
 }
 
-async fn make(secrets: &Api<Secret>) -> Result<Secret, InstallError> {
-    match secrets.create(&PostParams::default(), &secret::first(&new_root()?)).await {
+async fn make(secrets: &Secrets) -> Result<Wiped, InstallError> {
+    match secrets.create(&secret::first(&new_root()?)).await {
         Ok(made) => Ok(made),
         Err(error) if is_conflict(&error) => Ok(secrets.get(NAME).await?),
         Err(error) => Err(error.into()),

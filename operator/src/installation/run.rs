@@ -3,8 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
+use kube::Client;
 use rand::Rng as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +16,7 @@ use super::{
     serving::{self, Service},
     webhooks,
 };
-use crate::{publication::documents::Signer, runner::record::Events};
+use crate::{publication::documents::Signer, runner::record::Events, secrets::Secrets};
 
 /// Between two rounds once all is well; jittered by a fifth. Short against [`SETTLE`](super::root::plan::SETTLE), which
 /// counts on every replica having looked.
@@ -135,7 +134,7 @@ pub struct Installation {
 impl Installation {
     /// One round: makes what is missing and renews what is due.
     pub async fn ensure(&self, now: Timestamp) -> Result<Installed, InstallError> {
-        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        let secrets = Secrets::new(self.client.clone(), &self.namespace);
         let keeper = root::Keeper {
             client: &self.client,
             namespace: &self.namespace,

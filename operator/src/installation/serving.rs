@@ -4,17 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
-use kube::{
-    Api,
-    api::{ObjectMeta, PostParams},
-};
-use zeroize::Zeroizing;
+use kube::api::ObjectMeta;
 
 use super::{
     InstallError,
-    authority::{is_conflict, labels, text},
+    authority::{is_conflict, labels, private_text, text},
     certificates::{self, CertificateError, Facts, Identity},
 };
+use crate::secrets::{Secrets, Wiped};
 
 /// A service of ours that speaks TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +97,7 @@ pub fn judge(
 
 /// Makes the service's certificate where there is none, and anew when two thirds of its life have passed.
 pub async fn ensure(
-    secrets: &Api<Secret>,
+    secrets: &Secrets,
     service: Service,
     hosts: &[String],
     authority: &Identity,
@@ -109,7 +106,7 @@ pub async fn ensure(
     let name = service.secret();
     let Some(found) = secrets.get_opt(name).await? else {
         let made = secret(name, &certificates::new_serving(authority, hosts, now)?, authority, None);
-        return match secrets.create(&PostParams::default(), &made).await {
+        return match secrets.create(&made).await {
             Ok(written) => read(&written, name),
             Err(error) if is_conflict(&error) => read(&secrets.get(name).await?, name),
             Err(error) => Err(error.into()),
@@ -128,17 +125,17 @@ pub async fn ensure(
         // What cannot be read serves nobody: it is made anew.
         Ok((Verdict::Issue, _)) | Err(_) => certificates::new_serving(authority, hosts, now)?,
     };
-    let changed = secret(name, &next, authority, found.metadata.resource_version);
-    match secrets.replace(name, &PostParams::default(), &changed).await {
+    let changed = secret(name, &next, authority, found.metadata.resource_version.clone());
+    match secrets.replace(name, &changed).await {
         Ok(written) => read(&written, name),
         Err(error) if is_conflict(&error) => read(&secrets.get(name).await?, name),
         Err(error) => Err(error.into()),
     }
 }
 
-fn secret(name: &str, identity: &Identity, authority: &Identity, version: Option<String>) -> Secret {
+fn secret(name: &str, identity: &Identity, authority: &Identity, version: Option<String>) -> Wiped {
     let bytes = |text: &str| ByteString(text.as_bytes().to_vec());
-    Secret {
+    Wiped::from(Secret {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
             resource_version: version,
@@ -152,11 +149,11 @@ fn secret(name: &str, identity: &Identity, authority: &Identity, version: Option
             (BUNDLE.to_owned(), bytes(&authority.certificate)),
         ])),
         ..Secret::default()
-    }
+    })
 }
 
-fn read(secret: &Secret, name: &'static str) -> Result<Identity, InstallError> {
-    Ok(Identity { certificate: text(secret, name, "tls.crt")?, key: Zeroizing::new(text(secret, name, "tls.key")?) })
+fn read(secret: &Wiped, name: &'static str) -> Result<Identity, InstallError> {
+    Ok(Identity { certificate: text(secret, name, "tls.crt")?, key: private_text(secret, name, "tls.key")? })
 }
 
 #[cfg(test)]

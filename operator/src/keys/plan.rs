@@ -131,31 +131,37 @@ fn next_nbf(policy: &KeyPolicy, keys: &[StoredKey], now: UnixSeconds) -> Option<
     let publish_before = policy.rotation.publish_before();
     // A late operator leaves verifiers less time to learn of the key, but never none, and the present one signs on.
     let published = now.plus(publish_before.min(now.until(last.exp) / 2));
-    let is_newest = keys.iter().filter(|key| policy.usable(key)).all(|key| key.order() <= last.order());
+    // Never before the last one: it would not follow it, and would be missing again.
+    let published = published.max(last.nbf);
+    let is_newest = has_time(policy, keys, now).all(|key| key.order() <= last.order());
     if is_newest && last.algorithm != policy.algorithm {
-        return Some(published.max(last.nbf));
+        return Some(published);
     }
     let due = policy.due(last);
     (due.minus(publish_before) <= now).then(|| published.max(due))
 }
 
 /// The last key of those that take over from one another without a gap, from the one that signs now. It is the newest,
-/// unless one between was revoked.
+/// unless one between was revoked, or has no time to sign in.
 fn last_covered<'a>(policy: &KeyPolicy, keys: &'a [StoredKey], now: UnixSeconds) -> Option<&'a StoredKey> {
     let mut last = policy.signer(keys, now)?;
-    let usable = || keys.iter().filter(|key| policy.usable(key) && now < key.exp);
-    while let Some(next) =
-        usable().filter(|key| key.order() > last.order() && key.nbf <= last.exp).max_by_key(|key| key.order())
+    while let Some(next) = has_time(policy, keys, now)
+        .filter(|key| key.order() > last.order() && key.nbf <= last.exp)
+        .max_by_key(|key| key.order())
     {
         last = next;
     }
     Some(last)
 }
 
+/// The keys that sign, or have time to.
+fn has_time<'a>(policy: &KeyPolicy, keys: &'a [StoredKey], now: UnixSeconds) -> impl Iterator<Item = &'a StoredKey> {
+    keys.iter().filter(move |key| policy.usable(key) && now < key.exp && key.nbf < key.exp)
+}
+
 /// A key signs until `publish_before` after the next one's `nbf` and no longer; one that cannot sign, not at all.
 fn shorten(policy: &KeyPolicy, keys: &mut [StoredKey], now: UnixSeconds) {
-    let mut order: Vec<_> =
-        keys.iter().filter(|key| policy.usable(key) && now < key.exp).map(|key| (key.order(), key.nbf)).collect();
+    let mut order: Vec<_> = has_time(policy, keys, now).map(|key| (key.order(), key.nbf)).collect();
     order.sort_unstable();
     let counts = |key: &StoredKey| now < key.exp && !policy.is_revoked(key) && !policy.is_left(key);
     for key in keys.iter_mut().filter(|key| counts(key)) {

@@ -16,6 +16,7 @@ use super::{
     phase,
     plan::{KeyUpdate, NewKey},
 };
+use crate::secrets::Wiped;
 
 /// Label: [`hash16`] of the bus, `NAMESPACE/NAME`.
 pub const BUS_HASH: &str = "eventing.qsl.dev/bus-hash";
@@ -167,7 +168,7 @@ pub struct NotAKey {
 }
 
 /// The Secret of a new key.
-pub fn new_secret(namespace: &str, line: &Line, new: &NewKey, material: &NewMaterial) -> Secret {
+pub fn new_secret(namespace: &str, line: &Line, new: &NewKey, material: &NewMaterial) -> Wiped {
     let key = StoredKey {
         number: new.number,
         kid: material.kid.as_str().to_owned(),
@@ -179,7 +180,7 @@ pub fn new_secret(namespace: &str, line: &Line, new: &NewKey, material: &NewMate
         has_private: true,
         rotate_request: new.rotate_request.clone(),
     };
-    Secret {
+    Wiped::from(Secret {
         metadata: ObjectMeta {
             name: Some(line.secret_name(new.number)),
             namespace: Some(namespace.to_owned()),
@@ -195,17 +196,15 @@ pub fn new_secret(namespace: &str, line: &Line, new: &NewKey, material: &NewMate
             (PUBLIC.to_owned(), ByteString(material.public.clone())),
         ])),
         ..Secret::default()
-    }
+    })
 }
 
 /// Writes an update into a Secret that was read.
-pub fn update_secret(secret: &mut Secret, record: &KeyRecord, update: &KeyUpdate) {
+pub fn update_secret(secret: &mut Wiped, record: &KeyRecord, update: &KeyUpdate) {
     let key = StoredKey { exp: update.exp, sources: update.sources.clone(), state: update.state, ..record.key.clone() };
     secret.metadata.annotations.get_or_insert_default().extend(annotations(&record.line, &key));
-    if !update.keep_private
-        && let Some(data) = &mut secret.data
-    {
-        data.remove(PRIVATE);
+    if !update.keep_private {
+        secret.destroy(PRIVATE);
     }
 }
 

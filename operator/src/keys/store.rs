@@ -2,8 +2,8 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
-    Api, Client,
-    api::{DeleteParams, ListParams, PostParams, Preconditions},
+    Client,
+    api::{DeleteParams, Preconditions},
 };
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
     plan::{KeyUpdate, NewKey},
     secret::{self, BUS_HASH},
 };
+use crate::secrets::{Secrets, Wiped};
 use eventing::types::BusId;
 
 /// The key namespace could not be read or written.
@@ -64,18 +65,18 @@ pub trait Keys: Send + Sync {
 /// The key namespace.
 #[derive(Clone)]
 pub struct KeyStore {
-    secrets: Api<Secret>,
+    secrets: Secrets,
     namespace: String,
 }
 
 impl KeyStore {
     /// The Secrets of `namespace`.
     pub fn new(client: Client, namespace: &str) -> Self {
-        Self { secrets: Api::namespaced(client, namespace), namespace: namespace.to_owned() }
+        Self { secrets: Secrets::new(client, namespace), namespace: namespace.to_owned() }
     }
 
     /// The Secret behind a record, as long as it is the one that was read.
-    async fn unchanged(&self, record: &KeyRecord) -> Result<Option<Secret>, StoreError> {
+    async fn unchanged(&self, record: &KeyRecord) -> Result<Option<Wiped>, StoreError> {
         let found = self.secrets.get_opt(&record.secret_name()).await?;
         Ok(found.filter(|secret| secret.metadata.resource_version.as_ref() == Some(&record.version)))
     }
@@ -83,21 +84,20 @@ impl KeyStore {
 
 impl Keys for KeyStore {
     async fn list(&self, bus: &BusId) -> Result<Vec<KeyRecord>, StoreError> {
-        let selector = ListParams::default().labels(&format!("{BUS_HASH}={}", hash16(&bus.to_string())));
-        let found = self.secrets.list(&selector).await?;
-        Ok(found.items.iter().filter_map(read).filter(|record| record.line.bus() == bus).collect())
+        let found = self.secrets.list(&format!("{BUS_HASH}={}", hash16(&bus.to_string()))).await?;
+        Ok(found.iter().filter_map(|secret| read(secret)).filter(|record| record.line.bus() == bus).collect())
     }
 
     async fn create(&self, line: &Line, new: &NewKey, material: &NewMaterial) -> Result<Written, StoreError> {
         let secret = secret::new_secret(&self.namespace, line, new, material);
-        written(self.secrets.create(&PostParams::default(), &secret).await.map(drop))
+        written(self.secrets.create(&secret).await.map(drop))
     }
 
     async fn update(&self, record: &KeyRecord, update: &KeyUpdate) -> Result<Written, StoreError> {
         let Some(mut secret) = self.unchanged(record).await? else { return Ok(Written::Stale) };
         secret::update_secret(&mut secret, record, update);
         // The version goes with it, so a change in between is a conflict.
-        written(self.secrets.replace(&record.secret_name(), &PostParams::default(), &secret).await.map(drop))
+        written(self.secrets.replace(&record.secret_name(), &secret).await.map(drop))
     }
 
     async fn forget(&self, record: &KeyRecord) -> Result<Written, StoreError> {
@@ -105,7 +105,7 @@ impl Keys for KeyStore {
         let parameters = DeleteParams { preconditions: Some(same), ..DeleteParams::default() };
         match self.secrets.delete(&record.secret_name(), &parameters).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(Written::Stale),
-            other => written(other.map(drop)),
+            other => written(other),
         }
     }
 }

@@ -19,9 +19,9 @@ pub struct Sources<'a> {
     pub installation: &'a Installation,
     /// Our services, as pods reach them.
     pub services: &'a ServicesConfig,
-    /// The buses.
+    /// The buses that have their names.
     pub buses: &'a [&'a EventBus],
-    /// The inboxes, each with the buses that feed it.
+    /// The inboxes that have their queues, each with the buses that feed it.
     pub inboxes: &'a [(&'a InboxQueue, BTreeSet<BusId>)],
     /// The key sets, by bus.
     pub key_sets: &'a BTreeMap<BusId, Content>,

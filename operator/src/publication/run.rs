@@ -9,8 +9,9 @@ use std::{
 };
 
 use eventing::{signing::SignError, time::Millis};
+use eventing_service::admin::Check;
 use kube::Client;
-use operator_core::Installation;
+use operator_core::{Installation, Tenancy};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +48,8 @@ pub struct PublisherSettings {
     pub signature_service: String,
     /// Where pods find the journal.
     pub journal: String,
+    /// What names the installation grants to whom.
+    pub tenancy: Arc<Tenancy>,
 }
 
 /// A pass that did not reach its end; it is tried again.
@@ -120,13 +123,13 @@ impl Publisher {
         Self { client, hub, installation, installed, settings, store, events, metrics, given: Mutex::default() }
     }
 
-    /// Publishes until `shutdown`.
-    pub async fn run(self, shutdown: CancellationToken) {
+    /// Publishes until `shutdown`; `watches` is not ready while what it goes by may be stale.
+    pub async fn run(self, watches: Check, shutdown: CancellationToken) {
         let mut wake = Wake::on(&self.hub);
         let mut installed = self.installed.clone();
         let seen = Seen::new(&self.client, &self.settings.key_namespace);
         let stores = seen.stores();
-        let watching = tokio::spawn(seen.watch(wake.notify(), shutdown.clone()));
+        let watching = tokio::spawn(seen.watch(wake.notify(), watches, shutdown.clone()));
         let ready = async {
             self.hub.filled().await;
             // An error means that the watch ended, which is the end of the process too.

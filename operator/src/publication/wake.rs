@@ -1,25 +1,33 @@
 //! What wakes the publisher, and what it sees of the key namespace and of its own ConfigMaps.
 
-use std::{fmt::Debug, sync::Arc};
+use std::sync::Arc;
 
-use eventing_service::watching::{Patience, Pauses, Pulse};
-use futures::{Stream, StreamExt as _, pin_mut, stream};
+use eventing_service::{
+    Unquoted as _,
+    admin::Check,
+    watching::{Patience, Pauses, Pulse},
+};
+use futures::{StreamExt as _, pin_mut, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{
-    Api, Client,
+    Api, Client, Resource,
     runtime::{
         WatchStreamExt as _,
-        reflector::{self, Store, store::Writer},
+        reflector::{self, Lookup, Store, store::Writer},
         watcher,
     },
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroize as _;
 
 use super::maps::{CONFIG_MAP, selector};
 use crate::{
     keys::secret::{PRIVATE, USE},
-    runner::Hub,
+    runner::{
+        Hub,
+        watch::{LOOK, Watchable},
+    },
 };
 
 /// Wakes on changes; many before a look count as one.
@@ -73,76 +81,107 @@ pub(super) struct Stores {
     pub(super) maps: Store<ConfigMap>,
 }
 
+/// One watch, not running yet.
+struct Watch<K: Resource<DynamicType = ()> + Lookup<DynamicType = ()> + Clone + 'static> {
+    what: &'static str,
+    api: Api<K>,
+    config: watcher::Config,
+    pulse: Pulse,
+    writer: Writer<K>,
+}
+
+impl<K: Watchable> Watch<K> {
+    /// Watches what `api` and `narrow` ask for, cut off and asked anew where it hangs.
+    fn new(
+        what: &'static str,
+        client: &Client,
+        api: impl FnOnce(Client) -> Api<K>,
+        narrow: impl FnOnce(watcher::Config) -> watcher::Config,
+    ) -> (Self, Store<K>) {
+        let (pulse, (store, writer)) = (Pulse::new(Patience::default()), reflector::store());
+        let (api, config) = (api(pulse.listen(client.clone())), narrow(pulse.config()));
+        (Self { what, api, config, pulse, writer }, store)
+    }
+
+    async fn run(self, change: impl FnMut(&mut K), notify: &Notify) {
+        let events = watcher(self.api, self.config).backoff(Pauses::default()).modify(change).reflect(self.writer);
+        pin_mut!(events);
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(_) => notify.notify_one(),
+                Err(error) => {
+                    let error = error.unquoted();
+                    tracing::warn!(what = self.what, %error, "watch broken, starting anew");
+                }
+            }
+        }
+    }
+}
+
 /// The watches behind [`Stores`], not running yet.
 pub(super) struct Seen {
-    config: watcher::Config,
-    keys: (Api<Secret>, Writer<Secret>),
-    sets: (Api<ConfigMap>, Writer<ConfigMap>),
-    maps: (Api<ConfigMap>, Writer<ConfigMap>),
+    keys: Watch<Secret>,
+    sets: Watch<ConfigMap>,
+    maps: Watch<ConfigMap>,
     stores: Stores,
 }
 
 impl Seen {
     pub(super) fn new(client: &Client, key_namespace: &str) -> Self {
-        let (keys, keys_writer) = reflector::store();
-        let (sets, sets_writer) = reflector::store();
-        let (maps, maps_writer) = reflector::store();
-        // Each watch is cut off and asked anew where it hangs.
-        let pulse = Pulse::new(Patience::default());
-        let client = pulse.listen(client.clone());
-        Self {
-            config: pulse.config(),
-            keys: (Api::namespaced(client.clone(), key_namespace), keys_writer),
-            sets: (Api::namespaced(client.clone(), key_namespace), sets_writer),
-            maps: (Api::all(client), maps_writer),
-            stores: Stores { keys, sets, maps },
-        }
+        let named = format!("metadata.name={CONFIG_MAP}");
+        let (keys, keys_store) =
+            Watch::new("keys", client, |client| Api::namespaced(client, key_namespace), |config| config.labels(USE));
+        let (sets, sets_store) = Watch::new(
+            "key sets",
+            client,
+            |client| Api::namespaced(client, key_namespace),
+            |config| config.labels(&selector()),
+        );
+        let (maps, maps_store) = Watch::new("configuration", client, Api::all, |config| config.fields(&named));
+        let stores = Stores { keys: keys_store, sets: sets_store, maps: maps_store };
+        Self { keys, sets, maps, stores }
     }
 
     pub(super) fn stores(&self) -> Stores {
         self.stores.clone()
     }
 
-    /// Watches until `shutdown`.
-    pub(super) async fn watch(self, notify: Arc<Notify>, shutdown: CancellationToken) {
-        let config = || self.config.clone();
-        let keys =
-            watcher(self.keys.0, config().labels(USE)).backoff(Pauses::default()).modify(strip).reflect(self.keys.1);
-        let sets = watcher(self.sets.0, config().labels(&selector())).backoff(Pauses::default()).reflect(self.sets.1);
-        let named = format!("metadata.name={CONFIG_MAP}");
-        let maps = watcher(self.maps.0, config().fields(&named)).backoff(Pauses::default()).reflect(self.maps.1);
-        tokio::join!(
-            pump("keys", keys, &notify, &shutdown),
-            pump("key sets", sets, &notify, &shutdown),
-            pump("configuration", maps, &notify, &shutdown),
-        );
+    /// Watches until `shutdown`; `check` is not ready while a watch is stale.
+    pub(super) async fn watch(self, notify: Arc<Notify>, check: Check, shutdown: CancellationToken) {
+        let Self { keys, sets, maps, stores: _ } = self;
+        let pulses =
+            [(keys.what, keys.pulse.clone()), (sets.what, sets.pulse.clone()), (maps.what, maps.pulse.clone())];
+        let looking = async {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                match pulses.iter().find(|(_, pulse)| pulse.is_stale()) {
+                    Some((what, _)) => check.not_ready(format!(
+                        "the watch of {what} is stale, the API server gave no sign of life for a minute"
+                    )),
+                    None => check.ready(),
+                }
+            }
+        };
+        let watching =
+            async { tokio::join!(keys.run(strip, &notify), sets.run(|_| {}, &notify), maps.run(|_| {}, &notify)) };
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            ((), (), ()) = watching => {}
+            () = looking => {}
+        }
+        // Who does not publish waits for none of them.
+        check.ready();
     }
 }
 
 /// The private part has no business in a store: that it is there is all that is kept.
 fn strip(secret: &mut Secret) {
     if let Some(private) = secret.data.as_mut().and_then(|data| data.get_mut(PRIVATE)) {
-        zeroize::Zeroize::zeroize(&mut private.0);
+        private.0.zeroize();
     }
     secret.metadata.managed_fields = None;
 }
 
-async fn pump<K: Debug>(
-    what: &'static str,
-    events: impl Stream<Item = watcher::Result<watcher::Event<K>>>,
-    notify: &Notify,
-    shutdown: &CancellationToken,
-) {
-    pin_mut!(events);
-    loop {
-        let event = tokio::select! {
-            () = shutdown.cancelled() => return,
-            event = events.next() => event,
-        };
-        match event {
-            Some(Ok(_)) => notify.notify_one(),
-            Some(Err(error)) => tracing::warn!(what, %error, "watch broken, starting anew"),
-            None => return,
-        }
-    }
-}
+#[cfg(all(test, feature = "paused-clock"))]
+#[path = "wake/tests.rs"]
+mod tests;

@@ -9,7 +9,10 @@ use kube::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::watch::{Watched, pump};
+use super::{
+    index::{words_of_inbox, words_of_rule},
+    watch::{Watched, pump},
+};
 
 /// All kinds that controllers look at.
 #[derive(Clone)]
@@ -40,8 +43,8 @@ impl Hub {
     /// A hub, and the watches that will fill it.
     pub fn new() -> (Self, Watches) {
         let (buses, buses_writer) = Watched::new();
-        let (rules, rules_writer) = Watched::new();
-        let (inboxes, inboxes_writer) = Watched::new();
+        let (rules, rules_writer) = Watched::naming(words_of_rule);
+        let (inboxes, inboxes_writer) = Watched::naming(words_of_inbox);
         let (signing_keys, signing_keys_writer) = Watched::new();
         let (namespaces, namespaces_writer) = Watched::new();
         let hub = Self { buses, rules, inboxes, signing_keys, namespaces };

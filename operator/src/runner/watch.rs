@@ -22,7 +22,7 @@ use eventing_service::{
     admin::Check,
     watching::{Patience, Pauses, Pulse},
 };
-use futures::{Stream, StreamExt, stream::BoxStream};
+use futures::{Stream, StreamExt, TryStreamExt as _, stream::BoxStream};
 use kube::{
     Api, Client, Resource,
     runtime::{
@@ -34,6 +34,8 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+use super::index::{Index, Word};
 
 /// How many changes may wait at a subscriber before the watch waits for it.
 const BUFFER: usize = 256;
@@ -71,18 +73,24 @@ impl<K> Change<K> {
 pub struct Watched<K: Watchable> {
     store: Store<K>,
     subscribers: Arc<Mutex<Vec<mpsc::Sender<Change<K>>>>>,
+    index: Arc<Index<K>>,
 }
 
 impl<K: Watchable> Clone for Watched<K> {
     fn clone(&self) -> Self {
-        Self { store: self.store.clone(), subscribers: Arc::clone(&self.subscribers) }
+        Self { store: self.store.clone(), subscribers: Arc::clone(&self.subscribers), index: Arc::clone(&self.index) }
     }
 }
 
 impl<K: Watchable> Watched<K> {
     pub(super) fn new() -> (Self, Writer<K>) {
+        Self::naming(|_| Vec::new())
+    }
+
+    /// Objects that are found by what they name, too.
+    pub(super) fn naming(words: fn(&K) -> Vec<Word>) -> (Self, Writer<K>) {
         let writer = Writer::new(());
-        (Self { store: writer.as_reader(), subscribers: Arc::default() }, writer)
+        (Self { store: writer.as_reader(), subscribers: Arc::default(), index: Arc::new(Index::new(words)) }, writer)
     }
 
     /// The objects.
@@ -93,6 +101,11 @@ impl<K: Watchable> Watched<K> {
     /// The object of that name.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
         self.store.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// The objects that name the thing; by chance another, so look whether it does.
+    pub fn who_say(&self, word: &Word) -> Vec<Arc<K>> {
+        self.index.who_say(word).iter().filter_map(|object| self.store.get(object)).collect()
     }
 
     /// What there is, and then every change. Whoever subscribes must read: the watch waits for its readers.
@@ -140,8 +153,8 @@ impl<K: Watchable> Watched<K> {
     }
 }
 
-/// How often it is looked whether the watch is stale.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked whether a watch is stale.
+pub(crate) const LOOK: Duration = Duration::from_secs(5);
 
 /// How a watch stands.
 #[derive(Default)]
@@ -153,7 +166,7 @@ struct Standing {
 }
 
 /// The same for the same, within this process.
-fn digest(value: &impl Hash) -> u64 {
+pub(super) fn digest(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
@@ -175,6 +188,12 @@ pub(super) async fn pump<K: Watchable>(
     let (pulse, standing) = (Pulse::new(Patience::default()), Standing::default());
     let api: Api<K> = Api::all(pulse.listen(client));
     let events = watcher(api, pulse.config()).backoff(Pauses::default()).modify(lighten);
+    // Before the store has it: what the store has is always found.
+    let events = events.inspect_ok(|event| {
+        if let watcher::Event::Apply(object) | watcher::Event::InitApply(object) = event {
+            watched.index.put(object);
+        }
+    });
     let mut events = pin!(events.reflect(writer));
     let mut before: Vec<Arc<K>> = Vec::new();
     let telling = async {
@@ -234,6 +253,7 @@ async fn tell<K: Watchable>(
         watcher::Event::InitApply(_) => {}
         watcher::Event::InitDone => {
             for gone in before.drain(..).filter(|old| gone(&watched.store, old)) {
+                forget(watched, &gone);
                 watched.tell(Change::Gone(gone)).await;
             }
             for object in watched.store.state() {
@@ -242,7 +262,17 @@ async fn tell<K: Watchable>(
             standing.is_listed.store(true, Ordering::Relaxed);
         }
         watcher::Event::Apply(object) => watched.tell(Change::Seen(Arc::new(object))).await,
-        watcher::Event::Delete(object) => watched.tell(Change::Gone(Arc::new(object))).await,
+        watcher::Event::Delete(object) => {
+            forget(watched, &object);
+            watched.tell(Change::Gone(Arc::new(object))).await;
+        }
+    }
+}
+
+/// An object of which nothing by its name is in the store any more is not found by what it named.
+fn forget<K: Watchable>(watched: &Watched<K>, gone: &K) {
+    if watched.store.get(&ObjectRef::from_obj(gone)).is_none() {
+        watched.index.remove(gone);
     }
 }
 

@@ -16,10 +16,13 @@ mod certificates;
 mod deletion;
 mod documents;
 mod first_start;
+mod logged;
 mod pods;
 mod rig;
 mod roots;
 mod rotation;
 mod signing_keys;
+#[path = "../support/mod.rs"]
+mod support;
 mod two_operators;
 mod validation;

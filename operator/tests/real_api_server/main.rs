@@ -38,4 +38,6 @@ mod rules;
 mod sequences;
 mod settling;
 mod subscriptions;
+#[path = "../support/mod.rs"]
+mod support;
 mod taking;

@@ -2,7 +2,7 @@
 
 use crds::{
     EventBus, EventRule, InboxQueue,
-    conditions::{READY, SYNCED, reason},
+    conditions::{READY, SYNCED, TERMINAL, reason},
 };
 use kube::ResourceExt;
 use operator_core::{
@@ -93,4 +93,22 @@ async fn who_observes_sees_what_somebody_else_made() {
     .await;
     let found = rig().fake.things();
     assert_eq!(found[&format!("bus {name}")].0, tags);
+}
+
+#[tokio::test]
+async fn a_rule_is_put_on_its_event_bus_s_own_bus_alone() {
+    let case = Case::new().await;
+    let name = BusName::parse(case.named("bus")).unwrap();
+    let tags = Tags::from([("team".to_owned(), "red".to_owned())]);
+    let new = NewBus { name: name.clone(), settings: described(""), tags };
+    rig().fake.aws().buses.create_bus(&new).await.unwrap();
+    for document in [&observing(BUS), INBOX, RULE] {
+        case.apply(document).await;
+    }
+    let refused = case.until::<EventRule>("platform", "coins-all", TERMINAL, "True", reason::NOT_OURS).await;
+    let expected = format!("spec.busRef: bus {name} belongs to somebody else");
+    assert!(refused.message.starts_with(&expected), "{}", refused.message);
+    assert!(refused.message.contains(&format!("EventBus {}/core", case.namespace("platform"))), "{}", refused.message);
+    let rules = rig().fake.things().into_keys().filter(|thing| thing.starts_with(&format!("rule {name}/")));
+    assert_eq!(rules.count(), 0);
 }

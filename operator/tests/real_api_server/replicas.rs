@@ -108,6 +108,7 @@ impl Replica {
         let (fence, stop) = (campaign.fence.clone(), CancellationToken::new());
         let (kept, installed) = tokio::sync::watch::channel(None);
         let aws = fake.aws();
+        let readiness = Readiness::new();
         let leader = Leader {
             settings,
             client: client.clone(),
@@ -118,10 +119,11 @@ impl Replica {
             tenancy: Arc::default(),
             metrics,
             signing: operator::publication::metrics::SigningMetrics::default(),
+            publication: readiness.check("publication's watches", ""),
         };
         let stopping = stop.clone();
         let task = tokio::spawn(async move {
-            let (readiness, _kept) = (Readiness::new(), kept);
+            let _kept = kept;
             tokio::join!(
                 watches.run(client, &readiness, stopping.clone()),
                 campaign.run(stopping, |term, stop| leader.work(term, stop)),

@@ -1,7 +1,6 @@
 //! The control plane, the operator, and how tests talk to them.
 
 use std::{
-    future::Future,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -10,14 +9,10 @@ use std::{
 };
 
 use crds::{EventBus, EventRule, Eventing, InboxQueue, SigningKey, conditions, object::CommonStatus};
-use k8s_openapi::{
-    api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-    apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp,
-};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
-    Api, Client, Config, ResourceExt,
+    Api, Client,
     api::{DeleteParams, Patch, PatchParams},
-    config::{KubeConfigOptions, Kubeconfig},
 };
 use operator::{
     app::controllers::Controllers,
@@ -25,9 +20,7 @@ use operator::{
 };
 use operator_core::{
     Aws, Installation, Tenancy,
-    arn::{AccountId, OidcProviderArn, Partition, Region},
-    fake::{FakeAws, FakeClock},
-    owner::ServiceAccount,
+    fake::FakeAws,
     tags::{self, Tags},
 };
 use prometheus_client::registry::Registry;
@@ -35,8 +28,8 @@ use serde_json::{Value, json};
 use test_cluster::ControlPlane;
 use tokio_util::sync::CancellationToken;
 
-/// How long something may take to become true on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::support::{self, clock, define};
+pub use crate::support::{client_of, eventually, place};
 
 /// What namespaces of cases may do; those of `outsider` cases may do nothing.
 const TENANCY: &str = r#"[
@@ -77,30 +70,6 @@ pub fn rig() -> &'static Rig {
     })
 }
 
-/// A clock in AWS that shows what the operator's shows.
-fn clock() -> Arc<FakeClock> {
-    let clock = FakeClock::running();
-    let ahead = Timestamp::now().duration_since(clock.now());
-    clock.advance(Duration::try_from(ahead).expect("tests are run after they were written"));
-    clock
-}
-
-/// The place that the tests' operator works for; settling takes no time.
-pub fn place() -> Installation {
-    Installation {
-        account: AccountId::parse("000000000000").unwrap(),
-        region: Region::parse("eu-central-1").unwrap(),
-        partition: Partition::parse("aws").unwrap(),
-        cluster_id: "test-cluster".into(),
-        oidc_provider: OidcProviderArn::parse("arn:aws:iam::000000000000:oidc-provider/issuer.test").unwrap(),
-        token_audience: "sts.amazonaws.com".into(),
-        permissions_boundary: None,
-        settle: Duration::ZERO,
-        tools: ServiceAccount { namespace: "qsl-system".into(), name: "qsl-tools".into() },
-        tags: Tags::new(),
-    }
-}
-
 /// Runs hub and controllers until `stop`.
 pub async fn operate(client: Client, aws: Aws, place: Installation, stop: CancellationToken) {
     Box::pin(operate_counted(client, aws, place, Metrics::new(&mut Registry::default()), stop)).await;
@@ -127,31 +96,14 @@ pub async fn operate_counted(client: Client, aws: Aws, place: Installation, metr
     tokio::join!(watches.run(client, &readiness, stop.clone()), controllers.run(stop));
 }
 
-pub async fn client_of(kubeconfig: &std::path::Path) -> Client {
-    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    Client::try_from(config).unwrap()
-}
-
 /// Applies the definitions and makes the namespace of the keys.
 pub async fn install(client: &Client) {
-    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let parameters = PatchParams::apply("tests");
-    for definition in crds::generate::definitions() {
-        api.patch(&definition.name_any(), &parameters, &Patch::Apply(&definition)).await.unwrap();
-    }
-    for definition in crds::generate::definitions() {
-        let (name, established) = (definition.name_any(), kube::runtime::conditions::is_crd_established());
-        let waiting = kube::runtime::wait::await_condition(api.clone(), &name, established);
-        tokio::time::timeout(PATIENCE, waiting).await.unwrap().unwrap();
-    }
+    define(client).await;
     make_namespace(client, "qsl-keys").await;
 }
 
 pub async fn make_namespace(client: &Client, name: &str) {
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-    let api: Api<Namespace> = Api::all(client.clone());
-    api.patch(name, &PatchParams::apply("tests"), &Patch::Apply(namespace)).await.unwrap();
+    support::make_namespace(client, name, &json!({})).await;
 }
 
 /// A test's view: a client of its own runtime, and namespaces of its own.
@@ -301,16 +253,4 @@ impl Case {
 /// What the fake says of a thing.
 pub fn thing(name: &str) -> String {
     rig().fake.things().get(name).map(|(_, text)| text.clone()).unwrap_or_default()
-}
-
-/// Asks until the answer is good.
-pub async fn eventually<T, F: Future<Output = Result<T, String>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let start = std::time::Instant::now();
-    loop {
-        match ask().await {
-            Ok(answer) => return answer,
-            Err(last) => assert!(start.elapsed() < PATIENCE, "{what}: still {last}"),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

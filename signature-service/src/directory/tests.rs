@@ -83,15 +83,27 @@ fn a_key_signs_only_while_it_is_published_and_its_signing_key_covers_the_source(
 
     let mut narrowed = directory(vec![key("trams", &["qsl.tram"], NOON - 1, NOON + 10)]);
     narrowed.signing_keys.values_mut().for_each(|facts| facts.sources = vec![source("qsl.bell").into()]);
-    assert!(matches!(planned(&narrowed, &["qsl.tram"]), Err(Refusal::NoActiveKey(_))));
+    assert!(matches!(planned(&narrowed, &["qsl.tram"]), Err(Refusal::NoSigningKey(_))));
 
     let mut deleted = directory(vec![key("trams", &["qsl.tram"], NOON - 1, NOON + 10)]);
     deleted.signing_keys.clear();
-    assert!(matches!(planned(&deleted, &["qsl.tram"]), Err(Refusal::NoActiveKey(_))));
+    assert!(matches!(planned(&deleted, &["qsl.tram"]), Err(Refusal::NoSigningKey(_))));
 
     let mut grant = key("trams", &["qsl.tram"], NOON - 1, NOON + 10);
     grant.jwk.key_use = KeyUse::Grant;
     assert!(matches!(planned(&directory(vec![grant]), &["qsl.tram"]), Err(Refusal::NoActiveKey(_))));
+}
+
+#[test]
+fn a_source_that_no_signing_key_covers_is_told_before_one_whose_key_is_on_its_way() {
+    let mut revoked = directory(vec![key("trams", &["qsl.tram"], NOON - 1, NOON + 10)]);
+    revoked.private_keys.clear();
+    let (tram, bell) = ((0, source("qsl.tram")), (1, source("qsl.bell")));
+    assert_eq!(planned(&revoked, &["qsl.tram", "qsl.bell"]), Err(Refusal::NoSigningKey(vec![bell])));
+    assert_eq!(planned(&revoked, &["qsl.tram"]), Err(Refusal::NoActiveKey(vec![tram.clone()])));
+    // One of another bus covers nothing here.
+    revoked.signing_keys.values_mut().for_each(|facts| facts.bus = "city/buses".parse().unwrap());
+    assert_eq!(planned(&revoked, &["qsl.tram"]), Err(Refusal::NoSigningKey(vec![tram])));
 }
 
 fn granting(directory: &Directory) -> Option<Kid> {

@@ -38,9 +38,12 @@ impl Asker {
         self.caller.as_ref().map_err(|error| error.clone().into())
     }
 
-    /// What the audit says of a refusal.
-    pub(super) fn refused<'a>(&'a self, code: &'a str) -> Refused<'a> {
-        Refused { caller: self.caller.as_ref().ok(), peer: self.peer, code }
+    /// What the audit says of a refusal. Whoever has no good token can ask as often as it likes, so such refusals are
+    /// not each written down; counted they are.
+    pub(super) fn refused<'a>(&'a self, service: &Service, code: &'a str) -> Option<Refused<'a>> {
+        let caller = self.caller.as_ref().ok();
+        let left_out = if caller.is_some() { 0 } else { service.strangers.left_out()? };
+        Some(Refused { caller, peer: self.peer, code, left_out })
     }
 }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::Service;
 use super::asker::{Asker, body_of, too_large};
-use super::sign::publishing_disabled;
+use super::sign::{no_active_key, publishing_disabled};
 use crate::audit;
 use crate::grant::{Ask, AskFault, Granting, MAX_ASK_BYTES, Refusal, parse_ask, plan};
 use crate::signer::SignedGrant;
@@ -49,7 +49,9 @@ pub(super) async fn post_grant(
         }
         Err(problem) => {
             service.metrics.grant(purpose, problem.code());
-            asker.refused(problem.code()).to_grant(asked.as_ref());
+            if let Some(refused) = asker.refused(&service, problem.code()) {
+                refused.to_grant(asked.as_ref());
+            }
             Err(problem)
         }
     }
@@ -153,12 +155,10 @@ fn refusal_problem(ask: &Ask, refusal: Refusal) -> Problem {
         Refusal::PublishingDisabled(bus) => {
             publishing_disabled(&bus).with_field("body", format!("is an event of EventBus {bus}"))
         }
-        Refusal::NoGrantKey(bus) => Problem::new(
-            StatusCode::CONFLICT,
-            "NO_ACTIVE_KEY",
-            format!("EventBus {bus} has no key for grants now; the operator makes it."),
-        )
-        .with_field("body", format!("is an event of EventBus {bus}")),
+        Refusal::NoGrantKey(bus) => {
+            no_active_key(format!("EventBus {bus} has no key for grants now; the operator makes it."))
+                .with_field("body", format!("is an event of EventBus {bus}"))
+        }
     }
 }
 

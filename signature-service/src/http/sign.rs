@@ -24,6 +24,8 @@ use crate::signer::Order;
 
 /// How long callers are asked to leave a bus alone whose publishing is off.
 const DISABLED_RETRY_SECONDS: u32 = 30;
+/// The same where the key that signs was revoked, or is not made yet: the operator makes the next one at once.
+const KEY_RETRY_SECONDS: u32 = 2;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Answer {
@@ -48,7 +50,9 @@ pub(super) async fn post_sign(
         Ok(answer) => Ok(Json(answer)),
         Err(problem) => {
             service.metrics.refused(problem.code());
-            asker.refused(problem.code()).to_sign(bus.as_ref());
+            if let Some(refused) = asker.refused(&service, problem.code()) {
+                refused.to_sign(bus.as_ref());
+            }
             Err(problem)
         }
     }
@@ -112,13 +116,22 @@ fn refusal_problem(bus: &BusId, caller: &ServiceAccount, refusal: Refusal) -> Pr
         )
         .with_fields(named(list, "is not granted to you")),
         Refusal::PublishingDisabled => publishing_disabled(bus),
-        Refusal::NoActiveKey(list) => Problem::new(
+        Refusal::NoSigningKey(list) => Problem::new(
             StatusCode::CONFLICT,
-            "NO_ACTIVE_KEY",
-            format!("No SigningKey of EventBus {bus} signs every source here now."),
+            "NO_SIGNING_KEY",
+            format!("No SigningKey of EventBus {bus} covers every source here; name each in spec.sources of one."),
         )
+        .with_fields(named(list, "is covered by no SigningKey")),
+        Refusal::NoActiveKey(list) => no_active_key(format!(
+            "A SigningKey of EventBus {bus} covers every source here, and has no key that signs now; the operator makes it."
+        ))
         .with_fields(named(list, "has no active key")),
     }
+}
+
+/// A key that is on its way is waited for.
+pub(super) fn no_active_key(detail: String) -> Problem {
+    Problem::unavailable("NO_ACTIVE_KEY", detail, KEY_RETRY_SECONDS)
 }
 
 /// Nothing is signed for a bus whose publishing is off.

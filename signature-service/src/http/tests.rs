@@ -83,6 +83,7 @@ fn rig_with(directory: Directory, places: Places) -> Rig {
         signer: Signer::default(),
         places,
         metrics: Metrics::register(&mut registry),
+        strangers: Arc::default(),
         shutdown: shutdown.clone(),
     };
     Rig { publish, router: router(service), registry, shutdown }

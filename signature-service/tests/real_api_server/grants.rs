@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::installation::{ACCOUNT, Installation, Replica};
 
 /// The driver may redrive one inbox; who is of the yard may replay it.
-const RIGHTS: &str = r"
+pub(crate) const RIGHTS: &str = r"
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: redrive-arrivals, namespace: depot}

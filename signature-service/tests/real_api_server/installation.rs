@@ -34,6 +34,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
+use zeroize::Zeroizing;
 
 use super::chart;
 
@@ -91,6 +92,7 @@ pub(crate) struct Installation {
     pub(crate) kubectl: Kubectl,
     root: PrivateKey,
     keys: [Jwk; 2],
+    private: [PrivateKey; 2],
 }
 
 impl Installation {
@@ -104,9 +106,10 @@ impl Installation {
         kubectl.run(["apply", "--server-side", "-f", crds]).unwrap();
         kubectl.run(["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
         kubectl.apply(EVENTING).unwrap();
-        let keys = [key(&kubectl, "sig"), key(&kubectl, "grant")];
+        let [(sig, private_sig), (grant, private_grant)] = [key(&kubectl, "sig"), key(&kubectl, "grant")];
+        let (keys, private) = ([sig, grant], [private_sig, private_grant]);
         let root = PrivateKey::generate(Algorithm::MlDsa44).unwrap();
-        let installation = Self { plane, kubectl, root, keys };
+        let installation = Self { plane, kubectl, root, keys, private };
         installation.publish(1);
         let inboxes = ["arrivals", "departures"].map(|name| (format!("inbox_{name}"), installation.entry(name)));
         let map: ConfigMap = serde_json::from_value(json!({"apiVersion": "v1", "kind": "ConfigMap",
@@ -140,6 +143,29 @@ impl Installation {
         let config = json!({"queueArn": format!("arn:aws:sqs:eu-west-1:111122223333:{name}"), "buses": ["city/trams"]});
         let document = ConfigDocument { namespace, kind, name, version: 1, issued: now, expires: now + 3_600, config };
         sign_config(&self.root, &document, Micros::now()).unwrap()
+    }
+
+    /// The bytes of the keys that sign events and grants.
+    pub(crate) fn private_keys(&self) -> [Zeroizing<Vec<u8>>; 2] {
+        self.private.each_ref().map(PrivateKey::secret_bytes)
+    }
+
+    /// The root's hash, as its file has it.
+    pub(crate) fn root_hash(&self) -> String {
+        RootHashes::of(&self.root.public_key()).to_string()
+    }
+
+    /// A kubeconfig that acts as the service's account.
+    pub(crate) fn kubeconfig_of_the_service(&self) -> String {
+        serde_json::to_string(&acting_as(self.plane.kubeconfig(), ACCOUNT)).unwrap()
+    }
+
+    /// What that kubeconfig's credentials rest on, as text.
+    pub(crate) fn own_secret(&self) -> String {
+        let config: Value = serde_json::from_str(&self.kubeconfig_of_the_service()).unwrap();
+        let user = &config["users"][0]["user"];
+        let secret = ["client-key-data", "token"].iter().find_map(|name| user[name].as_str());
+        secret.unwrap().to_owned()
     }
 
     /// The kid that signs events.
@@ -184,6 +210,7 @@ impl Installation {
             signer: Signer::default(),
             places: Places::default(),
             metrics,
+            strangers: Arc::default(),
             shutdown: shutdown.clone(),
         };
         Replica { router: router(service), readiness, shutdown, watches }
@@ -191,7 +218,7 @@ impl Installation {
 }
 
 /// Makes the Secret of a key, and its entry for the set.
-fn key(kubectl: &Kubectl, key_use: &str) -> Jwk {
+fn key(kubectl: &Kubectl, key_use: &str) -> (Jwk, PrivateKey) {
     let (key, now) = (PrivateKey::generate(Algorithm::MlDsa44).unwrap(), Millis::now().seconds());
     let (key_use, sources, name) = match key_use {
         "sig" => (KeyUse::Sig, vec![SourcePattern::try_from("qsl.tram".to_owned()).unwrap()], "trams"),
@@ -208,16 +235,21 @@ fn key(kubectl: &Kubectl, key_use: &str) -> Jwk {
     kubectl.apply(&serde_json::to_string(&secret).unwrap()).unwrap();
     let (algorithm, public_key) = (Algorithm::MlDsa44, key.public_key());
     let state = KeyState::Active;
-    Jwk { kid, algorithm, public_key, key_use, sources, nbf: now - 60, exp: now + 3_600, state }
+    (Jwk { kid, algorithm, public_key, key_use, sources, nbf: now - 60, exp: now + 3_600, state }, key)
 }
 
-async fn client(kubeconfig: &Path, as_account: &str) -> kube::Client {
+fn acting_as(kubeconfig: &Path, as_account: &str) -> Kubeconfig {
     let mut kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
     for user in &mut kubeconfig.auth_infos {
         if let Some(user) = &mut user.auth_info {
             user.impersonate = Some(as_account.to_owned());
         }
     }
+    kubeconfig
+}
+
+async fn client(kubeconfig: &Path, as_account: &str) -> kube::Client {
+    let kubeconfig = acting_as(kubeconfig, as_account);
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     kube::Client::try_from(config).unwrap()
 }

@@ -5,6 +5,7 @@
 mod chart;
 mod grants;
 mod installation;
+mod program;
 mod replicas;
 mod tokens;
 

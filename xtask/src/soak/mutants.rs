@@ -3,10 +3,11 @@
 //!
 //! What is left out, and why, stands in `.cargo/mutants.toml`.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::cargo::{succeed, workspace};
 use crate::tools;
@@ -97,9 +98,11 @@ pub struct Args {
 /// Runs cargo-mutants; a mutant that is missed ends it with an error, after all were tried.
 pub fn run(args: &Args) -> Result<()> {
     let Args { of, shard, file, jobs, output } = args;
+    let output = workspace().join(output);
+    fs::create_dir_all(&output).with_context(|| format!("cannot make {}", output.display()))?;
     let mut mutants = Command::new(tools::cargo_mutants()?);
     mutants.current_dir(workspace()).args(["mutants", "--package", of.package(), "--no-shuffle"]);
-    mutants.arg("--jobs").arg(jobs.to_string()).arg("--output").arg(workspace().join(output));
+    mutants.arg("--jobs").arg(jobs.to_string()).arg("--output").arg(&output);
     let judged: Vec<&str> =
         if file.is_empty() { of.judged().to_vec() } else { file.iter().map(String::as_str).collect() };
     for glob in judged {

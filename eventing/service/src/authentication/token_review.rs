@@ -11,6 +11,8 @@ use tokio::sync::Semaphore;
 
 use super::cache::{Answer, Cache, KEEP_GOOD, TokenHash};
 use super::{AuthenticationError, Authenticator, ServiceAccount, claims};
+use crate::seldom::Seldom;
+use crate::unquoted::Unquoted as _;
 
 /// Reviews under way at once; the rest wait their turn, and mostly find the answer remembered.
 const REVIEWS_AT_ONCE: usize = 16;
@@ -23,6 +25,7 @@ pub struct TokenReviewer {
     audience: String,
     cache: Mutex<Cache>,
     places: Semaphore,
+    unanswered: Seldom,
 }
 
 impl std::fmt::Debug for TokenReviewer {
@@ -39,6 +42,7 @@ impl TokenReviewer {
             audience: audience.into(),
             cache: Mutex::new(Cache::new(KEEP_GOOD)),
             places: Semaphore::new(REVIEWS_AT_ONCE),
+            unanswered: Seldom::default(),
         }
     }
 
@@ -64,7 +68,9 @@ impl TokenReviewer {
             ..TokenReview::default()
         };
         let unavailable = |error: &dyn std::fmt::Display| {
-            tracing::warn!(error = %error, "the API server did not review a token");
+            if let Some(left_out) = self.unanswered.left_out() {
+                tracing::warn!(error = %error, left_out, "the API server did not review a token");
+            }
             AuthenticationError::Unavailable
         };
         let parameters = PostParams::default();
@@ -72,7 +78,8 @@ impl TokenReviewer {
         let answer = tokio::time::timeout(REVIEW_TIMEOUT, asked)
             .await
             .map_err(|elapsed| unavailable(&elapsed))?
-            .map_err(|error| unavailable(&error))?;
+            // What was read has the token in it.
+            .map_err(|error| unavailable(&error.unquoted()))?;
         answer.status.ok_or_else(|| unavailable(&"no status"))
     }
 }

@@ -14,17 +14,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
 use super::patience::Patient;
+use crate::seldom::Seldom;
 
 /// Takes a place for each connection and gives it back when the connection's service is dropped.
 #[derive(Debug, Clone)]
 pub(super) struct Capped {
     places: Arc<Semaphore>,
     patience: Duration,
+    full: Arc<Seldom>,
 }
 
 impl Capped {
     pub(super) fn new(connections: usize, patience: Duration) -> Self {
-        Self { places: Arc::new(Semaphore::new(connections)), patience }
+        Self { places: Arc::new(Semaphore::new(connections)), patience, full: Arc::default() }
     }
 }
 
@@ -35,7 +37,9 @@ impl<S> Accept<TcpStream, S> for Capped {
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            tracing::warn!("a connection was refused: too many are open");
+            if let Some(left_out) = self.full.left_out() {
+                tracing::warn!(left_out, "a connection was refused: too many are open");
+            }
             return ready(Err(io::Error::other("too many connections")));
         };
         let placed = Placed { service, _place: Arc::new(place) };

@@ -99,21 +99,30 @@ async fn a_forged_configuration_is_refused_and_the_last_good_one_stands() {
         payload["config"]["services"]["signatureService"] = json!("https://forger:8443");
     });
     let kind = || crate::config::EVENT_BUS.to_owned();
-    for (what, forged) in [
-        ("requireEnvelopeHash off", looser),
-        ("another bus", with_a_bus),
-        ("another signature service", other_services),
-        ("an old entry", signed(&entry(4, inbox_of(&[&lamps()])))),
-        ("another namespace's entry", signed(&ConfigDocument { namespace: "pier".to_owned(), ..loose.clone() })),
-        ("another inbox's entry", signed(&ConfigDocument { name: "bell".to_owned(), ..loose.clone() })),
-        ("a bus's entry of its name", signed(&ConfigDocument { kind: kind(), ..loose.clone() })),
-        ("an entry past its time", signed(&ConfigDocument { expires: NOW.seconds(), ..loose.clone() })),
-        ("another installation's root", sign_config(&elsewhere.root, &loose, NOW.into()).unwrap()),
-        ("a key set", site.signed(&set(&lamps(), 6, &[], DAY))),
-        ("a plain entry", serde_json::to_string(&loose).unwrap()),
+    let elsewhere_s = || ConfigDocument { namespace: "pier".to_owned(), ..loose.clone() };
+    let another_s = || ConfigDocument { name: "bell".to_owned(), ..loose.clone() };
+    let over = || ConfigDocument { expires: NOW.seconds(), ..loose.clone() };
+    for (what, forged, outcome) in [
+        ("requireEnvelopeHash off", looser, "SIGNATURE_INVALID"),
+        ("another bus", with_a_bus, "SIGNATURE_INVALID"),
+        ("another signature service", other_services, "SIGNATURE_INVALID"),
+        ("an old entry", signed(&entry(4, inbox_of(&[&lamps()]))), "ROLLED_BACK"),
+        ("another namespace's entry", signed(&elsewhere_s()), "SUBJECT_MISMATCH"),
+        ("another inbox's entry", signed(&another_s()), "SUBJECT_MISMATCH"),
+        ("a bus's entry of its name", signed(&ConfigDocument { kind: kind(), ..loose.clone() }), "SUBJECT_MISMATCH"),
+        ("an entry past its time", signed(&over()), "EXPIRED"),
+        ("another installation's root", sign_config(&elsewhere.root, &loose, NOW.into()).unwrap(), "ROOT_UNKNOWN"),
+        ("a key set", site.signed(&set(&lamps(), 6, &[], DAY)), "MALFORMED"),
+        ("a plain entry", serde_json::to_string(&loose).unwrap(), "MALFORMED"),
     ] {
+        let refused = || {
+            let line = format!(r#"configurations_refused_total{{kind="InboxQueue",outcome="{outcome}"}}"#);
+            site.metric(&line).unwrap_or(0.0)
+        };
+        let before = refused();
         site.write_inbox(&forged);
         sleep(LOOKS).await;
+        assert!(refused() > before, "{what} is not {outcome}");
         assert!(!configuration.has_changed().unwrap(), "{what}: {:?}", configuration.borrow());
     }
     assert_eq!(NAMESPACE, loose.namespace);

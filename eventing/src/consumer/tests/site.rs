@@ -30,6 +30,7 @@ pub(super) struct Site {
     pub(super) handler: Arc<Script>,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
+    configuration_metrics: ConfigurationMetrics,
     registry: Registry,
     folder: TempDir,
     written: AtomicU64,
@@ -99,6 +100,8 @@ impl Site {
         let mut registry = Registry::default();
         let metrics = Metrics::default();
         metrics.register(&mut registry);
+        let configuration_metrics = ConfigurationMetrics::default();
+        configuration_metrics.register(&mut registry);
         Self {
             root: PrivateKey::generate(Algorithm::MlDsa44).unwrap(),
             key: TestKey::new(Algorithm::MlDsa44, KeyUse::Sig),
@@ -107,6 +110,7 @@ impl Site {
             handler: Arc::new(Script::takes(Duration::ZERO)),
             clock: clock(),
             metrics,
+            configuration_metrics,
             registry,
             folder: tempfile::tempdir().unwrap(),
             written: AtomicU64::new(0),
@@ -131,7 +135,8 @@ impl Site {
 
     fn mount(&self, roots: Roots) -> Mount {
         let directory = self.folder.path().to_owned();
-        Mount { directory, namespace: NAMESPACE.to_owned(), roots, clock: self.clock.clone() }
+        let metrics = self.configuration_metrics.clone();
+        Mount { directory, namespace: NAMESPACE.to_owned(), roots, clock: self.clock.clone(), metrics }
     }
 
     fn pinned(&self) -> Roots {

@@ -141,7 +141,8 @@ pub(super) fn change(change: &QueueChange) -> Attributes {
         redrive,
     } = change;
     let number = |number: &Option<u32>| number.map(|number| number.to_string());
-    let policy = policy.as_ref().map(|policy| policy.as_ref().map(PolicyDocument::to_text).unwrap_or_default());
+    let policy =
+        policy.as_ref().map(|policy| policy.as_ref().map(|policy| policy.as_text().to_owned()).unwrap_or_default());
     let redrive = redrive.as_ref().map(|redrive| redrive.as_ref().map(redrive_text).unwrap_or_default());
     [
         (Name::VisibilityTimeout, number(visibility_timeout_seconds)),

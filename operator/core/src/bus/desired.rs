@@ -122,7 +122,7 @@ impl Desired {
                 "Resource": self.installation.bus_arn(&self.bus_name),
             }));
         }
-        let version = found.and_then(|policy| policy.as_value().get("Version").cloned());
+        let version = found.and_then(|policy| policy.to_value().get("Version").cloned());
         let version = version.unwrap_or_else(|| VERSION.into());
         (!statements.is_empty()).then(|| PolicyDocument::new(json!({"Version": version, "Statement": statements})))
     }

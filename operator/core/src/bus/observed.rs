@@ -5,11 +5,13 @@ use super::{Desired, Obstacle, archives, dashboard, encryption};
 use crate::alarm::{self, SeenAlarm};
 use crate::arn::BusArn;
 use crate::error::AwsError;
-use crate::names::{AlarmName, ArchiveName, KmsKeyId, RoleName, role_path};
+use crate::installation::Installation;
+use crate::names::{AlarmName, ArchiveName, BusName, KmsKeyId, RoleName, role_path};
+use crate::owner::Owner;
 use crate::policy::PolicyDocument;
 use crate::ports::{ArchiveFacts, Aws, BusFacts, BusSettings};
 use crate::role::{self, SeenRole};
-use crate::tags::Tags;
+use crate::tags::{self, Tags};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -46,6 +48,18 @@ pub struct Observed {
     pub shared_alarms: BTreeMap<AlarmName, SeenAlarm>,
     /// The body of its dashboard.
     pub dashboard: Option<Value>,
+}
+
+/// Refuses a bus that does not carry the mark of `owner`; one that is not there is `Missing`. What is put on a bus is
+/// put on its owner's.
+pub async fn check_owner(
+    aws: &Aws,
+    installation: &Installation,
+    owner: &Owner,
+    name: &BusName,
+) -> Result<(), AwsError> {
+    let found = aws.buses.bus_tags(&installation.bus_arn(name)).await?;
+    tags::check_owner(installation, owner, &found, "EventBridge", &format!("bus {name}"))
 }
 
 /// Reads what there is. What has a wanted name and is somebody else's is refused.

@@ -1,7 +1,7 @@
 //! Tags that are remembered: those of things that carry our mark.
 
 use crate::ports::Answer;
-use crate::tags::{self, Tags};
+use crate::tags::{self, Packed, Tags};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) struct Marks<K, T> {
 
 #[derive(Debug)]
 struct Known {
-    tags: Tags,
+    tags: Packed,
     read_at: Timestamp,
 }
 
@@ -33,13 +33,13 @@ impl<K: Ord + Clone, T: PartialEq> Marks<K, T> {
     /// The tags, where they are known.
     pub(super) fn get(&self, thing: &K, now: Timestamp) -> Option<Tags> {
         let known = self.known.get(thing)?;
-        (now.duration_since(known.read_at) < SERVE_FOR).then(|| known.tags.clone())
+        (now.duration_since(known.read_at) < SERVE_FOR).then(|| known.tags.tags())
     }
 
     /// Keeps tags that were read. What does not carry our mark is not kept: whose it is may change any time.
     pub(super) fn keep(&mut self, thing: &K, tags: &Tags, now: Timestamp) {
         if tags.get(tags::CLUSTER) == Some(&self.cluster_id) {
-            self.known.insert(thing.clone(), Known { tags: tags.clone(), read_at: now });
+            self.known.insert(thing.clone(), Known { tags: Packed::new(tags), read_at: now });
         } else {
             self.known.remove(thing);
         }
@@ -49,7 +49,7 @@ impl<K: Ord + Clone, T: PartialEq> Marks<K, T> {
     /// effect, so nothing is known then.
     pub(super) fn ended<A>(&mut self, answer: &Answer<A>, thing: &K, change: impl FnOnce(&mut Tags)) {
         match (answer, self.known.get_mut(thing)) {
-            (Ok(_), Some(known)) => change(&mut known.tags),
+            (Ok(_), Some(known)) => known.tags.change(change),
             (Err(_), _) => self.forget(thing),
             (Ok(_), None) => {}
         }

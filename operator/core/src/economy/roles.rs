@@ -6,34 +6,32 @@ use crate::arn::{PolicyArn, RoleArn};
 use crate::names::{ROLES_PATH, RoleName};
 use crate::policy::PolicyDocument;
 use crate::ports::{Answer, ListedRole, NewRole, RoleFacts, Roles};
-use crate::tags::Tags;
+use crate::tags::{Packed, Tags};
 use async_trait::async_trait;
 use futures::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A role, with its documents as text: as values they take several times the room.
+/// A role, with its tags at rest.
 #[derive(Debug, Clone)]
 struct Kept {
     arn: RoleArn,
-    trust: Box<str>,
+    trust: PolicyDocument,
     boundary: Option<PolicyArn>,
-    tags: Tags,
-    policies: BTreeMap<String, Box<str>>,
+    tags: Packed,
+    policies: BTreeMap<String, PolicyDocument>,
 }
 
 impl Kept {
     fn new(role: ListedRole) -> Self {
         let ListedRole { facts: RoleFacts { arn, trust, boundary, tags }, policies } = role;
-        let policies = policies.into_iter().map(|(name, policy)| (name, policy.to_text().into())).collect();
-        Self { arn, trust: trust.to_text().into(), boundary, tags, policies }
+        Self { arn, trust, boundary, tags: Packed::new(&tags), policies }
     }
 
     fn facts(&self) -> RoleFacts {
         let Self { arn, trust, boundary, tags, policies: _ } = self;
-        let trust = PolicyDocument::from_text(trust);
-        RoleFacts { arn: arn.clone(), trust, boundary: boundary.clone(), tags: tags.clone() }
+        RoleFacts { arn: arn.clone(), trust: trust.clone(), boundary: boundary.clone(), tags: tags.tags() }
     }
 }
 
@@ -130,10 +128,7 @@ impl Roles for Remembering {
 
     async fn inline_policy(&self, role: &RoleName, policy: &str) -> Answer<Option<PolicyDocument>> {
         match self.known(role).await {
-            Some(known) => {
-                let text = known.and_then(|role| role.policies.get(policy).cloned());
-                Ok(text.map(|text| PolicyDocument::from_text(&text)))
-            }
+            Some(known) => Ok(known.and_then(|role| role.policies.get(policy).cloned())),
             None => self.aws.inline_policy(role, policy).await,
         }
     }
@@ -142,7 +137,7 @@ impl Roles for Remembering {
         let answer = self.aws.create(role).await;
         let known = answer.as_ref().map_or(Known::Unsure, |arn| {
             let NewRole { name: _, path: _, description: _, trust, boundary, tags } = role.clone();
-            let facts = RoleFacts { arn: arn.clone(), trust, boundary, tags };
+            let facts = RoleFacts { arn: arn.clone(), trust: trust.clone(), boundary, tags };
             Known::Is(Kept::new(ListedRole { facts, policies: BTreeMap::new() }))
         });
         lock(&self.memory.shelf).wrote(role.name.clone(), known, (self.memory.now)());
@@ -151,7 +146,7 @@ impl Roles for Remembering {
 
     async fn set_trust(&self, name: &RoleName, trust: &PolicyDocument) -> Answer<()> {
         let answer = self.aws.set_trust(name, trust).await;
-        self.wrote(&answer, name, |role| role.trust = trust.to_text().into());
+        self.wrote(&answer, name, |role| role.trust = trust.clone());
         answer
     }
 
@@ -164,20 +159,20 @@ impl Roles for Remembering {
     async fn put_inline_policy(&self, role: &RoleName, policy: &str, document: &PolicyDocument) -> Answer<()> {
         let answer = self.aws.put_inline_policy(role, policy, document).await;
         self.wrote(&answer, role, |role| {
-            role.policies.insert(policy.to_owned(), document.to_text().into());
+            role.policies.insert(policy.to_owned(), document.clone());
         });
         answer
     }
 
     async fn tag(&self, name: &RoleName, tags: &Tags) -> Answer<()> {
         let answer = self.aws.tag(name, tags).await;
-        self.wrote(&answer, name, |role| role.tags.extend(tags.clone()));
+        self.wrote(&answer, name, |role| role.tags.change(|known| known.extend(tags.clone())));
         answer
     }
 
     async fn untag(&self, name: &RoleName, keys: &BTreeSet<String>) -> Answer<()> {
         let answer = self.aws.untag(name, keys).await;
-        self.wrote(&answer, name, |role| role.tags.retain(|key, _| !keys.contains(key)));
+        self.wrote(&answer, name, |role| role.tags.change(|known| known.retain(|key, _| !keys.contains(key))));
         answer
     }
 

@@ -1,6 +1,6 @@
 //! EventBridge, in memory.
 
-use super::writing::Written;
+use super::writing::as_returned;
 use super::{FakeAws, State, archives, refuse};
 use crate::arn::{BusArn, QueueArn, RuleArn};
 use crate::error::{AwsError, ErrorClass};
@@ -23,7 +23,7 @@ const MESSAGE_GROUP_ID_MAX: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Bus {
     pub(super) settings: BusSettings,
-    pub(super) policy: Option<Written>,
+    pub(super) policy: Option<PolicyDocument>,
     pub(super) tags: Tags,
     pub(super) rules: BTreeMap<RulePartName, Rule>,
 }
@@ -117,7 +117,7 @@ impl Buses for FakeAws {
             Ok(state.buses.get(name).map(|bus| BusFacts {
                 arn: self.0.installation.bus_arn(name),
                 settings: bus.settings.clone(),
-                policy: bus.policy.as_ref().map(Written::returned),
+                policy: bus.policy.as_ref().map(as_returned),
             }))
         })
         .await
@@ -159,7 +159,7 @@ impl Buses for FakeAws {
     async fn set_bus_policy(&self, name: &BusName, policy: Option<&PolicyDocument>) -> Answer<()> {
         let operation = "PutPermission";
         self.call(SERVICE, operation, true, |state| {
-            state.bus_mut(operation, name)?.policy = policy.map(Written::new);
+            state.bus_mut(operation, name)?.policy = policy.cloned();
             Ok(())
         })
         .await
@@ -278,7 +278,7 @@ impl Buses for FakeAws {
             let by_id_alone: BTreeSet<String> = state
                 .queues
                 .iter()
-                .filter(|(name, queue)| name.is_fifo() && !queue.attributes().content_based_deduplication)
+                .filter(|(name, queue)| name.is_fifo() && !queue.attributes.content_based_deduplication)
                 .map(|(name, _)| self.0.installation.queue_arn(name).to_string())
                 .collect();
             let found = &mut state.rule_mut(operation, bus, rule)?.targets;

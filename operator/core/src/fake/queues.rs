@@ -1,12 +1,12 @@
 //! SQS, in memory.
 
-use super::writing::Written;
+use super::writing::as_returned;
 use super::{FakeAws, State, refuse};
 use crate::error::{AwsError, ErrorClass};
 use crate::names::QueueName;
 use crate::policy::queue::QUEUE_POLICY_MAX;
 use crate::ports::{Answer, Counts, Encryption, NewQueue, QueueAttributes, QueueChange, QueueFacts, QueueUrl, Queues};
-use crate::tags::Tags;
+use crate::tags::{Packed, Tags};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -18,35 +18,23 @@ const STATEMENTS_MAX: usize = 20;
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// All but the policy.
-    attributes: QueueAttributes,
-    policy: Option<Written>,
+    pub(super) attributes: QueueAttributes,
     pub(super) counts: Counts,
-    pub(super) tags: Tags,
+    pub(super) tags: Packed,
     pub(super) created_at: Timestamp,
 }
 
 impl Queue {
     fn new(new: &NewQueue, now: Timestamp) -> Self {
         let created_at = Timestamp::from_second(now.as_second()).unwrap_or_default();
-        let attributes = QueueAttributes { policy: None, ..new.attributes.clone() };
-        let policy = new.attributes.policy.as_ref().map(Written::new);
-        Self { attributes, policy, counts: Counts::default(), tags: new.tags.clone(), created_at }
-    }
-
-    /// The attributes as they were given.
-    pub(super) fn attributes(&self) -> QueueAttributes {
-        QueueAttributes { policy: self.policy.as_ref().map(Written::given), ..self.attributes.clone() }
+        let attributes = new.attributes.clone();
+        Self { attributes, counts: Counts::default(), tags: Packed::new(&new.tags), created_at }
     }
 
     /// The attributes as AWS returns them.
     fn returned(&self) -> QueueAttributes {
-        QueueAttributes { policy: self.policy.as_ref().map(Written::returned), ..self.attributes.clone() }
-    }
-
-    fn set(&mut self, attributes: QueueAttributes) {
-        self.policy = attributes.policy.as_ref().map(Written::new);
-        self.attributes = QueueAttributes { policy: None, ..attributes };
+        let policy = self.attributes.policy.as_ref().map(as_returned);
+        QueueAttributes { policy, ..self.attributes.clone() }
     }
 }
 
@@ -61,7 +49,7 @@ impl State {
     fn check(&self, operation: &'static str, name: &str, attributes: &QueueAttributes) -> Result<(), AwsError> {
         let invalid = |message: String| refuse(ErrorClass::Invalid, SERVICE, operation, message);
         if let Some(policy) = &attributes.policy
-            && (policy.to_text().len() > QUEUE_POLICY_MAX || policy.statements().len() > STATEMENTS_MAX)
+            && (policy.as_text().len() > QUEUE_POLICY_MAX || policy.statements().len() > STATEMENTS_MAX)
         {
             return invalid(format!("the policy of {name} is too long"));
         }
@@ -128,7 +116,7 @@ impl Queues for FakeAws {
 
     async fn tags(&self, url: &QueueUrl) -> Answer<Tags> {
         let operation = "ListQueueTags";
-        self.call(SERVICE, operation, false, |state| Ok(state.queue_mut(operation, url)?.tags.clone())).await
+        self.call(SERVICE, operation, false, |state| Ok(state.queue_mut(operation, url)?.tags.tags())).await
     }
 
     async fn create(&self, new: &NewQueue) -> Answer<QueueUrl> {
@@ -144,7 +132,7 @@ impl Queues for FakeAws {
                 }
             }
             match state.queues.get(&new.name) {
-                Some(queue) if queue.attributes() == new.attributes => return Ok(self.queue_url(&new.name)),
+                Some(queue) if queue.attributes == new.attributes => return Ok(self.queue_url(&new.name)),
                 Some(_) => {
                     let message = format!("{} exists with other attributes", new.name);
                     return refuse(ErrorClass::Conflict, SERVICE, operation, message);
@@ -161,7 +149,7 @@ impl Queues for FakeAws {
     async fn change(&self, url: &QueueUrl, change: &QueueChange) -> Answer<()> {
         let operation = "SetQueueAttributes";
         self.call(SERVICE, operation, true, |state| {
-            let mut wanted = state.queue_mut(operation, url)?.attributes();
+            let mut wanted = state.queue_mut(operation, url)?.attributes.clone();
             let QueueChange {
                 visibility_timeout_seconds,
                 retention_seconds,
@@ -182,7 +170,7 @@ impl Queues for FakeAws {
             set(&mut wanted.redrive, redrive);
             let name = name_of(url).map(|name| name.to_string()).unwrap_or_default();
             state.check(operation, &name, &wanted)?;
-            state.queue_mut(operation, url)?.set(wanted);
+            state.queue_mut(operation, url)?.attributes = wanted;
             Ok(())
         })
         .await
@@ -191,7 +179,7 @@ impl Queues for FakeAws {
     async fn tag(&self, url: &QueueUrl, tags: &Tags) -> Answer<()> {
         let operation = "TagQueue";
         self.call(SERVICE, operation, true, |state| {
-            state.queue_mut(operation, url)?.tags.extend(tags.clone());
+            state.queue_mut(operation, url)?.tags.change(|known| known.extend(tags.clone()));
             Ok(())
         })
         .await
@@ -200,7 +188,7 @@ impl Queues for FakeAws {
     async fn untag(&self, url: &QueueUrl, keys: &BTreeSet<String>) -> Answer<()> {
         let operation = "UntagQueue";
         self.call(SERVICE, operation, true, |state| {
-            state.queue_mut(operation, url)?.tags.retain(|key, _| !keys.contains(key));
+            state.queue_mut(operation, url)?.tags.change(|known| known.retain(|key, _| !keys.contains(key)));
             Ok(())
         })
         .await

@@ -1,6 +1,6 @@
 //! IAM, in memory.
 
-use super::writing::Written;
+use super::writing::as_returned;
 use super::{FakeAws, State, refuse};
 use crate::arn::{PolicyArn, RoleArn};
 use crate::error::{AwsError, ErrorClass};
@@ -8,7 +8,7 @@ use crate::names::RoleName;
 use crate::policy::PolicyDocument;
 use crate::policy::role::TRUST_POLICY_MAX;
 use crate::ports::{Answer, ListedRole, NewRole, RoleFacts, Roles};
-use crate::tags::Tags;
+use crate::tags::{Packed, Tags};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,20 +18,20 @@ const SERVICE: &str = "IAM";
 pub(super) struct Role {
     pub(super) path: String,
     arn: RoleArn,
-    pub(super) trust: Written,
+    pub(super) trust: PolicyDocument,
     pub(super) boundary: Option<PolicyArn>,
-    pub(super) tags: Tags,
-    pub(super) policies: BTreeMap<String, Written>,
+    pub(super) tags: Packed,
+    pub(super) policies: BTreeMap<String, PolicyDocument>,
 }
 
 impl Role {
     fn returned(&self) -> RoleFacts {
         let Self { path: _, arn, trust, boundary, tags, policies: _ } = self;
-        RoleFacts { arn: arn.clone(), trust: trust.returned(), boundary: boundary.clone(), tags: tags.clone() }
+        RoleFacts { arn: arn.clone(), trust: as_returned(trust), boundary: boundary.clone(), tags: tags.tags() }
     }
 
     fn listed(&self) -> ListedRole {
-        let policies = self.policies.iter().map(|(name, policy)| (name.clone(), policy.returned()));
+        let policies = self.policies.iter().map(|(name, policy)| (name.clone(), as_returned(policy)));
         ListedRole { facts: self.returned(), policies: policies.collect() }
     }
 }
@@ -45,7 +45,7 @@ impl State {
 }
 
 fn check_trust(operation: &'static str, trust: &PolicyDocument) -> Result<(), AwsError> {
-    if trust.to_text().len() <= TRUST_POLICY_MAX {
+    if trust.as_text().len() <= TRUST_POLICY_MAX {
         return Ok(());
     }
     let message = "cannot exceed the quota for ACLSizePerRole".to_owned();
@@ -76,7 +76,7 @@ impl Roles for FakeAws {
 
     async fn inline_policy(&self, role: &RoleName, policy: &str) -> Answer<Option<PolicyDocument>> {
         self.call(SERVICE, "GetRolePolicy", false, |state| {
-            Ok(state.roles.get(role).and_then(|role| role.policies.get(policy).map(Written::returned)))
+            Ok(state.roles.get(role).and_then(|role| role.policies.get(policy).map(as_returned)))
         })
         .await
     }
@@ -85,8 +85,7 @@ impl Roles for FakeAws {
         let operation = "CreateRole";
         self.call(SERVICE, operation, true, |state| {
             check_trust(operation, &new.trust)?;
-            let same = |name: &RoleName| name.as_str().eq_ignore_ascii_case(new.name.as_str());
-            if state.roles.keys().any(same) {
+            if state.role_names.contains(&new.name.as_str().to_ascii_lowercase()) {
                 return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{} exists", new.name));
             }
             let installation = &self.0.installation;
@@ -97,11 +96,12 @@ impl Roles for FakeAws {
             let role = Role {
                 path: new.path.clone(),
                 arn: arn.clone(),
-                trust: Written::new(&new.trust),
+                trust: new.trust.clone(),
                 boundary: new.boundary.clone(),
-                tags: new.tags.clone(),
+                tags: Packed::new(&new.tags),
                 policies: BTreeMap::new(),
             };
+            state.role_names.insert(new.name.as_str().to_ascii_lowercase());
             state.roles.insert(new.name.clone(), role);
             Ok(arn)
         })
@@ -112,7 +112,7 @@ impl Roles for FakeAws {
         let operation = "UpdateAssumeRolePolicy";
         self.call(SERVICE, operation, true, |state| {
             check_trust(operation, trust)?;
-            state.role_mut(operation, name)?.trust = Written::new(trust);
+            state.role_mut(operation, name)?.trust = trust.clone();
             Ok(())
         })
         .await
@@ -130,7 +130,7 @@ impl Roles for FakeAws {
     async fn put_inline_policy(&self, role: &RoleName, policy: &str, document: &PolicyDocument) -> Answer<()> {
         let operation = "PutRolePolicy";
         self.call(SERVICE, operation, true, |state| {
-            state.role_mut(operation, role)?.policies.insert(policy.to_owned(), Written::new(document));
+            state.role_mut(operation, role)?.policies.insert(policy.to_owned(), document.clone());
             Ok(())
         })
         .await
@@ -139,7 +139,7 @@ impl Roles for FakeAws {
     async fn tag(&self, name: &RoleName, tags: &Tags) -> Answer<()> {
         let operation = "TagRole";
         self.call(SERVICE, operation, true, |state| {
-            state.role_mut(operation, name)?.tags.extend(tags.clone());
+            state.role_mut(operation, name)?.tags.change(|known| known.extend(tags.clone()));
             Ok(())
         })
         .await
@@ -148,7 +148,7 @@ impl Roles for FakeAws {
     async fn untag(&self, name: &RoleName, keys: &BTreeSet<String>) -> Answer<()> {
         let operation = "UntagRole";
         self.call(SERVICE, operation, true, |state| {
-            state.role_mut(operation, name)?.tags.retain(|key, _| !keys.contains(key));
+            state.role_mut(operation, name)?.tags.change(|known| known.retain(|key, _| !keys.contains(key)));
             Ok(())
         })
         .await
@@ -171,6 +171,7 @@ impl Roles for FakeAws {
                 return refuse(ErrorClass::Conflict, SERVICE, operation, format!("{name} has policies"));
             }
             state.roles.remove(name);
+            state.role_names.remove(&name.as_str().to_ascii_lowercase());
             Ok(())
         })
         .await

@@ -2,38 +2,11 @@
 
 use crate::policy::PolicyDocument;
 use serde_json::{Map, Value};
-use std::fmt;
-
-/// A document that is kept as text: as values, those of a thousand inboxes take tens of megabytes.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Written(Box<str>);
-
-impl Written {
-    pub(super) fn new(policy: &PolicyDocument) -> Self {
-        Self(policy.to_text().into())
-    }
-
-    /// The document as it was given.
-    pub(super) fn given(&self) -> PolicyDocument {
-        PolicyDocument::from_text(&self.0)
-    }
-
-    /// The document as AWS returns it.
-    pub(super) fn returned(&self) -> PolicyDocument {
-        as_returned(&self.given())
-    }
-}
-
-impl fmt::Debug for Written {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The document as AWS returns it: lists in another order, lists of one as that one, the service of an action and the
 /// prefix of a condition's key in other letters, an id where there was none.
-fn as_returned(policy: &PolicyDocument) -> PolicyDocument {
-    let mut document = rewritten("", policy.as_value());
+pub(super) fn as_returned(policy: &PolicyDocument) -> PolicyDocument {
+    let mut document = rewritten("", &policy.to_value());
     if let Value::Object(members) = &mut document {
         members.entry("Id").or_insert_with(|| "__default_policy_ID".into());
     }
@@ -92,7 +65,7 @@ mod tests {
              "Resource": "q", "Condition": {"ArnEquals": {"AWS:SourceArn": ["arn:2", "arn:1"]}}},
         ]});
         let returned = as_returned(&given);
-        assert_eq!(returned.as_value(), &expected);
+        assert_eq!(returned.to_value(), expected);
         assert_eq!(returned, given);
     }
 }

@@ -54,7 +54,7 @@ impl fmt::Display for TrustTooLong {
 impl Desired {
     /// The first of the roles whose trust policy IAM would not take.
     pub fn trust_too_long(&self) -> Option<TrustTooLong> {
-        let length = |accounts: &BTreeSet<ServiceAccount>| trust(&self.installation, accounts).to_text().len();
+        let length = |accounts: &BTreeSet<ServiceAccount>| trust(&self.installation, accounts).as_text().len();
         let consumers = length(&self.own_accounts(&self.service_accounts));
         let redrivers = length(&self.redrivers());
         if consumers > TRUST_POLICY_MAX {

@@ -50,5 +50,5 @@ pub fn give_room(desired: &Desired, rules: &[BTreeSet<RuleArn>]) -> Room {
 /// Whether SQS takes all the policies.
 pub(super) fn policies_fit(queues: &BTreeMap<Part, NewQueue>) -> bool {
     let mut policies = queues.values().filter_map(|queue| queue.attributes.policy.as_ref());
-    policies.all(|policy| policy.to_text().len() <= QUEUE_POLICY_MAX)
+    policies.all(|policy| policy.as_text().len() <= QUEUE_POLICY_MAX)
 }

@@ -7,23 +7,28 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// A policy document. Equality is by meaning: order, one value or a list of one, the writing of actions and
 /// condition names do not count.
 #[derive(Clone)]
-pub struct PolicyDocument {
-    document: Value,
+pub struct PolicyDocument(Arc<Document>);
+
+struct Document {
+    /// As values, the documents of a thousand inboxes take tens of megabytes.
+    text: Box<str>,
     /// SHA-256 of the canonical form, which is as large as the document and is needed for nothing else.
     meaning: [u8; 32],
 }
 
 impl PolicyDocument {
     /// Takes a document as a value.
+    #[allow(clippy::needless_pass_by_value, reason = "callers hand over what they just made")]
     pub fn new(document: Value) -> Self {
         let mut digest = Sha256::new();
         digest_of(&canonical(&document), &mut digest);
         let meaning = digest.finalize().into();
-        Self { document, meaning }
+        Self(Arc::new(Document { text: document.to_string().into(), meaning }))
     }
 
     /// Takes a document as AWS returns it. Text that is not JSON is a document that equals no other's JSON.
@@ -32,24 +37,25 @@ impl PolicyDocument {
     }
 
     /// The document as a value, as it was given.
-    pub fn as_value(&self) -> &Value {
-        &self.document
+    pub fn to_value(&self) -> Value {
+        // It was written by ourselves, so it is JSON.
+        serde_json::from_str(&self.0.text).unwrap_or_default()
     }
 
     /// The statements, as they were given.
     pub fn statements(&self) -> Vec<Value> {
-        list(self.document.get("Statement"))
+        list(self.to_value().get("Statement"))
     }
 
     /// The document's text, without white space.
-    pub fn to_text(&self) -> String {
-        self.document.to_string()
+    pub fn as_text(&self) -> &str {
+        &self.0.text
     }
 }
 
 impl PartialEq for PolicyDocument {
     fn eq(&self, other: &Self) -> bool {
-        self.meaning == other.meaning
+        self.0.meaning == other.0.meaning
     }
 }
 
@@ -57,7 +63,7 @@ impl Eq for PolicyDocument {}
 
 impl fmt::Debug for PolicyDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_text())
+        f.write_str(&self.0.text)
     }
 }
 

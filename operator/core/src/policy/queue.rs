@@ -94,7 +94,7 @@ mod tests {
             roles: &roles.iter().map(|arn| RoleArn::parse(arn).unwrap()).collect(),
             sealed,
         };
-        queue_policy(&queue, senders).map(|policy| policy.as_value().clone())
+        queue_policy(&queue, senders).map(|policy| policy.to_value())
     }
 
     #[test]

@@ -120,8 +120,8 @@ mod tests {
         let bus = BusArn::parse("arn:aws:events:eu-west-3:210987654321:event-bus/acme").unwrap();
         let sources = ["acme.flight", "acme.cargo.*"].iter().map(|name| EventSource::parse(*name).unwrap()).collect();
         assert_eq!(
-            publisher(&bus, &sources).as_value(),
-            &json!({"Version": "2012-10-17", "Statement": [
+            publisher(&bus, &sources).to_value(),
+            json!({"Version": "2012-10-17", "Statement": [
                 {"Effect": "Allow", "Action": "events:PutEvents", "Resource": bus,
                  "Condition": {"StringEquals": {"events:source": ["acme.flight"]}}},
                 {"Effect": "Allow", "Action": "events:PutEvents", "Resource": bus,
@@ -184,8 +184,8 @@ mod tests {
         let installation = crate::names::tests::installation("cluster-a");
         let account = ServiceAccount { namespace: "tower".into(), name: "controller".into() };
         assert_eq!(
-            trust(&installation, &BTreeSet::from([account])).as_value(),
-            &json!({"Version": "2012-10-17", "Statement": [{
+            trust(&installation, &BTreeSet::from([account])).to_value(),
+            json!({"Version": "2012-10-17", "Statement": [{
                 "Effect": "Allow",
                 "Principal": {"Federated": "arn:aws:iam::210987654321:oidc-provider/oidc.example/id/7"},
                 "Action": "sts:AssumeRoleWithWebIdentity",

@@ -89,9 +89,9 @@ async fn a_write_that_waited_for_its_turn_is_not_made_after_the_term() {
 #[tokio::test(start_paused = true)]
 async fn a_throttled_call_is_not_repeated_after_the_term() {
     let fence = Fence::closed();
-    fence.open_until(Instant::now() + Duration::from_secs(3));
+    fence.open_until(Instant::now() + Duration::from_secs(1));
     let remote = Remote::new(|_| Err(error(ErrorClass::Throttled)));
-    let over = Instant::now() + Duration::from_secs(3);
+    let over = Instant::now() + Duration::from_secs(1);
     let answer = gate(fence.opened().await).call(WRITE, |()| 0, || remote.ask()).await;
     assert_eq!(answer.unwrap_err().class, ErrorClass::Fenced);
     assert!(remote.came.lock().unwrap().iter().all(|at| *at < over));

@@ -6,7 +6,10 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 
 use super::names::targets;
-use crate::{controllers::world::own_facts, runner::Hub};
+use crate::{
+    controllers::world::own_facts,
+    runner::{Hub, Word},
+};
 
 /// The rules to look at.
 pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<EventRule>> + Send + use<> {
@@ -16,10 +19,11 @@ pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<EventRule>> + 
         let (namespace, name) = (change.object().namespace().unwrap_or_default(), change.object().name_any());
         select(&rules, |rule, own| rule.spec.bus_ref.name == name && rule.spec.bus_ref.namespace_or(own) == namespace)
     });
-    let rules = hub.rules.store().clone();
+    let rules = hub.rules.clone();
     let of_inbox = hub.inboxes.changes_of(inbox_facts).map(move |change| {
         let inbox = change.object();
-        select(&rules, |rule, _| targets(rule, inbox))
+        let named = rules.who_say(&Word::Inbox(inbox.namespace().unwrap_or_default(), inbox.name_any()));
+        named.iter().filter(|rule| targets(rule, inbox)).map(|rule| ObjectRef::from_obj(rule.as_ref())).collect()
     });
     let rules = hub.rules.store().clone();
     let of_namespace = hub.namespaces.changes_of(label_facts).map(move |change| {

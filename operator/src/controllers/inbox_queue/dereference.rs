@@ -7,10 +7,13 @@ use crds::InboxQueue;
 use kube::ResourceExt;
 use operator_core::{arn::RuleArn, names::BusName};
 
-use crate::controllers::{
-    consent::permits,
-    event_rule::{names::targets, validate::rule_name},
-    world::{World, full_name},
+use crate::{
+    controllers::{
+        consent::permits,
+        event_rule::{names::targets, validate::rule_name},
+        world::{World, full_name},
+    },
+    runner::Word,
 };
 
 /// What feeds an inbox.
@@ -25,7 +28,8 @@ pub(super) struct Feeding {
 /// Finds the rules that feed the inbox. One whose bus is not there yet is not among them: the bus's arrival wakes us.
 pub(super) fn dereference(world: &World, object: &InboxQueue) -> Feeding {
     let namespace = object.namespace().unwrap_or_default();
-    let mut rules = world.hub.rules.store().state_filter(|rule| {
+    let mut rules = world.hub.rules.who_say(&Word::Inbox(namespace.clone(), object.name_any()));
+    rules.retain(|rule| {
         rule.metadata.deletion_timestamp.is_none()
             && targets(rule, object)
             && permits(&world.hub, &object.spec.allowed_namespaces, &namespace, &rule.namespace().unwrap_or_default())

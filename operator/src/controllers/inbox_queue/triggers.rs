@@ -13,23 +13,29 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 
-use super::subscriptions::has_rule;
 use crate::{
     controllers::{
-        event_rule::{
-            names::targets,
-            triggers::{consent, label_facts},
-        },
+        event_rule::triggers::{consent, label_facts},
         world::own_facts,
     },
-    runner::Hub,
+    runner::{Hub, Watched, Word},
 };
 
 /// The inboxes to look at.
 pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<InboxQueue>> + Send + use<> {
     let own = hub.inboxes.changes_of(own_facts).map(|change| vec![ObjectRef::from_obj(change.object().as_ref())]);
-    let inboxes = hub.inboxes.store().clone();
-    let of_rule = hub.rules.changes_of(rule_facts).map(move |change| named_or_letting_in(&inboxes, change.object()));
+    let inboxes = hub.inboxes.clone();
+    let of_rule = hub.rules.changes_of(rule_facts).map(move |change| {
+        let rule = change.object();
+        targeted(&inboxes, rule).chain(letting_in(&inboxes, rule)).collect()
+    });
+    let inboxes = hub.inboxes.clone();
+    let of_leaving = hub.rules.changes_of(led_facts).map(move |change| {
+        let rule = change.object();
+        letting_in(&inboxes, rule)
+            .filter(|inbox| !targeted(&inboxes, rule).any(|targeted| targeted == *inbox))
+            .collect()
+    });
     let rules = hub.rules.store().clone();
     let of_bus = hub.buses.changes_of(bus_facts).map(move |change| {
         let (namespace, name) = (change.object().namespace().unwrap_or_default(), change.object().name_any());
@@ -40,32 +46,32 @@ pub(super) fn triggers(hub: &Hub) -> impl Stream<Item = ObjectRef<InboxQueue>> +
         let name = change.object().name_any();
         named(&rules, |_, own| own == name)
     });
-    let inboxes = hub.inboxes.store().clone();
+    let inboxes = hub.inboxes.clone();
     let of_subscription =
         hub.rules.changes_of(subscribed_facts).map(move |change| subscribing(&inboxes, change.object()));
-    let of_rules = stream::select(of_rule, of_subscription);
+    let of_rules = stream::select(stream::select(of_rule, of_leaving), of_subscription);
     stream::select(stream::select(own, of_rules), stream::select(of_bus, of_namespace)).flat_map(stream::iter)
 }
 
 /// The inboxes that have a subscription of that rule's name, whoever's the rule is.
-fn subscribing(inboxes: &Store<InboxQueue>, rule: &EventRule) -> Vec<ObjectRef<InboxQueue>> {
-    let name = rule.name_any();
-    let found =
-        inboxes.state_filter(|inbox| inbox.metadata.namespace == rule.metadata.namespace && has_rule(inbox, &name));
+fn subscribing(inboxes: &Watched<InboxQueue>, rule: &EventRule) -> Vec<ObjectRef<InboxQueue>> {
+    let found = inboxes.who_say(&Word::Rule(rule.namespace().unwrap_or_default(), rule.name_any()));
     found.iter().map(|inbox| ObjectRef::from_obj(inbox.as_ref())).collect()
 }
 
-/// The inboxes that the rule names, and those that still let it in although it no longer does.
-fn named_or_letting_in(inboxes: &Store<InboxQueue>, rule: &EventRule) -> Vec<ObjectRef<InboxQueue>> {
-    let arns: BTreeSet<&str> = rule.status.iter().flat_map(|status| &status.rule_arns).map(String::as_str).collect();
-    inboxes
-        .state_filter(|inbox| {
-            let mut allowed = inbox.status.iter().flat_map(|status| &status.allowed_rules);
-            targets(rule, inbox) || allowed.any(|allowed| arns.contains(allowed.rule_arn.as_str()))
-        })
-        .iter()
-        .map(|inbox| ObjectRef::from_obj(inbox.as_ref()))
-        .collect()
+/// The inboxes that the rule targets.
+fn targeted(inboxes: &Watched<InboxQueue>, rule: &EventRule) -> impl Iterator<Item = ObjectRef<InboxQueue>> {
+    let own = rule.namespace().unwrap_or_default();
+    let named = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.as_ref());
+    let named = named.map(move |inbox| ObjectRef::new(&inbox.name).within(inbox.namespace_or(&own)));
+    named.filter(|inbox| inboxes.store().get(inbox).is_some())
+}
+
+/// The inboxes whose policy lets the rule send, as their status says.
+fn letting_in(inboxes: &Watched<InboxQueue>, rule: &EventRule) -> impl Iterator<Item = ObjectRef<InboxQueue>> {
+    let arns = rule.status.iter().flat_map(|status| &status.rule_arns);
+    let found = arns.flat_map(|arn| inboxes.who_say(&Word::RuleArn(arn.clone())));
+    found.map(|inbox| ObjectRef::from_obj(inbox.as_ref()))
 }
 
 /// The inboxes that rules of interest name.
@@ -99,14 +105,19 @@ fn subscribed_facts(rule: &EventRule) -> SubscribedFacts {
     (rule.uid(), generation, rule.metadata.deletion_timestamp.is_some(), said)
 }
 
-type RuleFacts = (Option<String>, bool, Vec<Reference>, Reference, Option<String>, Vec<String>);
+type RuleFacts = (Option<String>, bool, Vec<Reference>, Reference, Option<String>);
 
-/// What of a rule matters to the inboxes it feeds: where it leads, and where it led when last looked at.
+/// What of a rule matters to the inboxes it feeds: where it leads.
 fn rule_facts(rule: &EventRule) -> RuleFacts {
     let going = rule.metadata.deletion_timestamp.is_some();
     let inboxes = rule.spec.targets.iter().filter_map(|target| target.inbox_ref.clone()).collect();
-    let led = rule.status.as_ref().map(|status| status.target_queue_arns.clone()).unwrap_or_default();
-    (rule.uid(), going, inboxes, rule.spec.bus_ref.clone(), rule.spec.rule_name.clone(), led)
+    (rule.uid(), going, inboxes, rule.spec.bus_ref.clone(), rule.spec.rule_name.clone())
+}
+
+/// Where a rule led when it was last looked at. That matters to an inbox that it has left, and not to one it leads to:
+/// that one's policy goes by what the rule says, not by what its targets are.
+fn led_facts(rule: &EventRule) -> Vec<String> {
+    rule.status.as_ref().map(|status| status.target_queue_arns.clone()).unwrap_or_default()
 }
 
 /// What of a bus matters to the inboxes its rules feed.

@@ -13,7 +13,10 @@ use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::api::ObjectMeta;
 
 use super::{NAME, Root, hash, plan::Phase};
-use crate::installation::{InstallError, authority::labels};
+use crate::{
+    installation::{InstallError, authority::labels},
+    secrets::Wiped,
+};
 
 const PRIVATE: &str = "private";
 const PUBLIC: &str = "public";
@@ -52,34 +55,33 @@ impl Roots {
 }
 
 /// The Secret of an installation's first root.
-pub fn first(root: &Root) -> Secret {
-    Secret {
+pub fn first(root: &Root) -> Wiped {
+    Wiped::from(Secret {
         metadata: ObjectMeta { name: Some(NAME.to_owned()), labels: Some(labels()), ..ObjectMeta::default() },
         data: Some(BTreeMap::from([(PRIVATE.to_owned(), private(root)), (PUBLIC.to_owned(), public(root))])),
         ..Secret::default()
-    }
+    })
 }
 
 /// The Secret with a second root, which is made known from now on.
-pub fn announce(secret: &Secret, next: &Root, now: Timestamp) -> Secret {
+pub fn announce(secret: &Wiped, next: &Root, now: Timestamp) -> Wiped {
     let mut changed = since(secret, now);
     let notes = changed.metadata.annotations.get_or_insert_default();
     if let Some(request) = notes.get(ROTATE_REQUESTED_AT).cloned() {
         notes.insert(HANDLED.to_owned(), request);
     }
-    let data = changed.data.get_or_insert_default();
-    data.insert(NEXT_PRIVATE.to_owned(), private(next));
-    data.insert(NEXT_PUBLIC.to_owned(), public(next));
+    changed.put(NEXT_PRIVATE, private(next));
+    changed.put(NEXT_PUBLIC, public(next));
     changed
 }
 
 /// The Secret in which the second root signs. The first one's private part is destroyed: nothing needs it any more.
-pub fn switch(secret: &Secret, now: Timestamp) -> Result<Secret, InstallError> {
+pub fn switch(secret: &Wiped, now: Timestamp) -> Result<Wiped, InstallError> {
     let mut changed = since(secret, now);
-    let data = changed.data.get_or_insert_default();
     let mut moved = |from: &'static str, to: &str| {
-        let bytes = data.remove(from).ok_or(InstallError::Damaged { secret: NAME, key: from })?;
-        Ok::<_, InstallError>(data.insert(to.to_owned(), bytes))
+        let bytes = changed.take(from).ok_or(InstallError::Damaged { secret: NAME, key: from })?;
+        changed.put(to, bytes);
+        Ok::<_, InstallError>(())
     };
     moved(PUBLIC, PREVIOUS_PUBLIC)?;
     moved(NEXT_PUBLIC, PUBLIC)?;
@@ -88,15 +90,15 @@ pub fn switch(secret: &Secret, now: Timestamp) -> Result<Secret, InstallError> {
 }
 
 /// The Secret without the root before.
-pub fn drop_previous(secret: &Secret) -> Secret {
+pub fn drop_previous(secret: &Wiped) -> Wiped {
     let mut changed = secret.clone();
-    changed.data.get_or_insert_default().remove(PREVIOUS_PUBLIC);
+    changed.destroy(PREVIOUS_PUBLIC);
     changed.metadata.annotations.get_or_insert_default().remove(SINCE);
     changed
 }
 
 /// Reads the roots back. Where the phase's moment cannot be read, it began `now`.
-pub fn read(secret: &Secret, now: Timestamp) -> Result<Roots, InstallError> {
+pub fn read(secret: &Wiped, now: Timestamp) -> Result<Roots, InstallError> {
     let empty = BTreeMap::new();
     let data = secret.data.as_ref();
     let notes = secret.metadata.annotations.as_ref().unwrap_or(&empty);
@@ -122,7 +124,7 @@ pub fn read(secret: &Secret, now: Timestamp) -> Result<Roots, InstallError> {
     Ok(Roots { signing, other, phase, requested, handled })
 }
 
-fn since(secret: &Secret, now: Timestamp) -> Secret {
+fn since(secret: &Wiped, now: Timestamp) -> Wiped {
     let mut changed = secret.clone();
     changed.metadata.annotations.get_or_insert_default().insert(SINCE.to_owned(), now.to_string());
     changed

@@ -295,6 +295,57 @@ fn any_policy() -> impl Strategy<Value = KeyPolicy> {
     )
 }
 
+/// Whether planning comes to an end, and what it plans.
+fn planned_in_time(policy: KeyPolicy, keys: Vec<StoredKey>) -> Vec<KeyAction> {
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tell.send(plan_keys(&policy, &keys, UnixSeconds(START))));
+    told.recv_timeout(Duration::from_secs(10)).unwrap()
+}
+
+/// A key signs, and after it one that was published before its time was cut short.
+fn cut_short(nbf: i64, exp: i64) -> Vec<StoredKey> {
+    let key = |number, nbf, exp| StoredKey {
+        kid: format!("kid-{number}"),
+        exp: UnixSeconds(START + exp),
+        rotate_request: None,
+        ..StoredKey::planned(&policy(), number, UnixSeconds(START + nbf))
+    };
+    vec![key(1, -10 * DAY, 5 * DAY), key(2, nbf, exp)]
+}
+
+#[test]
+fn a_next_key_that_soon_runs_out_has_its_successor_behind_it() {
+    for exp in [DAY + 1, DAY + HOUR, DAY + 12 * HOUR] {
+        let actions = planned_in_time(policy(), cut_short(DAY, exp));
+        let made = actions.iter().filter_map(|action| match action {
+            KeyAction::Create(new) => Some((new.number, new.nbf)),
+            _ => None,
+        });
+        assert_eq!(made.collect::<Vec<_>>(), [(3, UnixSeconds(START + DAY))], "{exp}");
+    }
+}
+
+#[test]
+fn a_key_that_never_signs_is_nobody_s_successor() {
+    for exp in [2 * DAY, 2 * DAY - 1, HOUR] {
+        let actions = planned_in_time(policy(), cut_short(2 * DAY, exp));
+        assert!(!actions.iter().any(|action| matches!(action, KeyAction::Create(_))), "{exp}: {actions:?}");
+    }
+}
+
+#[test]
+fn a_key_that_never_signs_shortens_no_other_and_keeps_no_other_algorithm_away() {
+    let alone = cut_short(DAY, DAY).split_off(1);
+    let over = cut_short(-3 * DAY, -3 * DAY);
+    for mut keys in [alone, over] {
+        let policy = KeyPolicy { algorithm: Algorithm::MlDsa44, ..policy() };
+        let actions = planned_in_time(policy.clone(), keys.clone());
+        assert!(actions.iter().any(|action| matches!(action, KeyAction::Create(_))), "{actions:?}");
+        apply(&mut keys, &actions);
+        assert_eq!(planned_in_time(policy, keys), []);
+    }
+}
+
 proptest! {
     #[test]
     fn once_applied_nothing_is_left_to_do(policy in any_policy(), mut keys in any_keys()) {

@@ -25,6 +25,7 @@ use crate::{
         desired::{self, Sources},
         documents::{self, Content, Document, refresh},
         feeding,
+        holders::Holders,
         key_sets::{key_sets, surplus},
         keys::{self, Owners, samples},
         maps::{self, CONFIG_MAP, KEY_SET, Wanted},
@@ -153,18 +154,20 @@ impl Publisher {
             (self.hub.buses.store().state(), self.hub.inboxes.store().state(), self.hub.rules.store().state());
         let sets = written.iter().map(|(bus, (content, _))| (bus.clone(), content.clone())).collect();
         let mut failed = Failed::default();
+        let (of_buses, of_inboxes) = (buses.iter().map(AsRef::as_ref), inboxes.iter().map(AsRef::as_ref));
+        let holders = Holders::among(&self.settings.tenancy, of_buses.clone(), of_inboxes);
         let mut fed = Vec::new();
-        for inbox in &inboxes {
+        for inbox in inboxes.iter().filter(|inbox| holders.has_queues(inbox)) {
             match self.trusted(stores, installed, inbox, &rules, now).await {
                 Ok(trusted) => fed.push((inbox.as_ref(), trusted)),
                 Err(error) => failed.add(&inbox.namespace().unwrap_or_default(), error),
             }
         }
-        let all: Vec<&EventBus> = buses.iter().map(AsRef::as_ref).collect();
+        let theirs: Vec<&EventBus> = of_buses.filter(|bus| holders.has_bus(bus)).collect();
         let from = Sources {
             installation: &self.installation,
             services: &services,
-            buses: &all,
+            buses: &theirs,
             inboxes: &fed,
             key_sets: &sets,
         };

@@ -1,12 +1,9 @@
 //! One name in AWS has one object. What is derived from a name counts: dead-letter queues, the parts of a split rule.
 
-use std::collections::BTreeSet;
-
 use crds::{EventBus, EventRule, InboxQueue};
-use operator_core::names::QueueName;
 
 use super::{Others, bus_of, full_name, is_other};
-use crate::controllers::{event_rule::names::parts, world::queue_name};
+use crate::controllers::{event_rule::names::parts, world::queues};
 
 /// Another bus of the name.
 pub(super) fn bus(candidate: &EventBus, others: &Others<'_>) -> Option<String> {
@@ -31,12 +28,6 @@ pub(super) fn inbox(candidate: &InboxQueue, others: &Others<'_>) -> Option<Strin
             )
         })
     })
-}
-
-/// All queues of an inbox; none of a name that is not one, which the schema refuses.
-fn queues(inbox: &InboxQueue) -> BTreeSet<QueueName> {
-    let Ok(name) = queue_name(inbox) else { return BTreeSet::new() };
-    [Some(name.queue()), Some(name.dead_letter()), name.undelivered()].into_iter().flatten().collect()
 }
 
 /// Another rule of the same bus that has one of the names in EventBridge.

@@ -83,7 +83,7 @@ async fn each_refusal_has_its_status_code_and_field() {
     unknown.trust = Arc::default();
     for (known, expected) in [
         (off, refused(503, "PUBLISHING_DISABLED", true, "body")),
-        (keyless, refused(409, "NO_ACTIVE_KEY", false, "body")),
+        (keyless, refused(503, "NO_ACTIVE_KEY", true, "body")),
         (unknown, refused(404, "INBOX_UNKNOWN", false, "inbox")),
     ] {
         publish.send_replace(Arc::new(known));

@@ -54,10 +54,16 @@ async fn each_refusal_has_its_status_and_code() {
     assert_eq!(code(&router, "passenger", &batch()).await, expect(403, "SOURCE_NOT_GRANTED", false));
     let mut bell = batch();
     bell["events"][1]["source"] = json!("qsl.bell");
-    assert_eq!(code(&router, "driver", &bell).await, expect(409, "NO_ACTIVE_KEY", false));
+    assert_eq!(code(&router, "driver", &bell).await, expect(409, "NO_SIGNING_KEY", false));
     let mut elsewhere = batch();
     elsewhere["bus"] = json!("city/buses");
     assert_eq!(code(&router, "driver", &elsewhere).await, expect(403, "SOURCE_NOT_GRANTED", false));
+
+    // The key was revoked, and the operator makes the next one: a publisher that gave up now would lose its event.
+    let mut revoked = sample();
+    revoked.private_keys.clear();
+    let Rig { router, publish: _publish, .. } = rig(revoked);
+    assert_eq!(code(&router, "driver", &batch()).await, expect(503, "NO_ACTIVE_KEY", true));
 
     let mut off = sample();
     off.buses.get_mut(&trams()).unwrap().publishing = false;

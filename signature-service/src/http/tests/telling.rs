@@ -100,10 +100,8 @@ async fn every_refusal_is_counted_and_written_down_who_ever_asked() {
     assert_eq!(
         audit.iter().map(line).collect::<Vec<_>>(),
         [
+            // Of the strangers' four the first: see the next test.
             "not signed - - UNAUTHENTICATED",
-            "not granted - - UNAUTHENTICATED",
-            "not signed - - AUTHENTICATION_UNAVAILABLE",
-            "not granted - - AUTHENTICATION_UNAVAILABLE",
             "not signed depot/passenger - SOURCE_NOT_GRANTED",
             "not granted depot/passenger depot/arrivals GRANT_NOT_ALLOWED",
             "not granted depot/driver depot/arrivals BODY_MALFORMED",
@@ -121,6 +119,7 @@ async fn every_refusal_is_counted_and_written_down_who_ever_asked() {
         r#"sign_requests_total{code="UNAUTHENTICATED"} 1"#,
         r#"sign_requests_total{code="AUTHENTICATION_UNAVAILABLE"} 1"#,
         r#"sign_requests_total{code="SOURCE_NOT_GRANTED"} 1"#,
+        r#"grants_total{purpose="unknown",outcome="AUTHENTICATION_UNAVAILABLE"} 1"#,
         r#"grants_total{purpose="unknown",outcome="UNAUTHENTICATED"} 1"#,
         r#"grants_total{purpose="unknown",outcome="INVALID_REQUEST"} 1"#,
         r#"grants_total{purpose="redrive",outcome="GRANT_NOT_ALLOWED"} 1"#,
@@ -128,6 +127,33 @@ async fn every_refusal_is_counted_and_written_down_who_ever_asked() {
         r#"grants_total{purpose="redrive",outcome="OK"} 1"#,
     ] {
         assert!(counted.contains(line), "{line} in {counted}");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_bad_tokens_is_a_line_a_second_and_what_others_do_is_written_down_meanwhile() {
+    let (directory, body) = granting();
+    let Rig { router, registry, publish: _publish, .. } = rig(directory);
+    let (lines, _guard) = Lines::begin();
+    let start = std::time::Instant::now();
+    let mut asked = 0;
+    while start.elapsed() < Duration::from_millis(2_500) {
+        sign(&router, &format!("bad-{asked}"), &batch()).await;
+        grant(&router, "", &ask(&body)).await;
+        asked += 2;
+    }
+    sign(&router, "passenger", &batch()).await;
+
+    let audit = lines.audit();
+    let (strangers, known): (Vec<_>, Vec<_>) = audit.iter().partition(|line| line["caller"].is_null());
+    assert!((2..=3).contains(&strangers.len()), "one at once, and one a second: {audit:?}");
+    let told: u64 = strangers.iter().map(|line| 1 + line["left_out"].as_u64().unwrap()).sum();
+    assert!(told > 3 && told <= asked, "{told} of {asked}: {strangers:?}");
+    assert_eq!((known.len(), &known[0]["code"], &known[0]["left_out"]), (1, &json!("SOURCE_NOT_GRANTED"), &json!(0)));
+    let counted = scrape(&registry);
+    for metric in ["sign_requests_total{code", r#"grants_total{purpose="unknown",outcome"#] {
+        let line = format!("{metric}=\"UNAUTHENTICATED\"}} {}\n", asked / 2);
+        assert!(counted.contains(&line), "{line} in {counted}");
     }
 }
 

@@ -1,0 +1,27 @@
+//! The second half of `cargo xtask soak rotation`: the system is up, and events are published while keys rotate.
+#![allow(clippy::print_stdout, reason = "this is what the soak shows")]
+
+use std::time::Instant;
+
+use anyhow::Context as _;
+use system_tests::environment::Endpoints;
+use system_tests::rotation::{self, Ground, Plan};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .ok()
+        .context("a TLS provider is installed already")?;
+    let plan = std::env::args().nth(1).context("for how many minutes, or `short`?")?;
+    let plan = match plan.as_str() {
+        "short" => Plan::short(),
+        minutes => Plan::soak(minutes.parse().with_context(|| format!("{minutes} is no number of minutes"))?),
+    };
+    let ground = Ground::connect(&Endpoints::from_env()?).await?;
+    let begun = Instant::now();
+    let narrate = |line: &str| println!("[{:>4} s] {line}", begun.elapsed().as_secs());
+    let report = rotation::run(&ground, &plan, &narrate).await?;
+    println!("\n{report}");
+    rotation::check(&report)
+}
