@@ -4,7 +4,7 @@
 //! Rooms: [`logs`] is what no filter lets through; [`testing`] looks at a program from outside (feature `test-util`).
 
 pub mod logs;
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 
 use rustix::io::Errno;

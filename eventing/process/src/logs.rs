@@ -28,35 +28,19 @@ fn is_discreet(metadata: &Metadata<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::sync::{Arc, Mutex};
-
     use tracing_subscriber::EnvFilter;
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::testing::Lines;
 
     /// What is logged under a filter by the libraries that print what they carry, by others, and by us.
     fn said(filter: &str) -> String {
         let lines = Lines::default();
-        let writer = lines.clone();
         let subscriber = tracing_subscriber::registry()
             .with(discreet())
             .with(EnvFilter::new(filter))
-            .with(tracing_subscriber::fmt::layer().without_time().with_writer(move || writer.clone()));
+            .with(tracing_subscriber::fmt::layer().without_time().with_writer(lines.clone()));
         tracing::subscriber::with_default(subscriber, || {
             let span = tracing::info_span!("reconcile");
             let _inside = span.enter();
@@ -68,8 +52,7 @@ mod tests {
             tracing::trace!(target: "aws_smithy_runtime::client::orchestrator", "request-at-trace");
             tracing::debug!(target: "operator", "ours-at-debug");
         });
-        let lines = lines.0.lock().unwrap().clone();
-        String::from_utf8(lines).unwrap()
+        lines.text()
     }
 
     #[test]

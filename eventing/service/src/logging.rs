@@ -57,22 +57,9 @@ where
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-    use std::sync::{Arc, Mutex};
+    use eventing_process::testing::Lines;
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn a_filter_that_is_none_is_refused_with_what_was_given() {
@@ -83,13 +70,12 @@ mod tests {
     #[test]
     fn a_line_carries_the_fields_of_the_spans_that_it_was_written_in() {
         let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber = tracing_subscriber::registry().with(lines_to(move || writer.clone()));
+        let subscriber = tracing_subscriber::registry().with(lines_to(lines.clone()));
         tracing::subscriber::with_default(subscriber, || {
             let pass = tracing::info_span!("reconcile", reconcile_id = "7f", ending = tracing::field::Empty);
             pass.in_scope(|| tracing::warn!(error = "throttled", "failed, trying again"));
         });
-        let line: serde_json::Value = serde_json::from_slice(&lines.0.lock().unwrap()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&lines.text()).unwrap();
         assert_eq!((&line["message"], &line["error"]), (&"failed, trying again".into(), &"throttled".into()));
         assert_eq!(line["spans"][0]["reconcile_id"], "7f");
     }

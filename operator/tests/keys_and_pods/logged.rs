@@ -1,37 +1,23 @@
 //! Attack 22: all that the operator and its libraries log in this program, at the loudest, and no private key in it.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::LazyLock;
 
 use crds::SigningKey;
-use eventing_process::{logs::discreet, testing::found};
+use eventing_process::{
+    logs::discreet,
+    testing::{Lines, found},
+};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::rig::{Case, KEYS, RELEASE, eventually};
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-fn lines() -> &'static Lines {
-    static LINES: OnceLock<Lines> = OnceLock::new();
-    LINES.get_or_init(Lines::default)
-}
+static LINES: LazyLock<Lines> = LazyLock::new(Lines::default);
 
 /// Keeps what is logged from now on, by all tests of this program, as the operator's own logs are set up.
 pub fn begin() {
-    let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(|| lines().clone());
+    let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(LINES.clone());
     tracing_subscriber::registry().with(discreet()).with(EnvFilter::new("trace")).with(layer).init();
 }
 
@@ -87,7 +73,7 @@ async fn through_the_life_of_keys_and_certificates_no_private_part_is_logged() {
     })
     .await;
 
-    let said = String::from_utf8(lines().0.lock().unwrap().clone()).unwrap();
+    let said = LINES.text();
     for line in ["root key and certificates stand", "requesting", "kube_client::client::builder"] {
         assert!(said.contains(line), "it did not log what it should have: {line}");
     }

@@ -1,6 +1,6 @@
 //! What is counted and written down, and what never is.
 
-use std::sync::Mutex;
+use eventing_process::testing::Lines;
 
 use super::grants::{ask, grant, granting};
 use super::*;
@@ -12,49 +12,29 @@ pub(super) fn scrape(registry: &Registry) -> String {
     text
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Everything this thread logs from now on, as long as the guard lives.
+fn begin() -> (Lines, tracing::subscriber::DefaultGuard) {
+    let lines = Lines::default();
+    let layer = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(tracing::Level::TRACE);
+    (lines.clone(), tracing::subscriber::set_default(layer.with_writer(lines).finish()))
 }
 
-impl Lines {
-    /// Everything this thread logs from now on, as long as the guard lives.
-    fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
-        let lines = Self::default();
-        let writer = lines.clone();
-        let layer = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(tracing::Level::TRACE);
-        (lines, tracing::subscriber::set_default(layer.with_writer(move || writer.clone()).finish()))
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    /// The lines of the audit, taken.
-    fn audit(&self) -> Vec<Value> {
-        let lines = self.text();
-        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        lines.into_iter().filter(|line| line["target"] == "audit").collect()
-    }
+/// The lines of the audit.
+fn audit(lines: &Lines) -> Vec<Value> {
+    let lines = lines.text();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines.into_iter().filter(|line| line["target"] == "audit").collect()
 }
 
 #[tokio::test]
 async fn every_signature_and_grant_leaves_one_line_without_payload_or_token() {
     let (directory, body) = granting();
     let Rig { router, publish: _publish, .. } = rig(directory);
-    let (lines, _guard) = Lines::begin();
+    let (lines, _guard) = begin();
     assert_eq!(sign(&router, "driver", &batch()).await.0, 200);
     let granted = json_of(grant(&router, "driver", &ask(&body)).await).await;
 
-    let audit = lines.audit();
+    let audit = audit(&lines);
     let said: Vec<_> = audit.iter().map(|line| line["message"].as_str().unwrap()).collect();
     assert_eq!(said, ["signed", "signed", "granted"]);
     assert_eq!((&audit[0]["caller"], &audit[0]["bus"]), (&json!("depot/driver"), &json!("city/trams")));
@@ -83,7 +63,7 @@ async fn every_signature_and_grant_leaves_one_line_without_payload_or_token() {
 async fn every_refusal_is_counted_and_written_down_who_ever_asked() {
     let (directory, body) = granting();
     let Rig { router, registry, publish: _publish, .. } = rig(directory);
-    let (lines, _guard) = Lines::begin();
+    let (lines, _guard) = begin();
     for token in ["a-strangers-token", "api-server-away", "passenger"] {
         sign(&router, token, &batch()).await;
         grant(&router, token, &ask(&body)).await;
@@ -92,7 +72,7 @@ async fn every_refusal_is_counted_and_written_down_who_ever_asked() {
     grant(&router, "driver", &json!({"harbour": "market"})).await;
     grant(&router, "driver", &ask(&body)).await;
 
-    let audit = lines.audit();
+    let audit = audit(&lines);
     let line = |line: &Value| {
         let text = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
         [text("message"), text("caller"), text("inbox"), text("code")].join(" ")
@@ -134,7 +114,7 @@ async fn every_refusal_is_counted_and_written_down_who_ever_asked() {
 async fn a_flood_of_bad_tokens_is_a_line_a_second_and_what_others_do_is_written_down_meanwhile() {
     let (directory, body) = granting();
     let Rig { router, registry, publish: _publish, .. } = rig(directory);
-    let (lines, _guard) = Lines::begin();
+    let (lines, _guard) = begin();
     let start = std::time::Instant::now();
     let mut asked = 0;
     while start.elapsed() < Duration::from_millis(2_500) {
@@ -144,7 +124,7 @@ async fn a_flood_of_bad_tokens_is_a_line_a_second_and_what_others_do_is_written_
     }
     sign(&router, "passenger", &batch()).await;
 
-    let audit = lines.audit();
+    let audit = audit(&lines);
     let (strangers, known): (Vec<_>, Vec<_>) = audit.iter().partition(|line| line["caller"].is_null());
     assert!((2..=3).contains(&strangers.len()), "one at once, and one a second: {audit:?}");
     let told: u64 = strangers.iter().map(|line| 1 + line["left_out"].as_u64().unwrap()).sum();
