@@ -30,8 +30,8 @@ fn plain_blocks(bytes: &[u8]) -> usize {
     blocks.iter().take_while(is_plain).count() * 32
 }
 
+#[allow(clippy::needless_bitwise_bool, reason = "without branches, a block is looked at at once")]
 const fn is_special(byte: u8) -> bool {
-    // Without branches.
     (byte == b'"') | (byte == b'\\') | (byte < 0x20)
 }
 

@@ -336,7 +336,11 @@ fn spaced(text: String, choose: &mut dyn FnMut() -> u8) -> String {
 
 fn spelled_text(text: &str, choose: &mut dyn FnMut() -> u8) -> String {
     let character = |character: char| match (choose(), character) {
-        (0, _) => character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+        (0, _) => {
+            let units: Vec<_> =
+                character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+            units.concat()
+        }
         (1, '/') => "\\/".to_owned(),
         _ => {
             let quoted = Value::from(character.to_string()).to_string();

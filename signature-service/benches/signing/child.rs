@@ -38,6 +38,7 @@ pub async fn serve(folder: &Path) -> Result<()> {
         authorizer: Arc::new(AccessReviewer::new(client)),
         signer: Signer::default(),
         places: Places::default(),
+        strangers: Arc::default(),
         metrics: Metrics::register(&mut Registry::default()),
         shutdown: shutdown.clone(),
     };

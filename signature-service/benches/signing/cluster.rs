@@ -1,5 +1,6 @@
 //! A cluster in memory: an API server that knows every token, and a bus with a key of each algorithm.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -45,7 +46,10 @@ pub fn api_server() -> kube::Client {
     let service = tower::service_fn(|request: Request<Body>| async move {
         let mut review: Value = serde_json::from_slice(&request.into_body().collect().await?.to_bytes())?;
         let username = format!("system:serviceaccount:{}:{}", ACCOUNT.0, ACCOUNT.1);
-        review["status"] = json!({"authenticated": true, "audiences": [AUDIENCE], "user": {"username": username}});
+        let status = json!({"authenticated": true, "audiences": [AUDIENCE], "user": {"username": username}});
+        if let Value::Object(review) = &mut review {
+            review.insert("status".to_owned(), status);
+        }
         Ok::<_, BoxError>(Response::new(Body::from(review.to_string().into_bytes())))
     });
     kube::Client::new(service, "default")
@@ -79,12 +83,12 @@ pub fn directory() -> Result<Directory> {
             state: KeyState::Active,
         });
         let facts =
-            SigningKeyFacts { bus: bus.clone(), sources: vec![source.clone().into()], revoked: Default::default() };
+            SigningKeyFacts { bus: bus.clone(), sources: vec![source.clone().into()], revoked: BTreeSet::default() };
         directory.signing_keys.insert((bus.namespace().to_owned(), signing_key.clone()), facts);
         let serves = Serves::Sig { signing_key };
         directory.private_keys.push(HeldKey { bus: bus.clone(), serves, kid, private: Arc::new(private) });
         let facts = directory.buses.entry(bus.clone());
-        let facts = facts.or_insert_with(|| BusFacts { publishing: true, publishers: Default::default() });
+        let facts = facts.or_insert_with(|| BusFacts { publishing: true, publishers: BTreeMap::default() });
         facts.publishers.entry(ServiceAccount::new(ACCOUNT.0, ACCOUNT.1)).or_default().insert(source);
     }
     let document = KeySetDocument { bus: bus.clone(), version: 1, issued: now, expires: now + HOUR, keys };
@@ -95,13 +99,14 @@ pub fn directory() -> Result<Directory> {
 
 /// An event whose `detailCore` has about so many bytes.
 pub fn event(algorithm: Algorithm, nth: usize, size: usize) -> Result<ToSign> {
-    let mut core = json!({
-        "paymentId": format!("p-{nth}"), "amount": 125.5, "currency": "EUR", "note": "café €", "lines": [],
-        "debtor": {"name": "A. Example", "iban": "DE02120300000000202051"},
-    });
     let line = json!({"sku": "sku-7", "quantity": 3, "price": 0.25, "description": "A \"thing\"", "discount": null});
-    let lines = size.saturating_sub(core.to_string().len()) / (line.to_string().len() + 1);
-    core["lines"] = vec![line; lines].into();
+    let core = |lines: usize| {
+        json!({
+            "paymentId": format!("p-{nth}"), "amount": 125.5, "currency": "EUR", "note": "café €",
+            "lines": vec![&line; lines], "debtor": {"name": "A. Example", "iban": "DE02120300000000202051"},
+        })
+    };
+    let core = core(size.saturating_sub(core(0).to_string().len()) / (line.to_string().len() + 1));
     Ok(ToSign {
         source: source(algorithm)?,
         detail_type: "Payment.Initiated.v1".parse()?,
