@@ -29,6 +29,26 @@ async fn a_batch_is_signed_whole_in_order_with_rising_times() {
 }
 
 #[tokio::test]
+async fn a_long_batch_is_signed_in_parts_and_keeps_its_order() {
+    let Rig { router, publish: _publish, .. } = rig(sample());
+    let mut body = batch();
+    let event = body["events"][0].clone();
+    let numbered = |n: usize| {
+        let mut event = event.clone();
+        event["detailCore"] = json!({ "n": n });
+        event
+    };
+    body["events"] = (0..10).map(numbered).collect();
+    let (status, response) = sign(&router, "driver", &body).await;
+    assert_eq!(status, 200);
+    let answer = json_of(response).await;
+    let signed = answer["events"].as_array().unwrap();
+    let numbers: Vec<_> = signed.iter().map(|event| event["detail"]["detailCore"]["n"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (0..10).collect::<Vec<u64>>());
+    assert!(signed.is_sorted_by(|a, b| a["ts"].as_str().unwrap() < b["ts"].as_str().unwrap()), "{signed:?}");
+}
+
+#[tokio::test]
 async fn nothing_of_a_batch_is_signed_if_one_event_is_bad() {
     let Rig { router, publish: _publish, .. } = rig(sample());
     let mut body = batch();
