@@ -191,6 +191,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn each_of_the_three_parts_must_be_there() {
+        let good = format!("e30.e30.{}", b64url(&[7; SIGNATURE_BYTES]));
+        assert!(Compact::split(&good).is_ok());
+        let signature = good.rsplit('.').next().unwrap_or_default();
+        for missing in [format!(".e30.{signature}"), format!("e30..{signature}"), "e30.e30.".to_owned()] {
+            let fault = Compact::split(&missing).err();
+            assert_eq!(fault, Some(CompactFault::Malformed("has an empty part")), "{}", missing.len());
+        }
+    }
+
     proptest! {
         #[test]
         fn bytes_are_written_as_by_another_implementation_and_read_back(

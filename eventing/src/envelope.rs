@@ -229,3 +229,32 @@ fn hashed(source: &Source, detail_type: &DetailType, resources: &Json, resource:
         ("version", &Json::from(VERSION)),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_trace_gives_each_member_by_its_name_and_is_written_as_it_was_read() {
+        let names = ["userId", "tenantId", "deviceId", "traceparent", "tracestate"];
+        let members = names.map(|name| (name.to_owned(), Some(format!("the {name}"))));
+        let nothing = ("locale".to_owned(), None);
+        let all: BTreeMap<_, _> =
+            members.into_iter().chain([(CORRELATION_ID.to_owned(), Some("c-1".to_owned())), nothing]).collect();
+        let trace = Trace::try_from(all.clone()).unwrap();
+        let got = [trace.user_id(), trace.tenant_id(), trace.device_id(), trace.traceparent(), trace.tracestate()];
+        assert_eq!(got.map(Option::unwrap), names.map(|name| format!("the {name}")));
+        assert_eq!(BTreeMap::from(trace), all);
+        let bare = Trace::new("c-1".parse().unwrap());
+        assert_eq!((bare.tenant_id(), bare.traceparent()), (None, None));
+    }
+
+    #[test]
+    fn a_member_of_a_trace_has_512_characters_at_most() {
+        let with = |length: usize| Trace::new("c-1".parse().unwrap()).with("userId", &"é".repeat(length));
+        assert!(with(512).is_ok());
+        let refused = with(513).unwrap_err().to_string();
+        assert!(refused.contains("512 characters"), "{refused}");
+    }
+}

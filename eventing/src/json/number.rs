@@ -2,8 +2,8 @@
 
 use super::{Fault, TWO_POW_53};
 
-/// Decimals of so many digits and the doubles nearest to them are one to one.
-const DIGITS: usize = f64::DIGITS as usize;
+/// Decimals of 15 digits and the doubles nearest to them are one to one; the point is no digit.
+const SHORT: usize = f64::DIGITS as usize + 1;
 
 /// The double that a literal of JSON stands for, where it stands for exactly one.
 pub(super) fn exact(literal: &str) -> Result<f64, Fault> {
@@ -22,7 +22,8 @@ pub(super) fn read(literal: &str) -> Result<(f64, bool), Fault> {
     }
     let size = number.abs();
     let mantissa = literal.as_bytes().split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or_default();
-    let is_integer_literal = mantissa.len() == literal.len() && !mantissa.contains(&b'.');
+    let has_exponent = mantissa.len() < literal.len();
+    let is_integer_literal = !has_exponent && !mantissa.contains(&b'.');
     let is_inexact = if is_integer_literal {
         size >= TWO_POW_53
     } else if number == 0.0 {
@@ -34,10 +35,9 @@ pub(super) fn read(literal: &str) -> Result<(f64, bool), Fault> {
     if is_inexact {
         return Err(Fault::NumberNotExact);
     }
-    let is_decimal_literal = !is_integer_literal && mantissa.len() == literal.len();
-    // Below 10^-6 ECMAScript takes to an exponent. The point is no digit.
-    let is_short = literal.len() <= DIGITS + 1 && !literal.ends_with('0') && size >= 1e-6;
-    let is_canonical = number != 0.0 && (is_integer_literal || is_decimal_literal && is_short);
+    // Below 10^-6 ECMAScript takes to an exponent.
+    let is_short = literal.len() <= SHORT && !literal.ends_with('0') && size >= 1e-6;
+    let is_canonical = number != 0.0 && !has_exponent && (is_integer_literal || is_short);
     // The sum turns -0 into 0.
     Ok((number + 0.0, is_canonical))
 }

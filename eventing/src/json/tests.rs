@@ -106,6 +106,25 @@ fn objects_and_lists_are_counted_and_what_is_in_them_is_not() {
     let deep: Value = serde_json::from_str(&nested(9, "1")).unwrap();
     assert!(Json::from_value(&deep, 9).is_ok());
     assert_eq!(Json::from_value(&deep, 8), Err(Fault::TooDeep));
+    let objects: Value = serde_json::from_str("{\"a\":{\"a\":{\"a\":1}}}").unwrap();
+    assert!(Json::from_value(&objects, 3).is_ok());
+    assert_eq!(Json::from_value(&objects, 2), Err(Fault::TooDeep));
+}
+
+#[test]
+fn objects_are_equal_by_what_is_in_them_and_know_whether_anything_is() {
+    let [one, spaced, other, empty] =
+        [r#"{"a":1}"#, r#"{ "a" : 1 }"#, r#"{"a":2}"#, "{}"].map(|text| read(text).unwrap());
+    assert_eq!(one, spaced);
+    assert_ne!(one, other);
+    assert!(empty.as_object().unwrap().is_empty() && !one.as_object().unwrap().is_empty());
+}
+
+#[test]
+fn an_integer_is_below_two_to_the_53() {
+    assert_eq!(Json::Number(TWO_POW_53 - 1.0).as_integer(), Some(9_007_199_254_740_991));
+    assert_eq!(Json::Number(TWO_POW_53).as_integer(), None);
+    assert_eq!(Json::Number(0.5).as_integer(), None);
 }
 
 #[test]
@@ -367,6 +386,7 @@ fn a_spelling_that_is_not_the_canonical_one_is_not_taken_for_it() {
         (r#"{"a":"\/"}"#, r#"{"a":"/"}"#),
         (r#"{"a":-0}"#, r#"{"a":0}"#),
         (r#"{"a":0.0}"#, r#"{"a":0}"#),
+        (r#"{"a":-0.0}"#, r#"{"a":0}"#),
         (r#"{"a":1.0}"#, r#"{"a":1}"#),
         (r#"{"a":1.50}"#, r#"{"a":1.5}"#),
         (r#"{"a":15e-1}"#, r#"{"a":1.5}"#),
