@@ -38,8 +38,7 @@ pub(super) fn read(literal: &str) -> Result<(f64, bool), Fault> {
     // Below 10^-6 ECMAScript takes to an exponent.
     let is_short = literal.len() <= SHORT && !literal.ends_with('0') && size >= 1e-6;
     let is_canonical = number != 0.0 && !has_exponent && (is_integer_literal || is_short);
-    // The sum turns -0 into 0.
-    Ok((number + 0.0, is_canonical))
+    Ok((number, is_canonical))
 }
 
 /// Integers of a few digits, as most are: nothing about them can be inexact.
