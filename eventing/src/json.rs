@@ -45,7 +45,7 @@ pub enum Json<'a> {
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number: finite, never -0, no integer beyond what a double holds exactly.
+    /// A number: finite, no integer beyond what a double holds exactly.
     Number(f64),
     /// A string.
     String(Cow<'a, str>),
