@@ -10,6 +10,7 @@ pub fn check(data: &[u8]) {
         Ok(json) => {
             let value = others.expect("what we take, others take");
             same_to_everybody(&json, &value);
+            assert_eq!(json.is_canonically(data), data == json.canonical(), "told of the text it was read from");
         }
         // What others take and we do not has its own codes: depth, a name twice, a number that is not exact.
         Err(Fault::Malformed) => assert!(others.is_err(), "malformed to us alone"),
@@ -27,6 +28,8 @@ pub(crate) fn same_to_everybody(json: &Json, value: &Value) {
     let canonical = json.canonical();
     let others = serde_json_canonicalizer::to_vec(value).expect("others write it");
     assert_eq!(canonical, others, "the canonical form of another implementation");
+    // What is owned knows nothing of the text it was read from, so all of it is written.
+    assert_eq!(canonical, json.clone().into_owned().canonical(), "whether it stands in its canonical form or not");
     let again = parse(&canonical, Limits { bytes: usize::MAX, ..Limits::BODY }).expect("we read what we write");
     assert_eq!(&again, json);
     assert_eq!(again.canonical(), canonical, "the canonical form of a canonical form is itself");
