@@ -8,9 +8,9 @@ use eventing::signing::{EventFacts, MonotonicStamp, PrivateKey, SignError, Signe
 use eventing::time::Micros;
 use eventing::types::{Jti, Kid};
 
-use futures::FutureExt as _;
-use futures::future::join_all;
+use futures::future::try_join_all;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::{JoinError, spawn_blocking};
 
 use crate::grant::{Ask, Granting};
 
@@ -68,26 +68,23 @@ impl Signer {
     /// where nobody waits for it any more.
     ///
     /// # Errors
-    /// The index of the first event that cannot be signed, and why.
+    /// The index of the first event that cannot be signed, and why. A part that panicked is the outer error.
     pub async fn sign(
         &self,
         orders: &Arc<[Order]>,
         place: OwnedSemaphorePermit,
-    ) -> Result<Vec<SignedEvent>, (usize, SignError)> {
+    ) -> Result<Result<Vec<SignedEvent>, (usize, SignError)>, JoinError> {
         let place = Arc::new(place);
         let part = |first: usize| {
             let (orders, place) = (Arc::clone(orders), Arc::clone(&place));
-            let part = move || {
+            spawn_blocking(move || {
                 let _place = place;
                 orders.iter().enumerate().skip(first).take(PART).map(sign_one).collect::<Result<Vec<_>, _>>()
-            };
-            tokio::task::spawn_blocking(part).map(move |done| done.unwrap_or(Err((first, SignError::Library))))
+            })
         };
-        let mut signed = Vec::with_capacity(orders.len());
-        for part in join_all((0..orders.len()).step_by(PART).map(part)).await {
-            signed.append(&mut part?);
-        }
-        Ok(signed)
+        let parts = try_join_all((0..orders.len()).step_by(PART).map(part)).await?;
+        let parts: Result<Vec<_>, _> = parts.into_iter().collect();
+        Ok(parts.map(|parts| parts.into_iter().flatten().collect()))
     }
 
     /// Signs a grant that was planned. Call it where blocking is allowed.
@@ -112,4 +109,56 @@ fn sign_one((at, order): (usize, &Order)) -> Result<SignedEvent, (usize, SignErr
         detail_core: event.detail_core.get(),
     };
     sign_event(key, kid, facts, jti.clone(), *ts).map_err(|why| (at, why))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::mpsc;
+
+    use eventing::algorithm::Algorithm;
+    use eventing::envelope::Trace;
+    use eventing::signing::kid_for;
+    use serde_json::value::RawValue;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    fn order() -> Order {
+        let key = PrivateKey::generate(Algorithm::MlDsa44).unwrap();
+        Order {
+            event: NewEvent {
+                source: "qsl.tram".parse().unwrap(),
+                detail_type: "Tram.Left.v1".parse().unwrap(),
+                resource: "urn:qsl:tram:line:7".parse().unwrap(),
+                trace: Trace::new("ride-4".parse().unwrap()),
+                detail_core: RawValue::from_string("{}".to_owned()).unwrap(),
+            },
+            jti: Jti::from_uuid(uuid::Uuid::new_v4()),
+            ts: Signer::default().stamp(),
+            kid: kid_for("trams", &key.public_key()).unwrap(),
+            key: Arc::new(key),
+        }
+    }
+
+    #[test]
+    fn who_goes_away_frees_no_place_before_what_he_asked_for_is_done() {
+        // One thread that blocks, and it is taken: no part begins before it is given free.
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let (free, taken) = mpsc::channel::<()>();
+            let other = spawn_blocking(move || taken.recv());
+            let places = Arc::new(Semaphore::new(1));
+            let place = Arc::clone(&places).try_acquire_owned().unwrap();
+            let orders: Arc<[Order]> = vec![order(); PART + 1].into();
+            let signer = Signer::default();
+            let mut asked = Box::pin(signer.sign(&orders, place));
+            assert!(futures::poll!(&mut asked).is_pending());
+            drop(asked);
+            assert_eq!(places.available_permits(), 0);
+            drop(free);
+            assert!(other.await.unwrap().is_err(), "nothing was sent");
+            let _place = places.acquire().await.unwrap();
+        });
+    }
 }

@@ -70,6 +70,8 @@ async fn sign(service: &Service, asker: &Asker, request: Request, of: &mut Optio
     let keys = directory
         .plan(bus, caller, &sources, Millis::now())
         .map_err(|refusal| refusal_problem(bus, caller, refusal))?;
+    // Whoever waits for a place has the time at which he got it.
+    let place = service.places.to_sign().await?;
     let orders: Arc<[Order]> = events
         .iter()
         .zip(keys)
@@ -81,7 +83,7 @@ async fn sign(service: &Service, asker: &Asker, request: Request, of: &mut Optio
             key: Arc::clone(&held.private),
         })
         .collect();
-    let signed = service.signer.sign(&orders, service.places.to_sign().await?).await;
+    let signed = service.signer.sign(&orders, place).await.map_err(|_| Problem::internal())?;
     let signed = signed.map_err(|(at, why)| {
         Problem::bad_request("INVALID_EVENT", "An event cannot be signed.")
             .with_field(format!("events/{at}/detailCore"), why.to_string())
