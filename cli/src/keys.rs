@@ -7,8 +7,8 @@ mod table;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use crds::SigningKey;
 use crds::signing_key::KeyStatus;
+use crds::{SigningKey, conditions};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::ListParams;
@@ -73,7 +73,7 @@ impl From<SigningKey> for Shown {
             active_kid: status.active_kid,
             next_rotation_time: status.next_rotation_time.map(|time| time.0),
             up_to_date: status.observed_generation == generation,
-            ready: status.conditions.into_iter().find(|condition| condition.type_ == "Ready"),
+            ready: conditions::get(&status.conditions, conditions::READY).cloned(),
             keys: status.keys,
         }
     }

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crds::signing_key::{Algorithm, KeyState, KeyStatus};
+use crds::signing_key::{KeyState, KeyStatus};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::Shown;
 
@@ -36,33 +37,29 @@ pub(super) fn draw(keys: &[Shown], now: Timestamp) -> String {
 
 /// A line for each key; for a SigningKey without any, one that says why.
 fn rows(shown: &Shown, now: Timestamp) -> Vec<[String; 8]> {
-    let row = |kid: &str, algorithm: &str, state: &str, does: String| {
-        let own = [&shown.namespace, &shown.name, &shown.bus, &shown.sources.join(",")].map(ToString::to_string);
-        let [namespace, name, bus, sources] = own;
-        [namespace, name, bus, sources, kid.to_owned(), algorithm.to_owned(), state.to_owned(), does]
+    let row = |kid: &str, algorithm: &str, state: &str, does: &str| {
+        let Shown { namespace, name, bus, sources, .. } = shown;
+        [namespace, name, bus, &sources.join(","), kid, algorithm, state, does].map(str::to_owned)
     };
     if shown.keys.is_empty() {
-        return vec![row("-", "-", "-", format!("no key yet{}", trouble(shown)))];
+        return vec![row("-", "-", "-", &format!("no key yet{}", trouble(shown)))];
     }
     let line = |key: &KeyStatus| {
         let does = match key.state {
             KeyState::Pending => format!("signs {}", when(key.not_before.0, now)),
             KeyState::Active => format!("signs; {}{}", rotation(shown, now), trouble(shown)),
             KeyState::Accepted => "what it signed verifies".to_owned(),
-            KeyState::Retired => "what it signed verifies; its private half is gone".to_owned(),
+            KeyState::Retired => "what it signed in time verifies, however late it is read".to_owned(),
             KeyState::Revoked => "nothing it signed verifies".to_owned(),
         };
-        row(&key.kid, algorithm(key.algorithm), &format!("{:?}", key.state), does)
+        row(&key.kid, &word(&key.algorithm), &word(&key.state), &does)
     };
     shown.keys.iter().map(line).collect()
 }
 
-fn algorithm(algorithm: Algorithm) -> &'static str {
-    let algorithm = match algorithm {
-        Algorithm::Dilithium2 => eventing::algorithm::Algorithm::Dilithium2,
-        Algorithm::MlDsa44 => eventing::algorithm::Algorithm::MlDsa44,
-    };
-    algorithm.as_str()
+/// A word of the API, as it is written there.
+fn word(of: &impl Serialize) -> String {
+    serde_json::to_value(of).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default()
 }
 
 fn rotation(shown: &Shown, now: Timestamp) -> String {
