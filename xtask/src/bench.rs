@@ -25,6 +25,8 @@ pub struct Args {
 enum What {
     /// The operator: 1,000 inboxes and 1,000 rules on a real API server, with an AWS in memory.
     Operator(Measure),
+    /// The sidecar as a process, between an SQS, an EventBridge and an application that answer at once.
+    Sidecar(Measure),
     /// Trust: decoding, canonicalising and verifying events, against the bare signature.
     Trust(Measure),
     /// Write `docs/benchmarks.md` from the committed figures.
@@ -49,6 +51,7 @@ pub fn run(args: &Args) -> Result<()> {
             cluster::build()?;
             args.run("operator-bench", &["measure"])
         }
+        What::Sidecar(args) => args.run("sidecar-bench", &[]),
         What::Trust(args) => args.run("trust-bench", &[]),
         What::Page(args) => page::run(args),
     }
