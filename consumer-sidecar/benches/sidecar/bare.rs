@@ -1,11 +1,12 @@
 //! What there is nothing below: the same POST without a sidecar, and the signatures alone.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use cpu_time::ThreadTime;
-use eventing::compact::Compact;
 use eventing::algorithm::PublicKey;
+use eventing::compact::Compact;
 use reqwest::Client;
 
 use crate::app::App;
@@ -14,7 +15,7 @@ use crate::site::Site;
 use crate::times::Times;
 
 /// From the call of an HTTP client to the handler, at a rate.
-pub async fn post(key: &Key, rate: u32, seconds: u32) -> Result<Times> {
+pub async fn post(key: &Arc<Key>, rate: u32, seconds: u32) -> Result<Times> {
     let bodies = key.bodies(rate.min(200))?;
     let site = Site::new(key, App::default()).await?;
     let http = Client::builder().no_proxy().tls_certs_only([]).build()?;
@@ -32,7 +33,7 @@ pub async fn post(key: &Key, rate: u32, seconds: u32) -> Result<Times> {
 }
 
 /// Signatures of such events verified in a second of CPU.
-pub fn verifications(key: &Key) -> Result<f64> {
+pub fn verifications(key: &Arc<Key>) -> Result<f64> {
     let rounds = 2_000_u32;
     let event = key.event(0)?;
     let set = key.set();
@@ -41,7 +42,10 @@ pub fn verifications(key: &Key) -> Result<f64> {
     let compact = Compact::split(&event.sig_compact)?;
     let begin = ThreadTime::now();
     for _ in 0..rounds {
-        ensure!(public.verify(std::hint::black_box(compact.signed()), compact.signature()), "a good signature is refused");
+        ensure!(
+            public.verify(std::hint::black_box(compact.signed()), compact.signature()),
+            "a good signature is refused"
+        );
     }
     Ok(f64::from(rounds) / begin.elapsed().as_secs_f64())
 }

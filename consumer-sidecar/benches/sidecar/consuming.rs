@@ -1,5 +1,6 @@
 //! The runs that receive.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -25,7 +26,7 @@ pub struct Drained {
     pub peak: u64,
 }
 
-pub async fn drain(key: &Key, messages: u32) -> Result<Drained> {
+pub async fn drain(key: &Arc<Key>, messages: u32) -> Result<Drained> {
     let bodies = key.bodies(messages)?;
     let site = Site::new(key, App::default()).await?;
     let sidecar = site.sidecar()?;
@@ -54,7 +55,7 @@ pub struct Kept {
 }
 
 /// So many a second, for so many seconds; of the slow ones of `app` no time is taken.
-pub async fn keep(key: &Key, app: App, rate: u32, seconds: u32) -> Result<Kept> {
+pub async fn keep(key: &Arc<Key>, app: App, rate: u32, seconds: u32) -> Result<Kept> {
     let bodies = key.bodies(rate * seconds)?;
     let site = Site::new(key, app).await?;
     let sidecar = site.sidecar()?;
@@ -91,7 +92,7 @@ pub struct Stopped {
     pub took: Duration,
 }
 
-pub async fn stop(key: &Key, messages: u32) -> Result<Stopped> {
+pub async fn stop(key: &Arc<Key>, messages: u32) -> Result<Stopped> {
     let bodies = key.bodies(messages)?;
     let site = Site::new(key, App::default()).await?;
     let sidecar = site.sidecar()?;

@@ -1,5 +1,7 @@
 //! The figures, their goals, and the verdicts.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use bench_figures::{Figure, Report};
 use eventing::algorithm::Algorithm;
@@ -19,12 +21,12 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { messages, seconds, ref json } = *arguments;
     let mut figures = Vec::new();
     for algorithm in Algorithm::ALL {
-        let key = Key::generate(algorithm)?;
+        let key = Arc::new(Key::generate(algorithm)?);
         step(&format!("draining {messages} messages, {algorithm}"));
         let bare = bare::verifications(&key)?;
         figures.extend(of_drain(algorithm, &consuming::drain(&key, messages).await?, bare));
     }
-    let key = Key::generate(Algorithm::MlDsa44)?;
+    let key = Arc::new(Key::generate(Algorithm::MlDsa44)?);
     figures.extend(of_rates(&key, seconds).await?);
     figures.extend(of_stop(&key, messages / 4).await?);
     figures.extend(of_publishing(&key, seconds).await?);
@@ -56,7 +58,7 @@ fn of_drain(algorithm: Algorithm, drained: &Drained, bare: f64) -> Vec<Figure> {
     figures
 }
 
-async fn of_rates(key: &Key, seconds: u32) -> Result<Vec<Figure>> {
+async fn of_rates(key: &Arc<Key>, seconds: u32) -> Result<Vec<Figure>> {
     let milliseconds = |name: &str, value, goal| Figure::new(name, value, "ms", goal);
     step("200 a second, with a sidecar and without");
     let kept = consuming::keep(key, App::default(), 200, seconds).await?;
@@ -74,11 +76,15 @@ async fn of_rates(key: &Key, seconds: u32) -> Result<Vec<Figure>> {
         milliseconds("a bare POST at 200 a second, p99", bare.p99, None),
         Figure::new("messages at 200 a second", messages / kept.cpu_seconds, "a CPU-second", None),
         milliseconds("in the queue to POST at 50 a second, p95", alike.whole.p95, None),
-        milliseconds("the same of the others while one in 100 takes 2 s", among.whole.p95, Some(alike.whole.p95 * UNCHANGED)),
+        milliseconds(
+            "the same of the others while one in 100 takes 2 s",
+            among.whole.p95,
+            Some(alike.whole.p95 * UNCHANGED),
+        ),
     ])
 }
 
-async fn of_stop(key: &Key, messages: u32) -> Result<Vec<Figure>> {
+async fn of_stop(key: &Arc<Key>, messages: u32) -> Result<Vec<Figure>> {
     step("SIGTERM while draining");
     let stopped = consuming::stop(key, messages).await?;
     let (then, last) = (stopped.then, stopped.at_last);
@@ -94,7 +100,7 @@ async fn of_stop(key: &Key, messages: u32) -> Result<Vec<Figure>> {
     ])
 }
 
-async fn of_publishing(key: &Key, seconds: u32) -> Result<Vec<Figure>> {
+async fn of_publishing(key: &Arc<Key>, seconds: u32) -> Result<Vec<Figure>> {
     step("publishing");
     let published = publishing::publish(key, 100, seconds, 500 * seconds).await?;
     Ok(vec![

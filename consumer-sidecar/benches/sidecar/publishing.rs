@@ -27,7 +27,7 @@ pub struct Published {
     pub a_cpu_second: f64,
 }
 
-pub async fn publish(key: &Key, rate: u32, seconds: u32, events: u32) -> Result<Published> {
+pub async fn publish(key: &Arc<Key>, rate: u32, seconds: u32, events: u32) -> Result<Published> {
     let site = Site::new(key, App::default()).await?;
     let sidecar = site.sidecar()?;
     let caller = Caller::new(&sidecar)?;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -38,7 +39,7 @@ pub struct Site {
 }
 
 impl Site {
-    pub async fn new(key: &Key, app: App) -> Result<Self> {
+    pub async fn new(key: &Arc<Key>, app: App) -> Result<Self> {
         let root = PrivateKey::generate(Algorithm::MlDsa44)?;
         let sqs = Sqs::default();
         let aws = serve(aws(sqs.clone())).await?;
