@@ -9,6 +9,9 @@ pub enum Failure {
     /// The call, or what it was given, must be put right.
     #[error("{0}")]
     Usage(String),
+    /// The cluster did not answer, or refused.
+    #[error("{0}")]
+    Cluster(String),
     /// The same call may work another time.
     #[error("cannot {doing}: {source}")]
     Machine {
@@ -31,7 +34,7 @@ impl Failure {
         eprintln!("error: {self}");
         match self {
             Self::Usage(_) => ExitCode::from(2),
-            Self::Machine { .. } => ExitCode::FAILURE,
+            Self::Cluster(_) | Self::Machine { .. } => ExitCode::FAILURE,
         }
     }
 }

@@ -4,13 +4,15 @@
 //! error. Exit codes: 0 done; 1 the machine failed (a disk, a pipe); 2 the call or its input is wrong; 3 something was
 //! judged and refused.
 //!
-//! Rooms: [`verify`] judges events, [`sign`] makes them for tests; [`input`] is where text comes from, [`failure`] why a
-//! subcommand ended before its time.
+//! Rooms: [`verify`] judges events, [`sign`] makes them for tests, [`keys`] shows what signs; [`input`] is where text comes
+//! from, [`cluster`] whom objects are asked of, [`failure`] why a subcommand ended before its time.
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
 
+mod cluster;
 mod failure;
 mod input;
+mod keys;
 mod sign;
 mod verify;
 
@@ -18,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Signed events by hand: judge them, make them.
+/// Signed events by hand: judge them, make them, see the keys.
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-qsl", bin_name = "kubectl qsl", version)]
 enum Command {
@@ -26,6 +28,8 @@ enum Command {
     Verify(verify::Args),
     /// Sign events with a key of a file, for tests.
     Sign(sign::Args),
+    /// Show what signs, what is accepted, and when the next key takes over.
+    Keys(keys::Args),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
     let ended = match Command::parse() {
         Command::Verify(args) => verify::run(&args),
         Command::Sign(args) => sign::run(&args),
+        Command::Keys(args) => keys::run(&args),
     };
     ended.unwrap_or_else(|failure| failure.told())
 }

@@ -5,8 +5,7 @@ mod header;
 use std::borrow::Cow;
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64_simd::URL_SAFE_NO_PAD;
 
 use crate::algorithm::SIGNATURE_BYTES;
 use crate::json::Json;
@@ -158,10 +157,64 @@ pub(crate) fn sign(key: &PrivateKey, heading: &Heading<'_>, payload: &[u8]) -> R
 
 /// base64url without padding.
 pub fn b64url(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
+    URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
 /// Strict base64url: no padding, trailing bits zero, nothing else accepted.
 pub fn b64url_decode(text: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(text).ok()
+    URL_SAFE_NO_PAD.decode_to_vec(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Another implementation of the same strictness.
+    fn decoded_by_another(text: &str) -> Option<Vec<u8>> {
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).ok()
+    }
+
+    #[test]
+    fn whatever_stands_wherever_in_a_text_is_taken_or_refused_as_by_another_implementation() {
+        // Long enough for each way of decoding: many bytes at once, eight, four, and each number of them at the end.
+        for length in 1..=140 {
+            for at in (0..length).rev().take(9).chain(0..length.min(36)) {
+                for character in (0..=255).map(char::from) {
+                    let mut text = "Q".repeat(length);
+                    text.replace_range(at..=at, character.encode_utf8(&mut [0; 4]));
+                    assert_eq!(b64url_decode(&text), decoded_by_another(&text), "{character:?} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_of_the_three_parts_must_be_there() {
+        let good = format!("e30.e30.{}", b64url(&[7; SIGNATURE_BYTES]));
+        assert!(Compact::split(&good).is_ok());
+        let signature = good.rsplit('.').next().unwrap_or_default();
+        for missing in [format!(".e30.{signature}"), format!("e30..{signature}"), "e30.e30.".to_owned()] {
+            let fault = Compact::split(&missing).err();
+            assert_eq!(fault, Some(CompactFault::Malformed("has an empty part")), "{}", missing.len());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_are_written_as_by_another_implementation_and_read_back(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let text = b64url(&bytes);
+            prop_assert_eq!(&text, &base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&bytes));
+            prop_assert_eq!(b64url_decode(&text), Some(bytes));
+        }
+
+        #[test]
+        fn texts_that_look_like_base64url_are_read_as_by_another_implementation(text in "[-_A-Za-z0-9+/=.]{0,80}") {
+            prop_assert_eq!(b64url_decode(&text), decoded_by_another(&text));
+        }
+    }
 }

@@ -1,12 +1,11 @@
 //! The envelope of an event: what EventBridge delivers around `detailCore`, parsed once.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::json::{Json, Object};
+use crate::json::{self, Json, Object};
 use crate::types::{CorrelationId, DetailType, EventId, ParseError, Resource, Source};
 
 /// The only version of `detail` there is.
@@ -84,11 +83,10 @@ impl Trace {
         Self::try_from(members.collect::<Result<BTreeMap<_, _>, _>>()?)
     }
 
-    fn to_json(&self) -> Json<'_> {
-        let others = self.others.iter().map(|(name, value)| {
-            (name.as_str(), value.as_ref().map_or(Json::Null, |value| Json::String(Cow::Borrowed(value))))
-        });
-        let correlation_id = (CORRELATION_ID, Json::String(Cow::Borrowed(self.correlation_id.as_str())));
+    pub(crate) fn to_json(&self) -> Json<'_> {
+        let others =
+            self.others.iter().map(|(name, value)| (name.as_str(), value.as_deref().map_or(Json::Null, Json::from)));
+        let correlation_id = (CORRELATION_ID, Json::from(self.correlation_id.as_str()));
         Json::Object(others.chain([correlation_id]).collect())
     }
 }
@@ -191,7 +189,7 @@ pub(crate) fn open<'a>(body: &'a Json<'a>) -> Result<Opened<'a>, EnvelopeFault> 
         id: EventId::parse(text(outer, "id")?)?,
         trace: Trace::from_json(trace)?,
         time: outer.get("time").and_then(Json::as_str).map(str::to_owned),
-        canonical: hashed(&source, &detail_type, resources.clone(), &resource, trace.clone()),
+        canonical: hashed(&source, &detail_type, resources, &resource, trace),
         source,
         detail_type,
         resource,
@@ -213,30 +211,50 @@ impl Envelope {
 
 /// The envelope that a publisher gives an event: one resource, version `v1`.
 pub(crate) fn canonical(source: &Source, detail_type: &DetailType, resource: &Resource, trace: &Trace) -> Vec<u8> {
-    let resources = Json::Array(vec![Json::String(Cow::Borrowed(resource.as_str()))]);
-    hashed(source, detail_type, resources, resource, trace.to_json())
+    let resources = Json::Array(vec![Json::from(resource.as_str())]);
+    hashed(source, detail_type, &resources, resource, &trace.to_json())
 }
 
 pub(crate) fn hash(canonical: &[u8]) -> [u8; 32] {
     Sha256::digest(canonical).into()
 }
 
-fn hashed<'a>(
-    source: &'a Source,
-    detail_type: &'a DetailType,
-    resources: Json<'a>,
-    resource: &'a Resource,
-    trace: Json<'a>,
-) -> Vec<u8> {
-    let text = |text: &'a str| Json::String(Cow::Borrowed(text));
-    let members = [
-        ("detail-type", text(detail_type.as_str())),
-        ("source", text(source.as_str())),
+fn hashed(source: &Source, detail_type: &DetailType, resources: &Json, resource: &Resource, trace: &Json) -> Vec<u8> {
+    json::canonical_object([
+        ("detail-type", &Json::from(detail_type.as_str())),
+        ("source", &Json::from(source.as_str())),
         ("resources", resources),
-        ("resource", text(resource.as_str())),
+        ("resource", &Json::from(resource.as_str())),
         ("trace", trace),
-        ("version", text(VERSION)),
-    ];
-    let members = members.map(|(name, value)| (Cow::Borrowed(name), value));
-    Json::Object(Object::from_unique(members.into())).canonical()
+        ("version", &Json::from(VERSION)),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_trace_gives_each_member_by_its_name_and_is_written_as_it_was_read() {
+        let names = ["userId", "tenantId", "deviceId", "traceparent", "tracestate"];
+        let members = names.map(|name| (name.to_owned(), Some(format!("the {name}"))));
+        let nothing = ("locale".to_owned(), None);
+        let all: BTreeMap<_, _> =
+            members.into_iter().chain([(CORRELATION_ID.to_owned(), Some("c-1".to_owned())), nothing]).collect();
+        let trace = Trace::try_from(all.clone()).unwrap();
+        let got = [trace.user_id(), trace.tenant_id(), trace.device_id(), trace.traceparent(), trace.tracestate()];
+        assert_eq!(got.map(Option::unwrap), names.map(|name| format!("the {name}")));
+        assert_eq!(BTreeMap::from(trace), all);
+        let bare = Trace::new("c-1".parse().unwrap());
+        assert_eq!((bare.tenant_id(), bare.traceparent()), (None, None));
+    }
+
+    #[test]
+    fn a_member_of_a_trace_has_512_characters_at_most() {
+        let with = |length: usize| Trace::new("c-1".parse().unwrap()).with("userId", &"é".repeat(length));
+        assert!(with(512).is_ok());
+        let refused = with(513).unwrap_err().to_string();
+        assert!(refused.contains("512 characters"), "{refused}");
+    }
 }

@@ -1,6 +1,7 @@
 //! What tests of this crate build upon: a key, its set, an event signed with it. Everything passes the real constructors.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::algorithm::Algorithm;
@@ -53,7 +54,7 @@ impl TestKey {
             detail_type: &DetailType::parse(DETAIL_TYPE).unwrap(),
             resource: &Resource::parse(RESOURCE).unwrap(),
             trace: &Trace::new("story-17".parse().unwrap()).with("userId", "u-5").unwrap(),
-            detail_core: core,
+            detail_core: &core.to_string(),
         };
         sign_event(&self.private, self.kid(), facts, jti(), ts).unwrap()
     }
@@ -69,7 +70,7 @@ pub(crate) fn jti() -> Jti {
 }
 
 /// What EventBridge would deliver.
-pub(crate) fn body(detail: &Value) -> Vec<u8> {
+pub(crate) fn body(detail: &impl Serialize) -> Vec<u8> {
     let body = json!({
         "id": "delivery-1", "detail-type": DETAIL_TYPE, "source": SOURCE, "resources": [RESOURCE], "detail": detail,
     });

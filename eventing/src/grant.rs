@@ -73,8 +73,8 @@ impl GrantFacts<'_> {
         let sent_at = self.sent_at.0 as f64;
         let members = [
             ("bodySha256", Json::String(Cow::Owned(b64url(&Sha256::digest(self.body))))),
-            ("inbox", Json::String(Cow::Borrowed(self.inbox.as_str()))),
-            ("purpose", Json::String(Cow::Borrowed(self.purpose.as_str()))),
+            ("inbox", Json::from(self.inbox.as_str())),
+            ("purpose", Json::from(self.purpose.as_str())),
             ("sentAt", Json::Number(sent_at)),
         ];
         Json::Object(members.into_iter().collect()).canonical()

@@ -56,46 +56,63 @@ pub enum Json<'a> {
 }
 
 /// An object's members, each name once, in the order of RFC 8785.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
+#[derive(Debug, Clone, Default)]
+pub struct Object<'a> {
+    members: Vec<(Cow<'a, str>, Json<'a>)>,
+    /// The text it was read from, where that is the canonical form already: nothing has to be written to compare it.
+    spelled: Option<&'a str>,
+}
+
+/// However it was spelled.
+impl PartialEq for Object<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.members == other.members
+    }
+}
 
 impl<'a> Object<'a> {
     /// From members in whatever order, no name twice.
     pub(crate) fn from_unique(mut members: Vec<(Cow<'a, str>, Json<'a>)>) -> Self {
         members.sort_unstable_by(|(a, _), (b, _)| utf16_order(a, b));
-        Self(members)
+        Self { members, spelled: None }
     }
 
     /// From members that stand in the order of RFC 8785, no name twice.
-    fn from_sorted(members: Vec<(Cow<'a, str>, Json<'a>)>) -> Self {
-        Self(members)
+    fn from_sorted(members: Vec<(Cow<'a, str>, Json<'a>)>, spelled: Option<&'a str>) -> Self {
+        Self { members, spelled }
     }
 
     /// The member of this name.
     pub fn get(&self, name: &str) -> Option<&Json<'a>> {
-        let at = self.0.binary_search_by(|(other, _)| utf16_order(other, name)).ok()?;
-        self.0.get(at).map(|(_, value)| value)
+        let at = self.members.binary_search_by(|(other, _)| utf16_order(other, name)).ok()?;
+        self.members.get(at).map(|(_, value)| value)
     }
 
     /// The members, in canonical order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {
-        self.0.iter().map(|(name, value)| (name.as_ref(), value))
+        self.members.iter().map(|(name, value)| (name.as_ref(), value))
     }
 
     /// How many members there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.members.len()
     }
 
     /// Whether there is no member.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.members.is_empty()
     }
 
     /// The same object by itself, apart from what it was read from.
     pub fn into_owned(self) -> Object<'static> {
         let own = |(name, value): (Cow<'_, str>, Json<'_>)| (Cow::Owned(name.into_owned()), value.into_owned());
-        Object(self.0.into_iter().map(own).collect())
+        Object { members: self.members.into_iter().map(own).collect(), spelled: None }
+    }
+}
+
+impl<'a> From<&'a str> for Json<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::String(Cow::Borrowed(text))
     }
 }
 
@@ -152,6 +169,15 @@ impl<'a> Json<'a> {
             #[expect(clippy::cast_possible_truncation, reason = "within ±2^53 and without fraction")]
             Self::Number(number) if number.fract() == 0.0 && number.abs() < TWO_POW_53 => Some(*number as i64),
             _ => None,
+        }
+    }
+
+    /// How deep it is: an object or list of no other has 1, and what is neither has 0.
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::Array(elements) => 1 + elements.iter().map(Self::depth).max().unwrap_or_default(),
+            Self::Object(object) => 1 + object.iter().map(|(_, value)| value.depth()).max().unwrap_or_default(),
+            _ => 0,
         }
     }
 
@@ -217,13 +243,10 @@ impl<'a> Json<'a> {
     }
 }
 
-/// Reads text from outside by the strict pass and hands it on as a `serde_json` value: what a publisher does with a
-/// request before anything in it is signed.
-///
-/// # Errors
-/// The first fault in byte order.
-pub fn strict_value(bytes: &[u8]) -> Result<Value, Fault> {
-    parse(bytes, Limits::BODY).map(|json| json.to_value())
+/// The one spelling of the object of these members, which stand in whatever order, no name twice.
+pub(crate) fn canonical_object<const N: usize>(mut members: [(&str, &Json); N]) -> Vec<u8> {
+    members.sort_unstable_by(|(a, _), (b, _)| utf16_order(a, b));
+    canonical::object_to_bytes(members)
 }
 
 pub(crate) const TWO_POW_53: f64 = 9_007_199_254_740_992.0;

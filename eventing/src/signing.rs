@@ -5,14 +5,14 @@ mod private_key;
 use std::fmt;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::value::RawValue;
 
 use crate::algorithm::Algorithm;
 use crate::compact::{self, Heading, Typ};
 use crate::config::ConfigDocument;
 use crate::envelope::{self, Trace};
 use crate::grant::GrantFacts;
-use crate::json::{Fault, Json, Limits};
+use crate::json::{self, Fault, Json, Limits};
 use crate::keyset::{KeySetDocument, MAX_KEYS};
 use crate::time::Micros;
 use crate::types::{DetailType, Jti, Kid, Resource, Source};
@@ -21,7 +21,7 @@ pub use crate::time::MonotonicStamp;
 pub use private_key::{PrivateKey, kid_for};
 
 /// `detailCore` is the third value from outside.
-const DETAIL_CORE_DEPTH: usize = Limits::BODY.depth - 2;
+const DETAIL_CORE: Limits = Limits { depth: Limits::BODY.depth - 2, ..Limits::BODY };
 
 /// Why nothing was signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,17 +51,17 @@ pub struct EventFacts<'a> {
     pub resource: &'a Resource,
     /// Whose and which story.
     pub trace: &'a Trace,
-    /// The event's own data. From outside it comes through [`crate::json::strict_value`].
-    pub detail_core: &'a Value,
+    /// The event's own data: an object, as JSON.
+    pub detail_core: &'a str,
 }
 
 /// A signed event. It is published with its source and detail-type and with `resources` = its resource alone.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct SignedEvent {
     /// The compact signature, which is in `detail` too.
     pub sig_compact: String,
-    /// The whole `detail`.
-    pub detail: Value,
+    /// The whole `detail`, in its canonical form.
+    pub detail: Box<RawValue>,
     /// When it was signed.
     pub ts: Micros,
     /// The key that signed.
@@ -82,24 +82,26 @@ pub fn sign_event(
     ts: Micros,
 ) -> Result<SignedEvent, SignError> {
     let EventFacts { source, detail_type, resource, trace, detail_core } = facts;
-    let core = Json::from_value(detail_core, DETAIL_CORE_DEPTH).map_err(SignError::DetailCore)?;
+    let core = json::parse(detail_core.as_bytes(), DETAIL_CORE).map_err(SignError::DetailCore)?;
     if core.as_object().is_none() {
         return Err(SignError::NotAnObject);
     }
     let payload = core.canonical();
-    if payload.len() > Limits::BODY.bytes {
+    if payload.len() > DETAIL_CORE.bytes {
         return Err(SignError::DetailCore(Fault::TooLarge));
     }
     let env = envelope::hash(&envelope::canonical(source, detail_type, resource, trace));
     let heading = Heading { typ: Typ::Event, kid, ts, env: Some(&env), jti: Some(&jti), with_public_key: false };
     let sig_compact = compact::sign(key, &heading, &payload)?;
-    let detail = json!({
-        "version": envelope::VERSION,
-        "trace": trace,
-        "resource": resource,
-        "detailCore": core.to_value(),
-        "sig_compact": sig_compact,
-    });
+    let detail = json::canonical_object([
+        ("version", &Json::from(envelope::VERSION)),
+        ("trace", &trace.to_json()),
+        ("resource", &Json::from(resource.as_str())),
+        ("detailCore", &core),
+        ("sig_compact", &Json::from(sig_compact.as_str())),
+    ]);
+    // What was written just now is JSON.
+    let detail = serde_json::from_slice(&detail).map_err(|_| SignError::DetailCore(Fault::Malformed))?;
     Ok(SignedEvent { sig_compact, detail, ts, kid: kid.clone(), jti })
 }
 

@@ -25,7 +25,7 @@ use crate::signer::Signer;
 use crate::watches::Watching;
 
 /// Verifiers each hold a request open; what they ask is cheap.
-const LIMITS: Limits = Limits {
+pub const LIMITS: Limits = Limits {
     body_bytes: crate::grant::MAX_ASK_BYTES,
     header_bytes: 32 << 10,
     header_timeout: Duration::from_secs(75),

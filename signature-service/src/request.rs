@@ -1,6 +1,6 @@
 //! The body of `POST /v1/sign`, parsed by the rules that verifiers apply, every fault with its field.
 
-use eventing::json::{Fault, Json, Limits, Object, parse};
+use eventing::json::{Fault, Json, Limits, parse};
 use eventing::publish::{FieldError, NewEvent, parse_event};
 use eventing::types::{BusId, Jti};
 
@@ -71,17 +71,7 @@ fn event(json: &Json, at: usize, errors: &mut Vec<FieldError>) -> Option<(NewEve
             None => note(errors, &format!("{prefix}jti"), "must be a text"),
         },
     };
-    let rest = match json.as_object() {
-        Some(event) => &Json::Object(
-            event
-                .iter()
-                .filter(|(name, _)| *name != "jti")
-                .map(|(name, value)| (name, value.clone()))
-                .collect::<Object>(),
-        ),
-        None => json,
-    };
-    Some((parse_event(rest, &prefix, errors)?, jti))
+    Some((parse_event(json, &prefix, &["jti"], errors)?, jti))
 }
 
 fn error(field: &str, reason: &str) -> FieldError {

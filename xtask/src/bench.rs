@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use bench_figures::Report;
 use serde_json::Value;
 
 use crate::cargo::{self, succeed, workspace};
@@ -27,7 +28,8 @@ enum What {
     Operator(Measure),
     /// The sidecar as a process, between an SQS, an EventBridge and an application that answer at once.
     Sidecar(Measure),
-    /// Trust: decoding, canonicalising and verifying events, against the bare signature.
+    /// Trust: decoding, canonicalising and verifying events, and signing them through the service, against the bare
+    /// signature.
     Trust(Measure),
     /// Write `docs/benchmarks.md` from the committed figures.
     Page(page::Args),
@@ -52,7 +54,7 @@ pub fn run(args: &Args) -> Result<()> {
             args.run("operator-bench", &["measure"])
         }
         What::Sidecar(args) => args.run("sidecar-bench", &[]),
-        What::Trust(args) => args.run("trust-bench", &[]),
+        What::Trust(args) => args.run_both("trust-bench", "signing-bench"),
         What::Page(args) => page::run(args),
     }
 }
@@ -66,6 +68,25 @@ impl Measure {
             measure.arg("--json").arg(json);
         }
         succeed(&mut measure)
+    }
+
+    /// The same of two programs, whose figures are in one file.
+    fn run_both(&self, one: &str, other: &str) -> Result<()> {
+        let Some(path) = &self.json else {
+            self.run(one, &[])?;
+            return self.run(other, &[]);
+        };
+        let mut all = self.figures(one)?;
+        all.figures.extend(self.figures(other)?.figures);
+        all.write(path)
+    }
+
+    /// Measures, and reads the figures.
+    fn figures(&self, name: &str) -> Result<Report> {
+        let folder = tempfile::tempdir()?;
+        let json = folder.path().join("figures.json");
+        Self { json: Some(json.clone()), more: self.more.clone() }.run(name, &[])?;
+        Ok(serde_json::from_slice(&std::fs::read(&json)?)?)
     }
 }
 

@@ -54,7 +54,7 @@ impl Key {
             detail_type: &DETAIL_TYPE.parse()?,
             resource: &RESOURCE.parse()?,
             trace: &Trace::new(format!("c-{nth}").parse()?).with("userId", "u-5")?.with("tenantId", "t-1")?,
-            detail_core: &payment(nth, SIZE),
+            detail_core: &payment(nth, SIZE).to_string(),
         };
         let jti = Jti::parse(&format!("0d9c39a8-5b3e-4d0a-9c33-0000{nth:08x}"))?;
         Ok(sign_event(&self.private, &self.kid, facts, jti, Micros::now())?)

@@ -57,7 +57,7 @@ fn delivery(correlation: &str) -> Delivery {
         detail_type: &"Tram.Left.v1".parse().unwrap(),
         resource: &"urn:qsl:tram:line:7".parse().unwrap(),
         trace: &trace,
-        detail_core: &json!({"fare": 2.5}),
+        detail_core: &json!({"fare": 2.5}).to_string(),
     };
     let jti = Jti::parse("0d9c39a8-5b3e-4d0a-9c33-0d4b6a1f7e52").unwrap();
     let signed = sign_event(&private, &jwk.kid, facts, jti, NOW.into()).unwrap();

@@ -197,7 +197,7 @@ impl Shared {
             detail_type: &DETAIL_TYPE.parse().unwrap(),
             resource: &RESOURCE.parse().unwrap(),
             trace: &Trace::new("story-17".parse().unwrap()),
-            detail_core: &json!({"note": PAYLOAD}),
+            detail_core: &json!({"note": PAYLOAD}).to_string(),
         };
         let kid = kid_for("lamp", &self.key.public_key()).unwrap();
         let jti = Jti::parse("0d9c39a8-5b3e-4d0a-9c33-0d4b6a1f7e52").unwrap();

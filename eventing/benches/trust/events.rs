@@ -12,6 +12,7 @@ use eventing::signing::{EventFacts, PrivateKey, kid_for, sign_event};
 use eventing::time::{Micros, Millis};
 use eventing::types::{BusId, Jti, Source};
 use eventing::verify::{Policy, RawMessage, Verified, verify};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 const NOW: Millis = Millis(1_800_000_000_000);
@@ -66,7 +67,7 @@ impl Events {
                 detail_type: &"Payment.Initiated.v1".parse()?,
                 resource: &"urn:qsl:paymentgateway:payment:p-700445".parse()?,
                 trace: &Trace::new(format!("c-{nth}").parse()?).with("userId", "u-5")?.with("tenantId", "t-1")?,
-                detail_core: &payment(nth, size),
+                detail_core: &payment(nth, size).to_string(),
             };
             let jti = Jti::parse("0d9c39a8-5b3e-4d0a-9c33-0d4b6a1f7e52")?;
             let event = sign_event(&key, &kid, facts, jti, Micros::from(NOW))?;
@@ -75,7 +76,7 @@ impl Events {
         Ok(events)
     }
 
-    fn push(&mut self, detail: &Value, sig_compact: &str) -> Result<()> {
+    fn push(&mut self, detail: &RawValue, sig_compact: &str) -> Result<()> {
         let body = json!({
             "version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "detail-type": "Payment.Initiated.v1",
             "source": "qsl.payment", "account": "111122223333", "time": "2027-01-15T08:00:00Z", "region": "eu-west-1",

@@ -28,7 +28,7 @@ static BODY: LazyLock<Vec<u8>> = LazyLock::new(|| {
         detail_type: &"Lamp.Lit.v2".parse().expect("a detail type"),
         resource: &"urn:qsl:lighthouse:lamp:l-9".parse().expect("a resource"),
         trace: &Trace::new("story-17".parse().expect("a correlation")),
-        detail_core: &json!({"lumen": 900}),
+        detail_core: &json!({"lumen": 900}).to_string(),
     };
     let jti = JTI.parse().expect("a jti");
     let kid = jwk(&key, KeyUse::Sig).kid;

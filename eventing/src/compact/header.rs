@@ -87,3 +87,32 @@ fn is_crit(crit: &Json, header: &Object) -> bool {
         is_new && name.as_str().is_some_and(|name| !NAMED.contains(&name) && header.get(name).is_some())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::json::parse;
+
+    #[test]
+    fn crit_names_distinct_members_that_are_there_and_are_none_of_ours() {
+        let is = |text: &str| {
+            let header = parse(text.as_bytes(), Limits::HEADER).unwrap();
+            let header = header.as_object().unwrap();
+            is_crit(header.get("crit").unwrap(), header)
+        };
+        assert!(is(r#"{"crit":["a"],"a":1}"#));
+        assert!(is(r#"{"crit":["a","b"],"a":1,"b":2}"#));
+        for against in [
+            r#"{"crit":[],"a":1}"#,
+            r#"{"crit":"a","a":1}"#,
+            r#"{"crit":["a","a"],"a":1}"#,
+            r#"{"crit":["a","b","a"],"a":1,"b":2}"#,
+            r#"{"crit":["a","b"],"a":1}"#,
+            r#"{"crit":["a",1],"a":1}"#,
+            r#"{"crit":["alg"],"alg":"x"}"#,
+        ] {
+            assert!(!is(against), "{against}");
+        }
+    }
+}

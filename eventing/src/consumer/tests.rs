@@ -132,7 +132,7 @@ fn event_at(key: &TestKey, n: u64, at: Millis) -> Vec<u8> {
         detail_type: &DETAIL_TYPE.parse().unwrap(),
         resource: &RESOURCE.parse().unwrap(),
         trace: &Trace::new("story-17".parse().unwrap()),
-        detail_core: &json!({"n": n, "lamp": "l-9"}),
+        detail_core: &json!({"n": n, "lamp": "l-9"}).to_string(),
     };
     let jti = Jti::from_uuid(uuid::Uuid::from_u128(n.into()));
     body(&sign_event(&key.private, key.kid(), facts, jti, at.into()).unwrap().detail)

@@ -1,11 +1,18 @@
 //! RFC 8785: one spelling for one value. Numbers are written as ECMAScript does, by `ryu-js`.
 
-use super::Json;
 use super::plain::plain;
+use super::{Json, Object};
 
 pub(super) fn to_bytes(json: &Json) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     write(json, &mut out);
+    out
+}
+
+/// Of members in their order.
+pub(super) fn object_to_bytes<'j>(members: impl IntoIterator<Item = (&'j str, &'j Json<'j>)>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512);
+    write_object(members, &mut out);
     out
 }
 
@@ -54,19 +61,22 @@ fn write(json: &Json, out: &mut impl Out) {
             }
             out.put(b"]");
         }
-        Json::Object(object) => {
-            out.put(b"{");
-            for (at, (name, value)) in object.iter().enumerate() {
-                if at > 0 {
-                    out.put(b",");
-                }
-                write_string(name, out);
-                out.put(b":");
-                write(value, out);
-            }
-            out.put(b"}");
-        }
+        Json::Object(Object { spelled: Some(text), .. }) => out.put(text.as_bytes()),
+        Json::Object(object) => write_object(object.iter(), out),
     }
+}
+
+fn write_object<'j>(members: impl IntoIterator<Item = (&'j str, &'j Json<'j>)>, out: &mut impl Out) {
+    out.put(b"{");
+    for (at, (name, value)) in members.into_iter().enumerate() {
+        if at > 0 {
+            out.put(b",");
+        }
+        write_string(name, out);
+        out.put(b":");
+        write(value, out);
+    }
+    out.put(b"}");
 }
 
 fn write_number(number: f64, out: &mut impl Out) {

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use super::number::exact;
 use super::plain::plain;
-use super::{Fault, Json, Object, utf16_order};
+use super::{Fault, Json, Object, number, utf16_order};
 
 /// How much is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +39,7 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Json<'_>, Fault> {
             (std::str::from_utf8(valid).unwrap_or_default(), true)
         }
     };
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: limits.depth };
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: limits.depth, bent: 0 };
     let json = reader.value(1)?;
     reader.space();
     if broken || reader.at < reader.bytes.len() { Err(Fault::Malformed) } else { Ok(json) }
@@ -51,6 +50,9 @@ struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
+    /// Where the last spelling ended that may not be that of RFC 8785: what begins there or later, and is read by now, is
+    /// its own canonical form.
+    bent: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -61,6 +63,7 @@ impl<'a> Reader<'a> {
     fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
+            self.bent = self.at;
         }
     }
 
@@ -119,6 +122,7 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self, depth: usize) -> Result<Json<'a>, Fault> {
+        let start = self.at;
         self.needs(b'{')?;
         self.space();
         if self.takes(b'}') {
@@ -128,13 +132,17 @@ impl<'a> Reader<'a> {
         loop {
             self.space();
             let name = members.admit(self.string()?)?;
+            if !members.is_sorted {
+                self.bent = self.at;
+            }
             self.space();
             self.needs(b':')?;
             let value = self.value(depth + 1)?;
             members.list.push((name, value));
             self.space();
             if self.takes(b'}') {
-                return Ok(Json::Object(members.into_object()));
+                let spelled = self.text.get(start..self.at).filter(|_| self.bent <= start);
+                return Ok(Json::Object(members.into_object(spelled)));
             }
             self.needs(b',')?;
         }
@@ -147,7 +155,9 @@ impl<'a> Reader<'a> {
         if self.takes(b'"') {
             return Ok(Cow::Borrowed(run));
         }
-        let mut out = run.to_owned();
+        // Room for what is left of most texts, which would move as it grows.
+        let mut out = String::with_capacity(run.len() + 64);
+        out.push_str(run);
         loop {
             self.needs(b'\\')?;
             out.push(self.escaped()?);
@@ -169,6 +179,10 @@ impl<'a> Reader<'a> {
     fn escaped(&mut self) -> Result<char, Fault> {
         let byte = self.peek().ok_or(Fault::Malformed)?;
         self.at += 1;
+        // RFC 8785 writes no slash so, and by number only the control characters that have no letter.
+        if matches!(byte, b'/' | b'u') {
+            self.bent = self.at;
+        }
         Ok(match byte {
             b'"' | b'\\' | b'/' => char::from(byte),
             b'b' => '\u{8}',
@@ -217,7 +231,11 @@ impl<'a> Reader<'a> {
             let _ = self.takes(b'+') || self.takes(b'-');
             self.digits()?;
         }
-        exact(self.text.get(start..self.at).ok_or(Fault::Malformed)?).map(Json::Number)
+        let (number, is_canonical) = number::read(self.text.get(start..self.at).ok_or(Fault::Malformed)?)?;
+        if !is_canonical {
+            self.bent = self.at;
+        }
+        Ok(Json::Number(number))
     }
 
     fn digits(&mut self) -> Result<(), Fault> {
@@ -260,7 +278,7 @@ impl<'a> Members<'a> {
         if is_new { Ok(name) } else { Err(Fault::DuplicateMember) }
     }
 
-    fn into_object(self) -> Object<'a> {
-        if self.is_sorted { Object::from_sorted(self.list) } else { Object::from_unique(self.list) }
+    fn into_object(self, spelled: Option<&'a str>) -> Object<'a> {
+        if self.is_sorted { Object::from_sorted(self.list, spelled) } else { Object::from_unique(self.list) }
     }
 }

@@ -83,7 +83,8 @@ fn a_key_that_does_not_parse_is_left_out_and_counted() {
     let json = crate::json::parse(&text, Limits::BODY).unwrap();
     let term = Term { version: 1, issued: 0, expires: 1 };
     let set = KeySet::from_entries(bus("north"), term, json.as_array().unwrap().iter().map(Entry::read)).unwrap();
-    assert_eq!((set.len(), set.left_out()), (2, left_out));
+    assert_eq!((set.len(), set.left_out(), set.is_empty()), (2, left_out, false));
+    assert!(KeySet::new(&document(&bus("north"), 1, &[])).unwrap().is_empty());
     assert!(set.is_revoked(&"only-a-name".parse().unwrap()), "a revocation counts though the key does not parse");
 }
 

@@ -6,7 +6,6 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::batch::{BYTES, ENTRIES};
 use super::ports::{Bus, Entry, EntryFault, PutError, SignFailure, Signed, Signer, ToSign};
@@ -115,19 +114,17 @@ impl Signer for FakeSigner {
             return Err(failure);
         }
         let sign = |event: &ToSign| {
-            let core: Value = serde_json::from_str(event.detail_core.get()).unwrap();
             let facts = EventFacts {
                 source: &event.source,
                 detail_type: &event.detail_type,
                 resource: &event.resource,
                 trace: &event.trace,
-                detail_core: &core,
+                detail_core: event.detail_core.get(),
             };
             let jti = event.jti.clone().unwrap_or_else(|| Jti::from_uuid(uuid::Uuid::new_v4()));
             let signed =
                 sign_event(&self.key.private, self.key.kid(), facts, jti, self.stamp.next(Micros::now())).unwrap();
-            let detail = RawValue::from_string(signed.detail.to_string()).unwrap();
-            Signed { detail, kid: signed.kid, jti: signed.jti }
+            Signed { detail: signed.detail, kid: signed.kid, jti: signed.jti }
         };
         Ok(events.iter().map(sign).collect())
     }

@@ -56,14 +56,14 @@ pub fn parse_events(body: &[u8]) -> Result<(Vec<NewEvent>, bool), InputFault> {
     };
     let mut errors = Vec::new();
     let events = match list {
-        None => parse_event(&json, "", &mut errors).into_iter().collect(),
+        None => parse_event(&json, "", &[], &mut errors).into_iter().collect(),
         Some(list) if list.is_empty() || list.len() > EVENTS => {
             return Err(fields(vec![error("events", &format!("must have 1 to {EVENTS} events"))]));
         }
         Some(list) => list
             .iter()
             .enumerate()
-            .filter_map(|(at, json)| parse_event(json, &format!("events/{at}/"), &mut errors))
+            .filter_map(|(at, json)| parse_event(json, &format!("events/{at}/"), &[], &mut errors))
             .collect(),
     };
     if errors.is_empty() { Ok((events, list.is_some())) } else { Err(fields(errors)) }
@@ -77,14 +77,15 @@ fn error(field: &str, reason: &str) -> FieldError {
     FieldError { field: field.to_owned(), reason: reason.to_owned() }
 }
 
-/// One event, its fields named after `at`; every fault of it is noted, not the first alone.
-pub fn parse_event(json: &Json, at: &str, errors: &mut Vec<FieldError>) -> Option<NewEvent> {
+/// One event, its fields named after `at`; every fault of it is noted, not the first alone. Fields of the caller's own
+/// are passed over.
+pub fn parse_event(json: &Json, at: &str, own: &[&str], errors: &mut Vec<FieldError>) -> Option<NewEvent> {
     let Some(object) = json.as_object() else {
         errors.push(error(at.trim_end_matches('/'), "must be an object"));
         return None;
     };
     for (name, _) in object.iter() {
-        if !matches!(name, "source" | "detailType" | "resource" | "trace" | "detailCore") {
+        if !matches!(name, "source" | "detailType" | "resource" | "trace" | "detailCore") && !own.contains(&name) {
             errors.push(error(&format!("{at}{name}"), "is not a field of an event"));
         }
     }
@@ -143,7 +144,7 @@ fn trace(object: &Object, at: &str, errors: &mut Vec<FieldError>) -> Option<Trac
 fn detail_core(object: &Object, at: &str, errors: &mut Vec<FieldError>) -> Option<Box<RawValue>> {
     let reason = match object.get("detailCore") {
         None => "must be there",
-        Some(json @ Json::Object(_)) if Json::from_value(&json.to_value(), DEPTH).is_ok() => {
+        Some(json @ Json::Object(_)) if json.depth() <= DEPTH => {
             let canonical = String::from_utf8(json.canonical()).ok()?;
             return RawValue::from_string(canonical).ok();
         }

@@ -50,24 +50,29 @@ fn halves_of_two_keys_are_no_key() {
 fn nothing_is_signed_that_would_be_refused() {
     let key = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
     let source = Source::parse("qsl.lighthouse").unwrap();
-    let refused = |core: Value| {
+    let refused = |core: &str| {
         let facts = EventFacts {
             source: &source,
             detail_type: &DetailType::parse("Lamp.Lit.v2").unwrap(),
             resource: &Resource::parse("urn:qsl:lighthouse:lamp:l-9").unwrap(),
             trace: &Trace::new("c".parse().unwrap()),
-            detail_core: &core,
+            detail_core: core,
         };
         sign_event(&key.private, key.kid(), facts, crate::fixture::jti(), NOW.into()).unwrap_err()
     };
-    assert_eq!(refused(json!([])), SignError::NotAnObject);
-    assert_eq!(refused(json!({"n": 9_007_199_254_740_992_u64})), SignError::DetailCore(Fault::NumberNotExact));
-    assert_eq!(refused(json!({"n": 1e20})), SignError::DetailCore(Fault::NumberNotExact));
-    assert_eq!(refused(json!({"n": "a".repeat(1_048_576)})), SignError::DetailCore(Fault::TooLarge));
-    let nested =
-        |depth: usize| serde_json::from_str::<Value>(&format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth)));
-    assert_eq!(refused(nested(62).unwrap()), SignError::DetailCore(Fault::TooDeep));
-    key.event(NOW.into(), &nested(61).unwrap());
+    assert_eq!(refused("[]"), SignError::NotAnObject);
+    let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    for (core, fault) in [
+        ("{\"n\":9007199254740992}", Fault::NumberNotExact),
+        ("{\"n\":1e20}", Fault::NumberNotExact),
+        ("{\"n\":1,\"n\":1}", Fault::DuplicateMember),
+        ("{\"n\":1}}", Fault::Malformed),
+        (&format!("{{\"n\":\"{}\"}}", "a".repeat(1_048_576)), Fault::TooLarge),
+        (&nested(62), Fault::TooDeep),
+    ] {
+        assert_eq!(refused(core), SignError::DetailCore(fault));
+    }
+    key.event(NOW.into(), &serde_json::from_str(&nested(61)).unwrap());
 }
 
 #[test]

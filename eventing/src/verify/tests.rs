@@ -143,6 +143,21 @@ fn a_grant_of_a_later_time_than_its_own_does_not_hold() {
 }
 
 #[test]
+fn a_grant_is_made_for_a_sending_within_the_skew_and_no_further() {
+    let key = event_key(Algorithm::MlDsa44);
+    let grants = TestKey::new(Algorithm::MlDsa44, KeyUse::Grant);
+    let ring = ring(&[(&bus("north"), &[&key, &grants])]);
+    let body = key.body();
+    let skew = i64::from(policy().skew_seconds) * 1_000;
+    for (late, expected) in [(skew, None), (skew + 1, Some(Code::GrantInvalid))] {
+        let facts = GrantFacts { body: &body, inbox: &queue(), purpose: Purpose::Redrive, sent_at: NOW };
+        let grant = sign_grant(&grants.private, grants.kid(), facts, &jti(), NOW.into()).unwrap();
+        let sent = NOW.plus_millis(late);
+        assert_eq!(judged(&body, &granted(&grant, NOW), sent, &ring, &policy()).err(), expected, "{late}");
+    }
+}
+
+#[test]
 fn a_rejection_says_what_was_claimed_and_nothing_of_the_payload() {
     let key = event_key(Algorithm::MlDsa44);
     let other = event_key(Algorithm::MlDsa44);

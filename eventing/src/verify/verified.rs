@@ -92,3 +92,17 @@ impl Serialize for RawJson {
         raw.serialize(serializer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_was_signed_is_had_as_text_as_bytes_and_as_a_value() {
+        let raw = RawJson(Arc::from(r#"{"a":[1,"b"]}"#));
+        assert_eq!((raw.as_str(), raw.as_bytes()), (r#"{"a":[1,"b"]}"#, br#"{"a":[1,"b"]}"#.as_slice()));
+        assert_eq!(raw.to_value(), serde_json::json!({"a": [1, "b"]}));
+        assert_eq!(serde_json::to_string(&raw).unwrap(), raw.as_str());
+    }
+}

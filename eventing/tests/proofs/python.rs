@@ -22,14 +22,14 @@ fn signed(key: &PrivateKey) -> SignedEvent {
         detail_type: &DetailType::parse("Lamp.Lit.v2").unwrap(),
         resource: &Resource::parse("urn:qsl:lighthouse:lamp:l-9").unwrap(),
         trace: &trace,
-        detail_core: &json!({"z": [1, true, null], "a": {"note": "a \"quoted\" line\n, €"}, "lumen": 900}),
+        detail_core: &json!({"z": [1, true, null], "a": {"note": "a \"quoted\" line\n, €"}, "lumen": 900}).to_string(),
     };
     let kid = kid_for("lamp", &key.public_key()).unwrap();
     let jti = Jti::parse("0d9c39a8-5b3e-4d0a-9c33-0d4b6a1f7e52").unwrap();
     sign_event(key, &kid, facts, jti, Micros(1_795_420_800_000_001)).unwrap()
 }
 
-fn delivered(detail: &Value) -> Value {
+fn delivered(detail: &impl serde::Serialize) -> Value {
     json!({
         "version": "0", "id": "d-1", "detail-type": "Lamp.Lit.v2", "source": "qsl.lighthouse",
         "resources": ["urn:qsl:lighthouse:lamp:l-9"], "detail": detail,

@@ -10,7 +10,7 @@ use operator_core::error::{AwsError, ErrorClass};
 use operator_core::names::RoleName;
 use operator_core::policy::PolicyDocument;
 use operator_core::ports::{Answer, ListedRole, NewRole, RoleFacts, Roles};
-use operator_core::tags::Tags;
+use operator_core::tags::{Packed, Tags};
 use percent_encoding::percent_decode_str;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,17 +68,19 @@ fn facts(role: &Role) -> Result<RoleFacts, String> {
 fn listed(role: &RoleDetail) -> Result<(RoleName, ListedRole), String> {
     let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
     let policies = role.role_policy_list().iter();
-    let facts = RoleFacts {
-        arn: RoleArn::parse(role.arn().unwrap_or_default()).map_err(|e| e.to_string())?,
-        trust: document(role.assume_role_policy_document().unwrap_or_default()),
-        boundary: boundary.map(PolicyArn::parse).transpose().map_err(|e| e.to_string())?,
-        tags: role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect(),
-    };
+    let tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
     let name = RoleName::parse(role.role_name().unwrap_or_default()).map_err(|e| e.to_string())?;
     let policy = |policy: &PolicyDetail| {
         (policy.policy_name().unwrap_or_default().to_owned(), document(policy.policy_document().unwrap_or_default()))
     };
-    Ok((name, ListedRole { facts, policies: policies.map(policy).collect() }))
+    let listed = ListedRole {
+        arn: RoleArn::parse(role.arn().unwrap_or_default()).map_err(|e| e.to_string())?,
+        trust: document(role.assume_role_policy_document().unwrap_or_default()),
+        boundary: boundary.map(PolicyArn::parse).transpose().map_err(|e| e.to_string())?,
+        tags: Packed::new(&tags),
+        policies: policies.map(policy).collect(),
+    };
+    Ok((name, listed))
 }
 
 #[async_trait]
@@ -219,7 +221,8 @@ mod tests {
             .tags(Tag::builder().key("team").value("red").build().unwrap())
             .role_policy_list(PolicyDetail::builder().policy_name("p").policy_document(encoded()).build())
             .build();
-        let (name, ListedRole { facts, policies }) = listed(&detail).unwrap();
+        let (name, role) = listed(&detail).unwrap();
+        let (facts, policies) = (role.facts(), role.policies);
         assert_eq!((name.as_str(), facts.tags), ("qsl-1", Tags::from([("team".to_owned(), "red".to_owned())])));
         assert_eq!(facts.boundary, Some(PolicyArn::parse("arn:aws:iam::210987654321:policy/bound").unwrap()));
         assert_eq!(facts.trust, PolicyDocument::from_text(text));

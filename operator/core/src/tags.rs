@@ -2,7 +2,7 @@
 
 mod packed;
 
-pub(crate) use packed::Packed;
+pub use packed::Packed;
 
 use crate::claim::Claim;
 use crate::error::AwsError;

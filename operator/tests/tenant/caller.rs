@@ -78,7 +78,8 @@ pub fn delivered(answer: &Value) -> String {
 }
 
 /// An event of a payment as EventBridge delivers it, under an id of its own.
-pub fn delivery(detail: &Value) -> String {
+pub fn delivery(detail: &impl serde::Serialize) -> String {
+    let detail = json!(detail);
     json!({"version": "0", "id": format!("{:016x}", rand::random::<u64>()), "detail-type": "Payment.Initiated.v1",
         "source": "qsl.payment", "account": "000000000000", "time": "2026-11-27T12:00:00Z", "region": "eu-central-1",
         "resources": [detail["resource"]], "detail": detail})

@@ -96,7 +96,7 @@ fn forged(kid: &Kid) -> String {
         detail_type: &DetailType::parse("Payment.Initiated.v1").unwrap(),
         resource: &Resource::parse("urn:qsl:paymentgateway:payment:p-666").unwrap(),
         trace: &Trace::new("c-1".parse().unwrap()),
-        detail_core: &json!({"paymentId": "p-666", "amount": 9_999}),
+        detail_core: &json!({"paymentId": "p-666", "amount": 9_999}).to_string(),
     };
     let jti = Jti::parse("0d9c39a8-5b3e-4d0a-9c33-0d4b6a1f7e52").unwrap();
     let key = PrivateKey::generate(Algorithm::MlDsa44).unwrap();

@@ -162,7 +162,7 @@ pub(crate) fn event_body(key: &SampleKey, ts: Micros) -> String {
         detail_type: &"Tram.Departed.v1".parse().unwrap(),
         resource: &"urn:qsl:depot:tram:7".parse().unwrap(),
         trace: &Trace::new("line-7".parse().unwrap()),
-        detail_core: &json!({"stop": "harbour"}),
+        detail_core: &json!({"stop": "harbour"}).to_string(),
     };
     let jti = Jti::parse("0f8fad5b-d9cb-469f-a165-70867728950e").unwrap();
     let signed = sign_event(&key.held.private, &key.held.kid, facts, jti, ts).unwrap();

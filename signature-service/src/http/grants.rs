@@ -67,7 +67,7 @@ async fn grant(service: &Service, asker: &Asker, request: Request, asked: &mut O
     if !service.authorizer.allows(caller, &access).await? {
         return Err(not_allowed(caller, &access));
     }
-    let place = service.places.to_sign()?;
+    let place = service.places.to_sign().await?;
     let (directory, signer, own) = (service.directory(), service.signer.clone(), ask.clone());
     let signed = tokio::task::spawn_blocking(move || {
         let _place = place;

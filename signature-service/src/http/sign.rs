@@ -13,6 +13,7 @@ use eventing_service::Problem;
 use eventing_service::authentication::ServiceAccount;
 use eventing_service::problem::FieldError;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::Service;
 use super::asker::{Asker, body_of, too_large};
@@ -33,7 +34,7 @@ pub(super) struct Answer {
 
 #[derive(Debug, Serialize)]
 struct Signed {
-    detail: serde_json::Value,
+    detail: Box<RawValue>,
     kid: String,
     jti: String,
     ts: String,
@@ -69,24 +70,18 @@ async fn sign(service: &Service, asker: &Asker, request: Request, of: &mut Optio
     let keys = directory
         .plan(bus, caller, &sources, Millis::now())
         .map_err(|refusal| refusal_problem(bus, caller, refusal))?;
-    let orders: Vec<Order> = events
+    let orders: Arc<[Order]> = events
         .iter()
         .zip(keys)
         .map(|((event, jti), held)| Order {
             event: event.clone(),
             jti: jti.clone().unwrap_or_else(|| Jti::from_uuid(uuid::Uuid::new_v4())),
+            ts: service.signer.stamp(),
             kid: held.kid.clone(),
             key: Arc::clone(&held.private),
         })
         .collect();
-    let (place, signer) = (service.places.to_sign()?, service.signer.clone());
-    let (orders, signed) = tokio::task::spawn_blocking(move || {
-        let _place = place;
-        let signed = signer.sign(&orders);
-        (orders, signed)
-    })
-    .await
-    .map_err(|_| Problem::internal())?;
+    let signed = service.signer.sign(&orders, service.places.to_sign().await?).await;
     let signed = signed.map_err(|(at, why)| {
         Problem::bad_request("INVALID_EVENT", "An event cannot be signed.")
             .with_field(format!("events/{at}/detailCore"), why.to_string())

@@ -68,7 +68,7 @@ struct Rig {
 }
 
 fn rig(directory: Directory) -> Rig {
-    rig_with(directory, Places::new(8, 256))
+    rig_with(directory, Places::new(8, 0, 256))
 }
 
 fn rig_with(directory: Directory, places: Places) -> Rig {

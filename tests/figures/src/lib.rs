@@ -102,11 +102,16 @@ impl Report {
             };
             println!("{name:<72} {value:>10.2} {unit:<8} {goal:>8}  {verdict}");
         }
-        if let Some(path) = json {
-            let text = serde_json::to_string_pretty(self)? + "\n";
-            std::fs::write(path, text).with_context(|| path.display().to_string())?;
-        }
-        Ok(())
+        json.map_or(Ok(()), |path| self.write(path))
+    }
+
+    /// Writes the JSON.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        std::fs::write(path, text).with_context(|| path.display().to_string())
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn put(ground: &Ground, book: &Shared, stolen: &mut Stolen) -> 
         detail_type: &text("detailType").parse::<DetailType>()?,
         resource: &text("resource").parse::<Resource>()?,
         trace: &trace,
-        detail_core: &body["detailCore"],
+        detail_core: &body["detailCore"].to_string(),
     };
     let ts = Micros(stolen.ts.0 + i64::from(stolen.put));
     let signed = sign_event(&stolen.key, &Kid::parse(&stolen.kid)?, facts, Jti::from_uuid(uuid::Uuid::new_v4()), ts)?;

@@ -90,6 +90,9 @@ pub struct Args {
     /// How many mutants at a time.
     #[arg(long, default_value_t = 1)]
     jobs: u16,
+    /// Go on where an earlier run into the same folder was stopped: what it caught is not tried again.
+    #[arg(long)]
+    resume: bool,
     /// Where the logs of every mutant go.
     #[arg(long, default_value = "target/mutants")]
     output: PathBuf,
@@ -97,12 +100,17 @@ pub struct Args {
 
 /// Runs cargo-mutants; a mutant that is missed ends it with an error, after all were tried.
 pub fn run(args: &Args) -> Result<()> {
-    let Args { of, shard, file, jobs, output } = args;
+    let Args { of, shard, file, jobs, resume, output } = args;
     let output = workspace().join(output);
     fs::create_dir_all(&output).with_context(|| format!("cannot make {}", output.display()))?;
     let mut mutants = Command::new(tools::cargo_mutants()?);
     mutants.current_dir(workspace()).args(["mutants", "--package", of.package(), "--no-shuffle"]);
     mutants.arg("--jobs").arg(jobs.to_string()).arg("--output").arg(&output);
+    // That a property does not hold is enough; to look for its smallest case takes longer than a mutant may.
+    mutants.env("PROPTEST_MAX_SHRINK_ITERS", "0");
+    if *resume {
+        mutants.arg("--iterate");
+    }
     let judged: Vec<&str> =
         if file.is_empty() { of.judged().to_vec() } else { file.iter().map(String::as_str).collect() };
     for glob in judged {

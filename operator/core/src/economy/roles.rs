@@ -13,32 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A role, with its tags at rest.
-#[derive(Debug, Clone)]
-struct Kept {
-    arn: RoleArn,
-    trust: PolicyDocument,
-    boundary: Option<PolicyArn>,
-    tags: Packed,
-    policies: BTreeMap<String, PolicyDocument>,
-}
-
-impl Kept {
-    fn new(role: ListedRole) -> Self {
-        let ListedRole { facts: RoleFacts { arn, trust, boundary, tags }, policies } = role;
-        Self { arn, trust, boundary, tags: Packed::new(&tags), policies }
-    }
-
-    fn facts(&self) -> RoleFacts {
-        let Self { arn, trust, boundary, tags, policies: _ } = self;
-        RoleFacts { arn: arn.clone(), trust: trust.clone(), boundary: boundary.clone(), tags: tags.tags() }
-    }
-}
-
 /// What is remembered of roles.
 pub(super) struct Memory {
     now: Now,
-    shelf: Mutex<Shelf<RoleName, Kept>>,
+    shelf: Mutex<Shelf<RoleName, ListedRole>>,
 }
 
 impl Memory {
@@ -60,18 +38,14 @@ impl Remembering {
     }
 
     /// The listing to answer from, if this is answered from one.
-    async fn listing(&self) -> Option<Arc<BTreeMap<RoleName, Kept>>> {
+    async fn listing(&self) -> Option<Arc<BTreeMap<RoleName, ListedRole>>> {
         if self.fresh {
             return None;
         }
         let now = (self.memory.now)();
         let list = || {
             let aws = self.aws.clone();
-            let kept = async move {
-                let listed = aws.list(ROLES_PATH).await?;
-                Ok(listed.into_iter().map(|(name, role)| (name, Kept::new(role))).collect())
-            };
-            kept.boxed()
+            async move { aws.list(ROLES_PATH).await }.boxed()
         };
         let look = lock(&self.memory.shelf).look(now, list);
         let Look::Listing(listing) = look else { return None };
@@ -86,7 +60,7 @@ impl Remembering {
     }
 
     /// What is known of a role, if AWS need not be asked.
-    async fn known(&self, name: &RoleName) -> Option<Option<Kept>> {
+    async fn known(&self, name: &RoleName) -> Option<Option<ListedRole>> {
         let listed = self.listing().await?;
         match lock(&self.memory.shelf).listed(&listed, name) {
             Known::Is(role) => Some(Some(role)),
@@ -95,7 +69,7 @@ impl Remembering {
         }
     }
 
-    fn wrote<T>(&self, answer: &Answer<T>, name: &RoleName, change: impl FnOnce(&mut Kept)) {
+    fn wrote<T>(&self, answer: &Answer<T>, name: &RoleName, change: impl FnOnce(&mut ListedRole)) {
         lock(&self.memory.shelf).ended(answer, name, (self.memory.now)(), change);
     }
 }
@@ -137,8 +111,13 @@ impl Roles for Remembering {
         let answer = self.aws.create(role).await;
         let known = answer.as_ref().map_or(Known::Unsure, |arn| {
             let NewRole { name: _, path: _, description: _, trust, boundary, tags } = role.clone();
-            let facts = RoleFacts { arn: arn.clone(), trust: trust.clone(), boundary, tags };
-            Known::Is(Kept::new(ListedRole { facts, policies: BTreeMap::new() }))
+            Known::Is(ListedRole {
+                arn: arn.clone(),
+                trust,
+                boundary,
+                tags: Packed::new(&tags),
+                policies: BTreeMap::new(),
+            })
         });
         lock(&self.memory.shelf).wrote(role.name.clone(), known, (self.memory.now)());
         answer

@@ -31,8 +31,14 @@ impl Role {
     }
 
     fn listed(&self) -> ListedRole {
-        let policies = self.policies.iter().map(|(name, policy)| (name.clone(), as_returned(policy)));
-        ListedRole { facts: self.returned(), policies: policies.collect() }
+        let Self { path: _, arn, trust, boundary, tags, policies } = self;
+        ListedRole {
+            arn: arn.clone(),
+            trust: as_returned(trust),
+            boundary: boundary.clone(),
+            tags: tags.clone(),
+            policies: policies.iter().map(|(name, policy)| (name.clone(), as_returned(policy))).collect(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::Answer;
 use crate::arn::{PolicyArn, RoleArn};
 use crate::names::RoleName;
 use crate::policy::PolicyDocument;
-use crate::tags::Tags;
+use crate::tags::{Packed, Tags};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,13 +21,28 @@ pub struct RoleFacts {
     pub tags: Tags,
 }
 
-/// A role as a listing of many has it, with its inline policies by their names.
+/// A role as a listing of many has it: with its inline policies by their names, and with its tags at rest, because
+/// thousands are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedRole {
-    /// The role.
-    pub facts: RoleFacts,
+    /// Its ARN.
+    pub arn: RoleArn,
+    /// Who may take it.
+    pub trust: PolicyDocument,
+    /// Its permissions boundary.
+    pub boundary: Option<PolicyArn>,
+    /// Its tags.
+    pub tags: Packed,
     /// Its inline policies.
     pub policies: BTreeMap<String, PolicyDocument>,
+}
+
+impl ListedRole {
+    /// The role as it is described alone.
+    pub fn facts(&self) -> RoleFacts {
+        let Self { arn, trust, boundary, tags, policies: _ } = self;
+        RoleFacts { arn: arn.clone(), trust: trust.clone(), boundary: boundary.clone(), tags: tags.tags() }
+    }
 }
 
 /// A role to make.

@@ -5,15 +5,17 @@ use std::fmt;
 
 /// Tags that are kept as text: as maps, those of a thousand inboxes take megabytes.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Packed(Box<str>);
+pub struct Packed(Box<str>);
 
 impl Packed {
-    pub(crate) fn new(tags: &Tags) -> Self {
+    /// Takes tags to rest.
+    pub fn new(tags: &Tags) -> Self {
         // A map of text is always JSON.
         Self(serde_json::to_string(tags).unwrap_or_default().into())
     }
 
-    pub(crate) fn tags(&self) -> Tags {
+    /// The tags.
+    pub fn tags(&self) -> Tags {
         serde_json::from_str(&self.0).unwrap_or_default()
     }
 

@@ -120,9 +120,9 @@ async fn what_is_known_of_an_inbox_or_its_keys_ends_with_its_time() {
 #[tokio::test]
 async fn a_grant_needs_a_place_to_sign() {
     let (directory, body) = granting();
-    let places = Places::new(1, 0);
+    let places = Places::new(1, 0, 0);
     let Rig { router, publish: _publish, .. } = rig_with(directory, places.clone());
-    let taken = places.to_sign().unwrap();
+    let taken = places.to_sign().await.unwrap();
     let overloaded = refused(503, "OVERLOADED", true, "");
     assert_eq!(refusal(grant(&router, "driver", &ask(&body)).await).await, overloaded);
     drop(taken);

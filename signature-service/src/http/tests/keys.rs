@@ -117,7 +117,7 @@ async fn another_buss_change_wakes_nobody_for_good() {
 
 #[tokio::test]
 async fn only_so_many_wait_and_news_is_for_everybody() {
-    let Rig { router, publish: _publish, .. } = rig_with(sample(), Places::new(0, 1));
+    let Rig { router, publish: _publish, .. } = rig_with(sample(), Places::new(0, 0, 1));
     let tag = tag(&router).await;
     let headers = [JOSE, ("if-none-match", tag.as_str())];
     let held = get_keys(&router, "?bus=city/trams&wait=1", &headers);

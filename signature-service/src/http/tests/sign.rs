@@ -29,6 +29,26 @@ async fn a_batch_is_signed_whole_in_order_with_rising_times() {
 }
 
 #[tokio::test]
+async fn a_long_batch_is_signed_in_parts_and_keeps_its_order() {
+    let Rig { router, publish: _publish, .. } = rig(sample());
+    let mut body = batch();
+    let event = body["events"][0].clone();
+    let numbered = |n: usize| {
+        let mut event = event.clone();
+        event["detailCore"] = json!({ "n": n });
+        event
+    };
+    body["events"] = (0..10).map(numbered).collect();
+    let (status, response) = sign(&router, "driver", &body).await;
+    assert_eq!(status, 200);
+    let answer = json_of(response).await;
+    let signed = answer["events"].as_array().unwrap();
+    let numbers: Vec<_> = signed.iter().map(|event| event["detail"]["detailCore"]["n"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (0..10).collect::<Vec<u64>>());
+    assert!(signed.is_sorted_by(|a, b| a["ts"].as_str().unwrap() < b["ts"].as_str().unwrap()), "{signed:?}");
+}
+
+#[tokio::test]
 async fn nothing_of_a_batch_is_signed_if_one_event_is_bad() {
     let Rig { router, publish: _publish, .. } = rig(sample());
     let mut body = batch();
@@ -158,13 +178,29 @@ async fn a_body_that_is_too_large_is_a_problem_like_any_other() {
 
 #[tokio::test]
 async fn more_than_there_are_places_for_is_sent_back_and_waiting_takes_none_of_them() {
-    let places = Places::new(1, 0);
+    let places = Places::new(1, 0, 0);
     let Rig { router, publish: _publish, .. } = rig_with(sample(), places.clone());
-    let taken = places.to_sign().unwrap();
+    let taken = places.to_sign().await.unwrap();
     let (_, response) = sign(&router, "driver", &batch()).await;
     assert_eq!(refusal(response).await, refused(503, "OVERLOADED", true, ""));
     drop(taken);
     for _ in 0..3 {
         assert_eq!(sign(&router, "driver", &batch()).await.0, 200, "a place is given back");
     }
+}
+
+#[tokio::test]
+async fn a_burst_waits_its_turn_and_what_is_more_is_sent_back() {
+    let places = Places::new(1, 1, 0);
+    let Rig { router, publish: _publish, .. } = rig_with(sample(), places.clone());
+    let taken = places.to_sign().await.unwrap();
+    let asking = router.clone();
+    let mut next = Box::pin(async move { sign(&asking, "driver", &batch()).await });
+    let waited = tokio::time::timeout(Duration::from_millis(50), &mut next).await;
+    assert!(waited.is_err(), "no place, and yet an answer");
+    let (_, response) = sign(&router, "driver", &batch()).await;
+    assert_eq!(refusal(response).await, refused(503, "OVERLOADED", true, ""), "the queue is full");
+    drop(taken);
+    assert_eq!(next.await.0, 200, "its turn came");
+    assert_eq!(sign(&router, "driver", &batch()).await.0, 200, "place and queue are given back");
 }
