@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
 use eventing::consumer::{self, Drain, Mount, Roots};
 use eventing_aws::Identity;
 use eventing_http::KeySetClient;
@@ -13,15 +12,15 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::Settings;
 use crate::forward::Forwarder;
 use crate::publishing::{self, BusPublisher};
+use crate::serve::{Limits, serve};
 use crate::token::DeliveryToken;
 use crate::{admin, api};
 
@@ -57,8 +56,11 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let api =
         api::router(api::Api { publish, token, require_token: settings.require_token, drain: drain.clone(), drained });
-    let serving =
-        [serve(listener, api, stop.clone()), serve(admin_listener, admin::router(Arc::new(registry)), stop.clone())];
+    let admin = admin::router(Arc::new(registry));
+    let serving = [
+        tokio::spawn(serve(listener, api, API, stop.clone())),
+        tokio::spawn(serve(admin_listener, admin, ADMIN, stop.clone())),
+    ];
     tracing::info!(listen = %settings.listen, admin_listen = %settings.admin_listen, "started");
 
     tokio::select! {
@@ -76,6 +78,11 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     tracing::info!("ended");
     Ok(())
 }
+
+/// The application's own connections idle as long as its client likes, within reason.
+const API: Limits = Limits { connections: 512, head: Duration::from_mins(2) };
+/// Every pod of the cluster may connect here: for probes and metrics a few are enough.
+const ADMIN: Limits = Limits { connections: 64, head: Duration::from_secs(10) };
 
 /// What consumer and publisher are made of.
 struct Parts {
@@ -131,7 +138,14 @@ impl Parts {
         let configuration = self.mount.inbox(&inbox.name);
         let handler = Arc::new(Forwarder::new(inbox, token, configuration.clone())?);
         let (identity, mount) = (self.identity.clone(), self.mount.clone());
-        Ok(Box::pin(consumer::consume(identity, KeySetClient, mount, configuration, handler, metrics, drain)))
+        let watched = Arc::clone(&handler);
+        let consuming = consumer::consume(identity, KeySetClient, mount, configuration, handler, metrics, drain);
+        Ok(Box::pin(async move {
+            tokio::select! {
+                () = consuming => {}
+                never = watched.watch() => match never {},
+            }
+        }))
     }
 }
 
@@ -139,14 +153,9 @@ async fn bind(address: std::net::SocketAddr, what: &str) -> anyhow::Result<TcpLi
     TcpListener::bind(address).await.with_context(|| format!("{what} cannot listen at {address}"))
 }
 
-fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> JoinHandle<std::io::Result<()>> {
-    tokio::spawn(async move {
-        axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await
-    })
-}
-
 fn log_as_json(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).context("--log (QSL_LOG) is no filter")?;
+    // Levels by target: a filter by spans and fields would bring an engine of regular expressions into every pod.
+    let filter: Targets = filter.parse().context("--log (QSL_LOG) is no filter")?;
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true);
     tracing_subscriber::registry().with(discreet()).with(filter).with(lines).init();
     Ok(())

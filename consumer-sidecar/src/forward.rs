@@ -1,5 +1,6 @@
 //! The consumer's handler: a POST to the application's port on loopback.
 
+use std::convert::Infallible;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +17,15 @@ use tokio::time::{sleep, timeout};
 use crate::args::Inbox;
 use crate::token::DeliveryToken;
 
-/// How often the application's port is tried while it does not answer.
+/// How often the application is asked while it cannot take events.
 const PROBE: Duration = Duration::from_millis(500);
+/// How often it is asked for its health while it can.
+const HEALTH: Duration = Duration::from_secs(2);
+/// How long it may take to answer that.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a connection is kept that is not used: less than the five seconds after which Node and uvicorn close theirs,
+/// so that no event is posted on one that is being closed.
+const IDLE: Duration = Duration::from_secs(3);
 
 /// Hands events to the application.
 #[derive(Debug)]
@@ -26,8 +34,8 @@ pub struct Forwarder {
     app: Inbox,
     authorization: HeaderValue,
     configuration: watch::Receiver<Option<Arc<InboxConfig>>>,
-    /// Whether the port answered when it was last tried.
-    reachable: watch::Sender<bool>,
+    /// Whether the application could take events when it was last asked, or handed one.
+    able: watch::Sender<bool>,
 }
 
 impl Forwarder {
@@ -44,25 +52,58 @@ impl Forwarder {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(2))
-            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_idle_timeout(IDLE)
             .http1_only()
             // It speaks plain HTTP on loopback only: no system store of certificates is read for it.
             .tls_certs_only([])
             .build()?;
         let mut authorization = HeaderValue::try_from(token.bearer())?;
         authorization.set_sensitive(true);
-        Ok(Self { http, app, authorization, configuration, reachable: watch::Sender::new(false) })
+        Ok(Self { http, app, authorization, configuration, able: watch::Sender::new(false) })
+    }
+
+    /// Asks the application again and again whether it can take events. Until it first can, nothing is received; so
+    /// while it cannot.
+    pub async fn watch(&self) -> Infallible {
+        let mut able = self.able.subscribe();
+        tracing::info!(port = self.app.port, "waiting for the application to answer");
+        loop {
+            if !self.answers().await {
+                self.note_away("it does not answer, or not 2xx where its health is asked for");
+                sleep(PROBE).await;
+                continue;
+            }
+            if !self.able.send_replace(true) {
+                tracing::info!(port = self.app.port, "the application answers");
+            }
+            // It does not close while `self` is there.
+            let lost = able.wait_for(|able| !able);
+            match self.app.health_path {
+                // A port that is closed is noticed by who posts to it.
+                None => drop(lost.await),
+                Some(_) => drop(timeout(HEALTH, lost).await),
+            }
+        }
     }
 
     /// Whether the application can take events: by its own word where it has one, else by its open port.
     async fn answers(&self) -> bool {
         let Inbox { port, health_path, .. } = &self.app;
-        match health_path {
-            None => TcpStream::connect(("127.0.0.1", *port)).await.is_ok(),
-            Some(path) => {
-                let asked = self.http.get(format!("http://127.0.0.1:{port}{path}")).send().await;
-                asked.is_ok_and(|response| response.status().is_success())
+        let answers = async {
+            match health_path {
+                None => TcpStream::connect(("127.0.0.1", *port)).await.is_ok(),
+                Some(path) => {
+                    let asked = self.http.get(format!("http://127.0.0.1:{port}{path}")).send().await;
+                    asked.is_ok_and(|response| response.status().is_success())
+                }
             }
+        };
+        timeout(PATIENCE, answers).await.unwrap_or(false)
+    }
+
+    fn note_away(&self, why: &str) {
+        if self.able.send_replace(false) {
+            tracing::warn!(port = self.app.port, why, "the application cannot take events: receiving stands still");
         }
     }
 
@@ -87,18 +128,19 @@ impl Forwarder {
             .await;
         match sent {
             Ok(response) => {
-                self.reachable.send_replace(true);
                 let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
                 HandlerAnswer::from_status(response.status().as_u16(), retry_after)
             }
             Err(error) if error.is_connect() => {
-                if self.reachable.send_replace(false) {
-                    tracing::warn!(port = self.app.port, "the application does not answer: receiving stands still");
-                }
+                self.note_away("nobody listens at its port");
                 HandlerAnswer::Unreachable
             }
             Err(error) if error.is_timeout() => HandlerAnswer::Timeout,
-            Err(_) => HandlerAnswer::Retry("the connection to the handler broke".to_owned()),
+            Err(_) if self.answers().await => HandlerAnswer::Retry("the connection to the handler broke".to_owned()),
+            Err(_) => {
+                self.note_away("it ended while it had an event");
+                HandlerAnswer::Gone
+            }
         }
     }
 
@@ -158,19 +200,8 @@ impl Handler for Forwarder {
     }
 
     async fn ready(&self) {
-        let mut said = false;
-        while !*self.reachable.borrow() {
-            if matches!(timeout(Duration::from_secs(2), self.answers()).await, Ok(true)) {
-                self.reachable.send_replace(true);
-                tracing::info!(port = self.app.port, "the application answers");
-                return;
-            }
-            if !said {
-                said = true;
-                tracing::info!(port = self.app.port, "waiting for the application to answer");
-            }
-            sleep(PROBE).await;
-        }
+        // It does not close while `self` is there.
+        let _ = self.able.subscribe().wait_for(|able| *able).await;
     }
 }
 

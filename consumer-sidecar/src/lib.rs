@@ -6,7 +6,8 @@
 //!
 //! Rooms: [`args`] is what it is told, [`app`] puts the parts together and ends them in order; [`forward`] is the
 //! consumer's handler; [`api`] and [`guard`] the loopback API with [`problem`]s for answers; [`publishing`] the bus as
-//! its configuration changes; [`token`] the delivery token; [`admin`] health and metrics; [`drain`] the other end of
+//! its configuration changes; [`token`] the delivery token; [`admin`] health and metrics; [`serve`] the servers of
+//! both; [`drain`] the other end of
 //! `consumer-sidecar drain`.
 
 pub mod admin;
@@ -18,4 +19,5 @@ pub mod forward;
 pub mod guard;
 pub mod problem;
 pub mod publishing;
+pub mod serve;
 pub mod token;

@@ -1,7 +1,7 @@
 //! The bus as its configuration changes: who may publish what, with which role, signed by whom.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -15,7 +15,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
 use crate::api::{Publish, too_large};
 use crate::problem::Problem;
@@ -80,7 +80,7 @@ impl BusPublisher {
         Self { bus, service_account, configuration, identity, sign_token, connected: Mutex::new(None), metrics }
     }
 
-    async fn connected(&self, config: &BusConfig, publisher: &PublisherConfig) -> Result<Connected, Problem> {
+    fn connected(&self, config: &BusConfig, publisher: &PublisherConfig) -> Result<Connected, Problem> {
         let facts = Facts {
             role_arn: publisher.role_arn.clone(),
             region: config.region.clone(),
@@ -88,8 +88,7 @@ impl BusPublisher {
             signature_service: config.services.signature_service.clone(),
             ca: config.services.ca.clone(),
         };
-        // A tokio mutex, since connecting awaits; only the first request after a change holds it for long.
-        let mut connected = self.connected.lock().await;
+        let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((made_of, publisher)) = connected.as_ref()
             && *made_of == facts
         {
@@ -97,7 +96,7 @@ impl BusPublisher {
         }
         let service = Service::new(&facts.signature_service, &facts.ca, Some(self.sign_token.clone()))
             .map_err(|error| unavailable("SERVICES_UNUSABLE", error.to_string()))?;
-        let bus = EventBridge::connect(&self.identity, &facts.role_arn, &facts.region, &facts.bus_arn).await;
+        let bus = EventBridge::connect(&self.identity, &facts.role_arn, &facts.region, &facts.bus_arn);
         let publisher = Publisher::new(Arc::new(HttpSigner::new(service)), Arc::new(bus), self.bus.clone());
         *connected = Some((facts, publisher.clone()));
         Ok(publisher)
@@ -154,7 +153,7 @@ impl Publish for BusPublisher {
             return Err(unavailable("BUS_NOT_CONFIGURED", detail));
         };
         let entry = granted(&self.bus, &config, &self.service_account, events, in_list)?;
-        let publisher = self.connected(&config, entry).await?;
+        let publisher = self.connected(&config, entry)?;
         let placed = match publisher.publish(events, key, in_list).await {
             Ok(placed) => placed,
             Err(error) => {

@@ -26,6 +26,8 @@ pub struct Args {
 enum What {
     /// The operator: 1,000 inboxes and 1,000 rules on a real API server, with an AWS in memory.
     Operator(Measure),
+    /// The sidecar as a process, between an SQS, an EventBridge and an application that answer at once.
+    Sidecar(Measure),
     /// Trust: decoding, canonicalising and verifying events, and signing them through the service, against the bare
     /// signature.
     Trust(Measure),
@@ -51,6 +53,7 @@ pub fn run(args: &Args) -> Result<()> {
             cluster::build()?;
             args.run("operator-bench", &["measure"])
         }
+        What::Sidecar(args) => args.run("sidecar-bench", &[]),
         What::Trust(args) => args.run_both("trust-bench", "signing-bench"),
         What::Page(args) => page::run(args),
     }

@@ -100,13 +100,20 @@ async fn application() -> (SocketAddr, Got) {
     (address, got)
 }
 
-fn forwarder(port: u16, path: Option<&str>, config: InboxConfig) -> (Forwarder, DeliveryToken) {
+fn forwarder(port: u16, path: Option<&str>, config: InboxConfig) -> (Arc<Forwarder>, DeliveryToken) {
+    forwarder_to(Inbox { name: "quay".into(), port, path: path.map(str::to_owned), health_path: None }, config)
+}
+
+/// A forwarder that watches the application, as the sidecar has it do.
+fn forwarder_to(app: Inbox, config: InboxConfig) -> (Arc<Forwarder>, DeliveryToken) {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let directory = tempfile::tempdir().unwrap();
     let token = DeliveryToken::read_or_create(&directory.path().join("token")).unwrap();
-    let app = Inbox { name: "quay".into(), port, path: path.map(str::to_owned), health_path: None };
     let configuration = watch::channel(Some(Arc::new(config))).1;
-    (Forwarder::new(app, &token, configuration).unwrap(), token)
+    let forwarder = Arc::new(Forwarder::new(app, &token, configuration).unwrap());
+    let watched = Arc::clone(&forwarder);
+    tokio::spawn(async move { watched.watch().await });
+    (forwarder, token)
 }
 
 fn to(path: &str) -> Route {
@@ -190,4 +197,51 @@ async fn what_no_route_takes_goes_where_the_inbox_says() {
     assert_eq!(passes.handle(delivery("r")).await, HandlerAnswer::Unrouted);
     assert_eq!(with(Some("/rest"), Unrouted::DeadLetter).handle(delivery("r")).await, HandlerAnswer::Done);
     assert_eq!(got.lock().unwrap()[0].0, "/rest");
+}
+
+#[tokio::test]
+async fn an_application_that_says_it_is_ill_is_handed_nothing_until_it_is_well() {
+    let status = Arc::new(Mutex::new(StatusCode::OK));
+    let health = |State(status): State<Arc<Mutex<StatusCode>>>| async move { *status.lock().unwrap() };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let router = Router::new().route("/up", axum::routing::get(health)).with_state(Arc::clone(&status));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let app = Inbox { name: "quay".into(), port, path: None, health_path: Some("/up".into()) };
+    let (forwarder, _) = forwarder_to(app, config(Format::DetailCore, vec![], Unrouted::DeadLetter));
+    forwarder.ready().await;
+    // Its port stays open all the while.
+    *status.lock().unwrap() = StatusCode::SERVICE_UNAVAILABLE;
+    let mut able = forwarder.able.subscribe();
+    timeout(Duration::from_secs(30), able.wait_for(|able| !able)).await.expect("never noticed").unwrap();
+    *status.lock().unwrap() = StatusCode::OK;
+    timeout(Duration::from_secs(30), forwarder.ready()).await.expect("never well again");
+}
+
+#[tokio::test]
+async fn an_application_that_ends_while_it_has_an_event_is_gone_and_one_that_only_hangs_up_answered_badly() {
+    for survives in [false, true] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (forwarder, _) = forwarder(port, None, config(Format::DetailCore, vec![], Unrouted::DeadLetter));
+        let application = async {
+            // The first connection only asked whether somebody listens.
+            drop(listener.accept().await.unwrap());
+            let (mut events, _) = listener.accept().await.unwrap();
+            let mut begin = [0; 4];
+            tokio::io::AsyncReadExt::read_exact(&mut events, &mut begin).await.unwrap();
+            let left = survives.then_some(listener);
+            drop(events);
+            left
+        };
+        let delivering = async {
+            forwarder.ready().await;
+            forwarder.handle(delivery("r")).await
+        };
+        let (_listening, answer) = tokio::join!(application, delivering);
+        match survives {
+            true => assert_eq!(answer, HandlerAnswer::Retry("the connection to the handler broke".to_owned())),
+            false => assert_eq!(answer, HandlerAnswer::Gone),
+        }
+    }
 }

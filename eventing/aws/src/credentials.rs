@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::web_identity_token::{StaticConfiguration, WebIdentityTokenCredentialsProvider};
-use aws_sdk_sqs::config::Region;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_sqs::config::{Region, SharedCredentialsProvider};
 
 /// Who asks for roles: the projected token of this pod, and the name its sessions carry in CloudTrail.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl Identity {
     }
 
     /// The SDK's configuration for one role. The role is assumed when it is first needed, and again before it ends.
-    pub async fn assume(&self, role_arn: &str, region: &str) -> SdkConfig {
+    pub fn assume(&self, role_arn: &str, region: &str) -> SdkConfig {
         let region = Region::new(region.to_owned());
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(3))
@@ -48,12 +48,19 @@ impl Identity {
                 &ProviderConfig::without_region().with_region(Some(region.clone())).with_timeout_config(timeouts),
             )
             .build();
-        aws_config::defaults(aws_config::BehaviorVersion::latest())
+        // Not by the SDK's own loader: there is one identity here, and looking for others (profiles, the node's metadata)
+        // has no place in a pod, nor the code for it in every sidecar.
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let is_on = |name: &str| variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
             .region(region)
-            .credentials_provider(provider)
+            .credentials_provider(SharedCredentialsProvider::new(provider))
             .retry_config(RetryConfig::disabled())
-            .load()
-            .await
+            .use_fips(is_on("AWS_USE_FIPS_ENDPOINT"))
+            .use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"));
+        config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
+        config.build()
     }
 }
 

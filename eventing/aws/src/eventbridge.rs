@@ -24,8 +24,8 @@ impl EventBridge {
     }
 
     /// With a role assumed by the pod's identity.
-    pub async fn connect(identity: &Identity, role_arn: &str, region: &str, bus: &str) -> Self {
-        Self::new(Client::new(&identity.assume(role_arn, region).await), bus)
+    pub fn connect(identity: &Identity, role_arn: &str, region: &str, bus: &str) -> Self {
+        Self::new(Client::new(&identity.assume(role_arn, region)), bus)
     }
 }
 

@@ -36,7 +36,7 @@ impl ConnectQueue for Identity {
     type Queue = Sqs;
 
     async fn connect(&self, inbox: &InboxConfig) -> Sqs {
-        let config = self.assume(&inbox.role_arn, &inbox.region).await;
+        let config = self.assume(&inbox.role_arn, &inbox.region);
         Sqs::new(Client::new(&config), &inbox.queue_url, &inbox.dead_letter_queue_url, inbox.fifo)
     }
 }

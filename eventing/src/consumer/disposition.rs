@@ -20,6 +20,9 @@ pub enum HandlerAnswer {
     Timeout,
     /// The handler was never reached: no delivery, so no attempt.
     Unreachable,
+    /// The handler went away while it had the event. Whether the event is to blame cannot be told, so it is no attempt:
+    /// the event comes back ever later, and the queue's own count of receives is its end.
+    Gone,
     /// To be delivered again, for a reason that is worth a line in the log.
     Retry(String),
     /// Never to be delivered again.
@@ -38,7 +41,7 @@ impl HandlerAnswer {
 
     /// Whether the event reached the handler.
     pub const fn is_attempt(&self) -> bool {
-        !matches!(self, Self::Unreachable | Self::NoRoute | Self::Unrouted)
+        !matches!(self, Self::Unreachable | Self::Gone | Self::NoRoute | Self::Unrouted)
     }
 
     fn status(&self) -> Option<u16> {
@@ -140,6 +143,7 @@ pub fn disposition(answer: &HandlerAnswer, standing: Standing, jitter: f64) -> D
             return verdict(Code::HandlerRejected, Stage::Handle, &why, answer);
         }
         HandlerAnswer::Unreachable => return put_back(standing, Duration::from_secs(2), answer),
+        HandlerAnswer::Gone => return put_back(standing, backoff(standing.receive_count, jitter), answer),
         HandlerAnswer::Status { status, .. } => format!("the handler last answered {status}"),
         HandlerAnswer::Timeout => "the handler last gave no answer in time".to_owned(),
         HandlerAnswer::Retry(why) => why.clone(),
@@ -237,6 +241,15 @@ mod tests {
     fn an_unreachable_handler_while_draining_is_given_back_at_once() {
         let draining = Standing { draining: true, ..standing() };
         assert_eq!(disposition(&HandlerAnswer::Unreachable, draining, 0.5), Disposition::Retry(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_handler_that_goes_away_uses_up_no_attempts_and_is_left_alone_ever_longer() {
+        let fifth = Standing { attempt: 5, receive_count: 4, ..standing() };
+        assert_eq!(disposition(&HandlerAnswer::Gone, fifth, 0.0), Disposition::Retry(Duration::from_secs(4)));
+        assert!(!HandlerAnswer::Gone.is_attempt());
+        let last = Standing { receive_count: 15, ..fifth };
+        assert_eq!(code(disposition(&HandlerAnswer::Gone, last, 0.0)), Some(Code::ReceivesExhausted));
     }
 
     #[test]

@@ -28,6 +28,7 @@ struct State {
     letters: Vec<DeadLetter>,
     /// Failures for the next calls, by the operation's name.
     failures: VecDeque<(&'static str, QueueError)>,
+    hangs: usize,
     receives: usize,
     heartbeats: usize,
     deletes: usize,
@@ -81,6 +82,16 @@ impl FakeQueue {
         self.state.lock().unwrap().failures.push_back((operation, error));
     }
 
+    /// The next receive never answers.
+    pub(crate) fn hang_next_receive(&self) {
+        self.state.lock().unwrap().hangs += 1;
+    }
+
+    /// As if the queue were deleted and made again: what was in it is gone, and receipts of it are of nothing.
+    pub(crate) fn make_again(&self) {
+        self.state.lock().unwrap().messages.iter_mut().for_each(|held| held.deleted = true);
+    }
+
     pub(crate) fn letters(&self) -> Vec<DeadLetter> {
         self.state.lock().unwrap().letters.clone()
     }
@@ -121,6 +132,13 @@ impl FakeQueue {
         }
     }
 
+    fn is_to_hang(&self) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let hangs = state.hangs > 0;
+        state.hangs = state.hangs.saturating_sub(1);
+        hangs
+    }
+
     fn take(&self, max: usize) -> Vec<Received> {
         let now = Instant::now();
         let mut state = self.state.lock().unwrap();
@@ -151,6 +169,9 @@ impl FakeQueue {
 impl Queue for FakeQueue {
     async fn receive(&self, max: usize, wait: Duration) -> Result<Vec<Received>, QueueError> {
         self.state.lock().unwrap().receives += 1;
+        if self.is_to_hang() {
+            std::future::pending::<()>().await;
+        }
         self.failure("receive")?;
         let end = Instant::now() + wait;
         loop {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::business::business_key;
 use super::disposition::{Disposition, HandlerAnswer, Stage, Standing, Verdict, backoff, disposition, put_back};
 use super::letter::{Known, dead_letter};
-use super::pipeline::Shared;
+use super::pipeline::{Consumer, Shared};
 use super::ports::{Delivery, Handler, Queue, Received};
 use super::seen::{Claim, Claimed, SeenKey};
 use super::settings::Settings;
@@ -118,15 +119,10 @@ async fn handle<Q: Queue, H: Handler>(
     let key = event.event_key.0;
     let attempt = known.attempts.saturating_add(1);
     let delivery = Delivery { event, body: message.body.clone(), attempt };
-    let called = Instant::now();
-    shared.consumer.metrics.overhead.observe((called - arrival.at).as_secs_f64());
-    let answer = tokio::select! {
-        biased;
-        answer = shared.consumer.handler.handle(delivery) => answer,
-        // The grace period is over. The event may have reached the handler; that it did not answer is not its fault.
-        () = shared.abandon.cancelled() => HandlerAnswer::Unreachable,
+    let answer = match hand_on(shared, &delivery, arrival).await {
+        Ok(answer) => answer,
+        Err(Draining) => return turn_away(shared, message).await,
     };
-    shared.consumer.metrics.handled(called.elapsed());
     if answer.is_attempt() {
         known.attempts = attempt;
     }
@@ -148,6 +144,36 @@ async fn handle<Q: Queue, H: Handler>(
             shared.consumer.memory.attempts.forget(&key);
             drop(claimed);
             settled
+        }
+    }
+}
+
+/// Hands an event on when the handler can take it. One that was not reached, and cannot take events now, gets it when it
+/// can: until then the message is held, and uses up neither attempts nor receives.
+async fn hand_on<Q: Queue, H: Handler>(
+    shared: &Shared<Q, H>,
+    delivery: &Delivery,
+    arrival: Arrival,
+) -> Result<HandlerAnswer, Draining> {
+    let Consumer { handler, metrics, .. } = &shared.consumer;
+    loop {
+        tokio::select! {
+            biased;
+            () = handler.ready() => {}
+            () = shared.drain.requested() => return Err(Draining),
+        }
+        let called = Instant::now();
+        let answer = tokio::select! {
+            biased;
+            answer = handler.handle(delivery.clone()) => answer,
+            // The grace period is over. The event may have reached the handler; that it did not answer is not its fault.
+            () = shared.abandon.cancelled() => HandlerAnswer::Unreachable,
+        };
+        let is_away = answer == HandlerAnswer::Unreachable && handler.ready().now_or_never().is_none();
+        if shared.drain.is_requested() || !is_away {
+            metrics.overhead.observe((called - arrival.at).as_secs_f64());
+            metrics.handled(called.elapsed());
+            return Ok(answer);
         }
     }
 }

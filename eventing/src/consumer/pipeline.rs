@@ -123,6 +123,8 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
                         let held = places.split_off(places.len().saturating_sub(unit.len()));
                         tasks.spawn(work(shared.clone(), unit, held, late));
                     }
+                    // On one thread these would begin when the next receive has been written and signed.
+                    tokio::task::yield_now().await;
                 }
                 Err(error) => {
                     drop(places);

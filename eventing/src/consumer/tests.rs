@@ -26,6 +26,7 @@ use crate::types::Jti;
 mod attacks;
 mod copies;
 mod endings;
+mod faults;
 mod gates;
 mod keys;
 mod mounts;
@@ -148,6 +149,10 @@ fn world(handler: Script) -> World {
 }
 
 fn world_with(handler: Script, settings: Settings, with_keys: bool) -> World {
+    world_at(handler, settings, with_keys, clock())
+}
+
+fn world_at(handler: Script, settings: Settings, with_keys: bool, clock: Clock) -> World {
     let queue = FakeQueue::default();
     let key = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
     let handler = Arc::new(handler);
@@ -164,7 +169,7 @@ fn world_with(handler: Script, settings: Settings, with_keys: bool) -> World {
         settings: receiver,
         memory: Arc::new(Memory::default()),
         metrics: Metrics::default(),
-        clock: clock(),
+        clock,
     };
     let running = tokio::spawn(consumer.run(drain.clone()));
     World { queue, key, handler, settings, drain, keys: sender, running }

@@ -1,10 +1,11 @@
 //! Publishing: events a service hands over leave signed, in batches a bus takes.
 //!
 //! In: the body of a request ([`input`]), an idempotency key ([`ids`]). Out: for each event its id, or why it has none.
-//! Rooms: [`batch`] is pure arithmetic over sizes and sources, [`ports`] the signer and the bus, [`publisher`] signs,
-//! puts, and repeats what may be repeated.
+//! Rooms: [`batch`] is pure arithmetic over sizes and sources, `clocks` sees that events are signed at the time it is,
+//! [`ports`] the signer and the bus, [`publisher`] signs, puts, and repeats what may be repeated.
 
 pub mod batch;
+mod clocks;
 pub mod ids;
 pub mod input;
 pub mod ports;

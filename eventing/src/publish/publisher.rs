@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::batch::{ENTRY_BYTES, batches, entry_size};
+use super::clocks;
 use super::ids::IdempotencyKey;
 use super::input::NewEvent;
 use super::ports::{Bus, Entry, EntryFault, PutError, SignFailure, Signed, Signer, ToSign};
+use crate::time::Millis;
 use crate::types::{BusId, Jti, Kid};
 
 /// How long a signature service that is away, or busy, is asked again. With the last request and a put this is still
@@ -73,18 +75,25 @@ pub struct Publisher<S, B> {
     signer: Arc<S>,
     bus: Arc<B>,
     id: BusId,
+    now: fn() -> Millis,
 }
 
 impl<S, B> Clone for Publisher<S, B> {
     fn clone(&self) -> Self {
-        Self { signer: self.signer.clone(), bus: self.bus.clone(), id: self.id.clone() }
+        Self { signer: self.signer.clone(), bus: self.bus.clone(), id: self.id.clone(), now: self.now }
     }
 }
 
 impl<S: Signer, B: Bus> Publisher<S, B> {
     /// A publisher on the bus `id`.
     pub const fn new(signer: Arc<S>, bus: Arc<B>, id: BusId) -> Self {
-        Self { signer, bus, id }
+        Self { signer, bus, id, now: Millis::now }
+    }
+
+    /// The same by another clock.
+    #[cfg(test)]
+    pub(super) fn by(self, now: fn() -> Millis) -> Self {
+        Self { now, ..self }
     }
 
     /// Publishes events, and says of each what became of it. With an idempotency key each has its `jti` from it; in a
@@ -127,7 +136,10 @@ impl<S: Signer, B: Bus> Publisher<S, B> {
         loop {
             let until = Instant::now() + SIGNATURE_LIFE;
             let failure = match self.signer.sign(&self.id, asks).await {
-                Ok(signed) if signed.len() == asks.len() => return Ok((signed, until)),
+                Ok(signed) if signed.len() == asks.len() => match clocks::check(&signed, (self.now)()) {
+                    Ok(()) => return Ok((signed, until)),
+                    Err(failure) => failure,
+                },
                 Ok(_) => SignFailure::Unavailable {
                     code: "SIGNING_FAILED".to_owned(),
                     detail: "the signature service answered for another number of events".to_owned(),

@@ -10,6 +10,7 @@ use super::batch::{BYTES, ENTRY_BYTES, entry_size};
 use super::fake::{FakeBus, FakeSigner, Next};
 use super::ids::IdempotencyKey;
 use super::*;
+use crate::time::Millis;
 
 fn event(source: &str, core: &Value) -> Value {
     json!({
@@ -124,6 +125,20 @@ async fn the_same_key_is_the_same_event() {
     let again = publisher.publish(&some(2), Some(&key), true).await.unwrap();
     assert_eq!(first[0].jti, again[0].jti);
     assert_ne!(first[0].jti, first[1].jti);
+}
+
+#[tokio::test]
+async fn with_a_clock_that_is_off_nothing_is_published_and_the_reason_is_told() {
+    for off in [|| Millis::now().plus_millis(-600_000), || Millis::now().plus_millis(600_000)] {
+        let (publisher, _, bus) = publisher(FakeBus::default());
+        let failure = publisher.by(off).publish(&some(2), None, true).await.unwrap_err();
+        let PublishError::Sign(SignFailure::Unavailable { code, detail, .. }) = failure else { panic!("{failure}") };
+        assert!(code == "CLOCKS_APART" && detail.contains(" 600 s apart"), "{code} {detail}");
+        assert!(bus.sizes().is_empty());
+    }
+    let (publisher, ..) = publisher(FakeBus::default());
+    let a_minute = publisher.by(|| Millis::now().plus_millis(60_000)).publish(&some(2), None, true).await.unwrap();
+    assert!(a_minute.iter().all(is_published));
 }
 
 fn away(retry_after: Option<Duration>) -> SignFailure {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use bench_figures::process;
 use crds::{EventBus, EventRule, Eventing, InboxQueue};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::{
@@ -19,7 +20,7 @@ use serde_json::json;
 use crate::{
     api_server::{self, Requests},
     child::{self, Asked},
-    objects, process, readiness,
+    objects, readiness,
 };
 
 /// Time between two looks at an object: the first falls well after the last object is ready.

@@ -2,7 +2,7 @@
 //!
 //! The operator runs in a process of its own ([`child`]), which answers questions on its standard input; this process
 //! makes the objects ([`objects`]), waits until they are ready ([`readiness`]), asks the API server what was written
-//! ([`api_server`]) and the kernel what it took ([`process`]). [`course`] is one measured run; [`figures`] says what of.
+//! ([`api_server`]) and the kernel what it took ([`bench_figures::process`]). [`course`] is one measured run; [`figures`] says what of.
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
 #![allow(missing_docs, reason = "a program's own parts")]
@@ -13,7 +13,6 @@ mod child;
 mod course;
 mod figures;
 mod objects;
-mod process;
 mod readiness;
 
 use anyhow::Result;

@@ -1,6 +1,9 @@
 //! What a benchmark measured: figures, their goals and verdicts; as a table, and as the JSON that `docs/benchmarks/`
 //! holds and `docs/benchmarks.md` is made of.
 
+pub mod payment;
+pub mod process;
+
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -29,6 +32,9 @@ pub struct Figure {
     /// The goal, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_most: Option<f64>,
+    /// The goal, where more is better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<f64>,
     /// Whether the goal was met.
     pub verdict: Verdict,
 }
@@ -37,9 +43,9 @@ pub struct Figure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The figure is at most the goal.
+    /// The figure reaches the goal.
     Met,
-    /// It is more.
+    /// It does not.
     Missed,
     /// There is none.
     NoGoal,
@@ -53,7 +59,22 @@ impl Figure {
             Some(goal) if value <= goal => Verdict::Met,
             Some(_) => Verdict::Missed,
         };
-        Self { name: name.into(), value, unit: unit.to_owned(), at_most, verdict }
+        Self { name: name.into(), value, unit: unit.to_owned(), at_most, at_least: None, verdict }
+    }
+
+    /// A figure that is to be large, judged.
+    pub fn of_at_least(name: impl Into<String>, value: f64, unit: &str, goal: f64) -> Self {
+        let verdict = if value >= goal { Verdict::Met } else { Verdict::Missed };
+        Self { at_least: Some(goal), verdict, ..Self::new(name, value, unit, None) }
+    }
+
+    /// The goal as a reader sees it; empty where there is none.
+    pub fn goal(&self, number: impl Fn(f64) -> String) -> String {
+        match (self.at_most, self.at_least) {
+            (Some(goal), _) => format!("≤ {}", number(goal)),
+            (None, Some(goal)) => format!("≥ {}", number(goal)),
+            (None, None) => String::new(),
+        }
     }
 }
 
@@ -70,9 +91,10 @@ impl Report {
     #[allow(clippy::print_stdout, reason = "the answer of a benchmark")]
     pub fn tell(&self, json: Option<&Path>) -> Result<()> {
         println!("{}", self.machine);
-        println!("{:<72} {:>10} {:<8} {:>8}  verdict", "what", "figure", "unit", "at most");
-        for Figure { name, value, unit, at_most, verdict } in &self.figures {
-            let goal = at_most.map(|goal| format!("{goal:.1}")).unwrap_or_default();
+        println!("{:<72} {:>10} {:<8} {:>8}  verdict", "what", "figure", "unit", "goal");
+        for figure in &self.figures {
+            let goal = figure.goal(|goal| format!("{goal:.1}"));
+            let Figure { name, value, unit, verdict, .. } = figure;
             let verdict = match verdict {
                 Verdict::Met => "met",
                 Verdict::Missed => "MISSED",
@@ -118,6 +140,9 @@ mod tests {
         assert_eq!(verdict(60.0, Some(60.0)), Verdict::Met);
         assert_eq!(verdict(60.1, Some(60.0)), Verdict::Missed);
         assert_eq!(verdict(60.1, None), Verdict::NoGoal);
+        let large = |value| Figure::of_at_least("a", value, "a second", 60.0);
+        assert_eq!((large(60.0).verdict, large(59.9).verdict), (Verdict::Met, Verdict::Missed));
+        assert_eq!(large(1.0).goal(|goal| goal.to_string()), "≥ 60");
     }
 
     #[test]

@@ -46,8 +46,9 @@ fn page(reports: &[Report]) -> String {
         // Writing to a string does not fail.
         let _ =
             write!(page, "\n## {what}\n\nMeasured on {machine}.\n\n| what | figure | goal | |\n|---|---|---|---|\n");
-        for Figure { name, value, unit, at_most, verdict } in figures {
-            let goal = at_most.map(|goal| format!("≤ {}", number(goal))).unwrap_or_default();
+        for figure in figures {
+            let goal = figure.goal(number);
+            let Figure { name, value, unit, verdict, .. } = figure;
             let verdict = match verdict {
                 Verdict::Met => "met",
                 Verdict::Missed => "**missed**",
@@ -75,12 +76,14 @@ mod tests {
             Figure::new("a", 1.5, "s", Some(60.0)),
             Figure::new("b", 70.0, "s", Some(60.0)),
             Figure::new("c", 2.0, "s", None),
+            Figure::of_at_least("d", 3.0, "a second", 2.0),
         ];
         let page = page(&[Report { what: "operator".to_owned(), machine: "2 cores".to_owned(), figures }]);
         for line in [
             "| a | 1.5 s | ≤ 60 | met |",
             "| b | 70 s | ≤ 60 | **missed** |",
             "| c | 2 s |  |  |",
+            "| d | 3 a second | ≥ 2 | met |",
             "Measured on 2 cores.",
         ] {
             assert!(page.contains(line), "{line} in {page}");

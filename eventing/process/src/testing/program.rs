@@ -30,6 +30,11 @@ impl Program {
         Ok(Self { child, said, reading: out.into_iter().chain(err).collect() })
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it said until now, on standard output and standard error.
     pub fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()

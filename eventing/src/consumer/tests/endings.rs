@@ -47,7 +47,7 @@ async fn fifty_restarts_lose_nothing_and_move_nothing() {
             queue: Arc::new(queue.clone()),
             handler: Arc::new(script),
             keys,
-            settings: watch::channel(Arc::new(Settings { max_receive_count: 100, ..settings() })).1,
+            settings: watch::channel(Arc::new(settings())).1,
             memory: Arc::default(),
             metrics: Metrics::default(),
             clock: clock(),

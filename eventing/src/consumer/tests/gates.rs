@@ -148,3 +148,45 @@ async fn a_flood_of_unknown_kids_holds_a_quarter_of_the_places() {
     assert!(began.elapsed() < Duration::from_mins(1));
     assert!(world.queue.letters().is_empty());
 }
+
+/// A handler that goes away when it is first handed an event, and the word that it is back.
+fn goes_away() -> (Script, watch::Sender<bool>) {
+    let (ready, receiver) = watch::channel(true);
+    let (back, mut is_first) = (ready.clone(), true);
+    let script = Script::new(move |_| {
+        if std::mem::take(&mut is_first) {
+            ready.send_replace(false);
+            return (Duration::ZERO, HandlerAnswer::Unreachable);
+        }
+        (Duration::ZERO, HandlerAnswer::Done)
+    });
+    (Script { ready: receiver, ..script }, back)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_while_the_handler_is_away_waits_for_it_and_uses_up_nothing() {
+    let (script, back) = goes_away();
+    // The second receive would be the last.
+    let world = world_with(script, Settings { max_receive_count: 2, max_attempts: 1, ..settings() }, true);
+    world.queue.send(&world.event(1));
+    sleep(Duration::from_hours(1)).await;
+    assert_eq!((world.handler.attempts(), world.queue.left()), (vec![1], 1));
+    let receives = world.queue.receives();
+    back.send_replace(true);
+    world.until(|world| world.queue.left() == 0).await;
+    assert_eq!(world.handler.attempts(), [1, 1]);
+    assert!(world.queue.heartbeats() >= 100 && receives <= 2, "{receives}");
+    assert!(world.drained().await.0.letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_the_handler_goes_back_when_draining_begins() {
+    let (script, _back) = goes_away();
+    let world = world(script);
+    world.queue.send(&world.event(1));
+    world.until(|world| world.handler.got.lock().unwrap().len() == 1).await;
+    let began = Instant::now();
+    let (queue, _) = world.drained().await;
+    assert!(began.elapsed() < Duration::from_secs(3));
+    assert_eq!((queue.left(), queue.visible()), (1, 1));
+}

@@ -134,3 +134,12 @@ async fn a_fifo_group_keeps_its_order_while_others_go_on() {
     let order: Vec<char> = got.iter().filter_map(|core| core.chars().rev().nth(1)).filter(|n| *n != '4').collect();
     assert_eq!(order, ['1', '1', '2', '3']);
 }
+
+#[tokio::test(start_paused = true)]
+async fn good_events_outlive_a_handler_that_ends_again_and_again_while_it_has_them() {
+    let world = world(Script::answers(vec![HandlerAnswer::Gone; 9]));
+    world.queue.send(&world.event(1));
+    world.until(|world| world.queue.left() == 0).await;
+    assert_eq!(world.handler.attempts(), [1; 10]);
+    assert!(world.drained().await.0.letters().is_empty());
+}
