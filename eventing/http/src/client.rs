@@ -10,6 +10,8 @@ use serde::Deserialize;
 
 /// The most bytes of an answer that is read.
 const ANSWER: usize = 32 * 1024 * 1024;
+/// The most bytes of a frame, of HTTP/2's 16 KiB to 16 MiB: a batch of signed events comes in one.
+const FRAME: u32 = 256 * 1024;
 /// How often a connection is asked whether the other end is still there, and how long that may take to answer. A peer
 /// that is gone without a word (a node that died) is noticed within twice this, whether something is waited for or not.
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
@@ -85,6 +87,7 @@ impl Service {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(3))
             .pool_idle_timeout(Duration::from_mins(1))
+            .http2_max_frame_size(FRAME)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(KEEP_ALIVE)
             .http2_keep_alive_while_idle(true)
@@ -113,8 +116,8 @@ impl Service {
         let request = match &self.token_file {
             None => request,
             Some(path) => {
-                let token = tokio::fs::read_to_string(path)
-                    .await
+                // A projected volume is memory: to have another thread read it takes longer than to read it.
+                let token = std::fs::read_to_string(path)
                     .map_err(|error| ClientError::Unreachable(format!("no token: {error}")))?;
                 request.bearer_auth(token.trim())
             }
