@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use eventing::consumer::{self, Drain, Mount, Roots};
+use eventing::types::InboxId;
 use eventing_aws::Identity;
-use eventing_http::KeySetClient;
+use eventing_http::{InboxJournal, KeySetClient};
 use eventing_process::logs::discreet;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -136,10 +137,13 @@ impl Parts {
         let metrics = consumer::Metrics::default();
         metrics.register(registry);
         let configuration = self.mount.inbox(&inbox.name);
+        let name = InboxId::new(&settings.namespace, &inbox.name).context("--inbox (QSL_INBOX) is no name")?;
+        let journal = InboxJournal::new(name, settings.token_dir.join("journal/token"));
         let handler = Arc::new(Forwarder::new(inbox, token, configuration.clone())?);
         let (identity, mount) = (self.identity.clone(), self.mount.clone());
         let watched = Arc::clone(&handler);
-        let consuming = consumer::consume(identity, KeySetClient, mount, configuration, handler, metrics, drain);
+        let consuming =
+            consumer::consume(identity, KeySetClient, journal, mount, configuration, handler, metrics, drain);
         Ok(Box::pin(async move {
             tokio::select! {
                 () = consuming => {}

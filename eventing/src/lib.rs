@@ -6,10 +6,11 @@
 //!
 //! Rooms: [`types`], [`time`], [`envelope`] and [`json`] parse; [`compact`] and [`algorithm`] are the signature;
 //! [`root`], [`keyset`], [`config`] and [`grant`] are the four things signed besides events; [`event_key`] names an
-//! event; [`verify`] judges one; [`signing`] makes one.
+//! event; [`verify`] judges one; [`signing`] makes one; [`claim`] is what an inbox's consumers share of those handled.
 
 pub mod algorithm;
 pub mod attributes;
+pub mod claim;
 pub mod compact;
 pub mod config;
 pub mod consumer;

@@ -2,16 +2,22 @@
 //!
 //! In: addresses and the CA from signed configuration, a projected token file that is read each time. Out:
 //! [`HttpKeySets`] (the consumer's key sets), [`HttpSigner`] (the publisher's signer), [`GrantClient`]
-//! (the tools' redrive and replay), [`JournalClient`] (the gateway's tail and timelines).
+//! (the tools' redrive and replay), [`JournalClient`] (the gateway's tail and timelines), [`InboxJournal`] (claims and dead letters of an inbox's consumers).
 
+pub mod claims;
 pub mod client;
+pub mod dead_letters;
 pub mod grants;
+pub mod inbox_journal;
 pub mod journal;
 pub mod key_sets;
 pub mod signer;
 
+pub use claims::{ClaimAction, ClaimAnswer, ClaimKey, ClaimRequest, HttpClaims};
 pub use client::{ClientError, Problem, Service};
+pub use dead_letters::{DeadLetterReport, DeadLetters, HttpDeadLetters};
 pub use grants::{GrantClient, GrantRequest, Granted};
+pub use inbox_journal::InboxJournal;
 pub use journal::{Changes, Entry, JournalClient, Timeline};
 pub use key_sets::{HttpKeySets, KeySetClient};
 pub use signer::HttpSigner;

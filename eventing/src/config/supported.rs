@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::inbox::{BackoffConfig, DeduplicationConfig, Format, ForwardConfig, InboxConfig, Store};
+use super::inbox::{BackoffConfig, Format, ForwardConfig, InboxConfig};
 
 /// A setting that consumers of this version cannot do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,12 +26,12 @@ pub struct Unsupported {
 impl InboxConfig {
     /// What of it consumers of this version cannot do; empty where they can do all of it.
     pub fn unsupported(&self) -> Vec<Unsupported> {
-        unsupported(&self.forward, &self.deduplication)
+        unsupported(&self.forward)
     }
 }
 
-/// What of these consumers of this version cannot do; empty where they can do all of it.
-pub fn unsupported(forward: &ForwardConfig, deduplication: &DeduplicationConfig) -> Vec<Unsupported> {
+/// What of it consumers of this version cannot do; empty where they can do all of it.
+pub fn unsupported(forward: &ForwardConfig) -> Vec<Unsupported> {
     let cannot = |field, asked, instead| Unsupported { field, asked, instead };
     let format = match forward.format {
         Format::Envelope | Format::DetailCore => None,
@@ -48,14 +48,7 @@ pub fn unsupported(forward: &ForwardConfig, deduplication: &DeduplicationConfig)
         let asked = format!("{} events in one POST", batch.max_events);
         cannot("forward.batch", asked, "they hand on one event at a time: leave batch out")
     });
-    let store = match deduplication.store {
-        Store::Memory => None,
-        Store::Journal => {
-            let asked = "Journal".to_owned();
-            Some(cannot("deduplication.store", asked, "they remember in Memory, each replica its own"))
-        }
-    };
-    [format, backoff, batch, store].into_iter().flatten().collect()
+    [format, backoff, batch].into_iter().flatten().collect()
 }
 
 impl Serialize for InboxConfig {

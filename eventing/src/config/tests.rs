@@ -85,7 +85,6 @@ fn what_consumers_cannot_do_is_refused_with_the_field_and_written_all_the_same()
         ("/forward/format", json!("CloudEventsStructured"), "they hand on Envelope or DetailCore"),
         ("/forward/backoff", json!({"initialSeconds": 2, "maxSeconds": 900}), "cannot do 2 to 900 seconds"),
         ("/forward/backoff", json!({"initialSeconds": 1, "maxSeconds": 60}), "forward.backoff"),
-        ("/deduplication/store", json!("Journal"), "deduplication.store: consumers of this version cannot do Journal"),
     ] {
         let before = std::mem::replace(standing.pointer_mut(field).unwrap(), value);
         let refused = serde_json::from_value::<InboxConfig>(standing.clone()).unwrap_err().to_string();
@@ -96,11 +95,11 @@ fn what_consumers_cannot_do_is_refused_with_the_field_and_written_all_the_same()
 
     let mut both = inbox();
     both.forward.batch = Some(BatchConfig { max_events: 10, max_wait_milliseconds: 100 });
-    both.deduplication.store = Store::Journal;
+    both.forward.backoff.max_seconds = 60;
     let fields: Vec<&str> = both.unsupported().iter().map(|one| one.field).collect();
-    assert_eq!(fields, ["forward.batch", "deduplication.store"]);
+    assert_eq!(fields, ["forward.backoff", "forward.batch"]);
     let written = serde_json::to_value(&both).unwrap();
     assert_eq!(written.pointer("/forward/batch/maxEvents"), Some(&json!(10)));
     let refused = serde_json::from_value::<InboxConfig>(written).unwrap_err().to_string();
-    assert!(refused.contains("10 events in one POST") && refused.contains("; deduplication.store"), "{refused}");
+    assert!(refused.contains("10 events in one POST") && refused.contains("; forward.batch"), "{refused}");
 }

@@ -1,5 +1,6 @@
 //! The consumer's numbers. Each method is one thing that happened: it counts, and logs what a person would look for.
 
+mod claims;
 mod configuration;
 mod keys;
 
@@ -14,6 +15,8 @@ use prometheus_client::registry::Registry;
 
 use super::disposition::{Disposition, Verdict};
 use super::ports::{QueueError, Received};
+use super::told::NotTold;
+pub use claims::ClaimMetrics;
 pub use configuration::ConfigurationMetrics;
 pub(super) use keys::KeyMetrics;
 
@@ -39,11 +42,13 @@ pub struct Metrics {
     settled: Family<Outcome, Counter>,
     dead_letters: Family<Code, Counter>,
     failures: Family<Operation, Counter>,
+    not_told: Counter,
     in_flight: Gauge,
     /// From the receive to the handler's call.
     pub(super) overhead: Histogram,
     handling: Histogram,
     pub(super) keys: KeyMetrics,
+    pub(super) claims: ClaimMetrics,
 }
 
 impl Default for Metrics {
@@ -53,10 +58,12 @@ impl Default for Metrics {
             settled: Family::default(),
             dead_letters: Family::default(),
             failures: Family::default(),
+            not_told: Counter::default(),
             in_flight: Gauge::default(),
             overhead: Histogram::new(exponential_buckets(0.000_125, 2.0, 14)),
             handling: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
             keys: KeyMetrics::default(),
+            claims: ClaimMetrics::default(),
         }
     }
 }
@@ -68,11 +75,13 @@ impl Metrics {
         registry.register("messages_received", "Messages received from the inbox", self.received.clone());
         registry.register("messages_settled", "Messages by what became of them", self.settled.clone());
         registry.register("dead_letters", "Messages written to the dead-letter queue", self.dead_letters.clone());
+        registry.register("dead_letters_not_told", "Dead letters the journal does not know", self.not_told.clone());
         registry.register("queue_failures", "Calls to the queue that failed", self.failures.clone());
         registry.register("messages_in_flight", "Messages held", self.in_flight.clone());
         registry.register("overhead_seconds", "From the receive to the handler's call", self.overhead.clone());
         registry.register("handling_seconds", "Time taken by the handler", self.handling.clone());
         self.keys.register(registry);
+        self.claims.register(registry);
     }
 
     pub(super) fn received(&self, messages: usize) {
@@ -116,6 +125,12 @@ impl Metrics {
             "message moved to the dead-letter queue"
         );
         self.dead_letters.get_or_create(&Code { code }).inc();
+    }
+
+    /// The queue has the dead letter; the journal does not know of it.
+    pub(super) fn not_told(&self, error: &NotTold) {
+        tracing::warn!(%error, "the journal was not told of a dead letter");
+        self.not_told.inc();
     }
 
     pub(super) fn failed(&self, operation: &'static str, error: &QueueError) {

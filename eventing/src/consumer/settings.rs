@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{Consuming, InboxConfig};
+use crate::config::{Consuming, InboxConfig, Store};
 use crate::verify::Policy;
 
 /// What the pipeline goes by; it may change while it runs.
@@ -28,6 +28,8 @@ pub struct Settings {
     pub business_keys: Vec<String>,
     /// How long a business key is remembered.
     pub business_keys_ttl: Duration,
+    /// Where what was handled is remembered for all consumers: how long the queue keeps a message, and so a copy.
+    pub shared_retention: Option<Duration>,
 }
 
 impl From<&InboxConfig> for Settings {
@@ -43,6 +45,8 @@ impl From<&InboxConfig> for Settings {
             paused: inbox.consuming == Consuming::Paused,
             business_keys: inbox.deduplication.keys.clone(),
             business_keys_ttl: Duration::from_secs(inbox.deduplication.ttl_seconds.into()),
+            shared_retention: (inbox.deduplication.store == Store::Journal)
+                .then(|| Duration::from_secs(inbox.message_retention_seconds.into())),
         }
     }
 }
