@@ -18,6 +18,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::Settings;
+use crate::exposure::{self, Exposure};
 use crate::forward::Forwarder;
 use crate::publishing::{self, BusPublisher};
 use crate::serve::{Limits, serve};
@@ -136,6 +137,7 @@ impl Parts {
         let metrics = consumer::Metrics::default();
         metrics.register(registry);
         let configuration = self.mount.inbox(&inbox.name);
+        let exposure = Exposure::new(settings.pod_addresses.clone(), inbox.port, registry);
         let handler = Arc::new(Forwarder::new(inbox, token, configuration.clone())?);
         let (identity, mount) = (self.identity.clone(), self.mount.clone());
         let watched = Arc::clone(&handler);
@@ -143,7 +145,7 @@ impl Parts {
         Ok(Box::pin(async move {
             tokio::select! {
                 () = consuming => {}
-                never = watched.watch() => match never {},
+                (never, ()) = futures::future::join(watched.watch(), exposure.notice(exposure::EVERY)) => match never {},
             }
         }))
     }
