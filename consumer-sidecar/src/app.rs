@@ -19,6 +19,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::Settings;
+use crate::exposure::{self, Exposure};
 use crate::forward::Forwarder;
 use crate::publishing::{self, BusPublisher};
 use crate::serve::{Limits, serve};
@@ -139,6 +140,7 @@ impl Parts {
         let configuration = self.mount.inbox(&inbox.name);
         let name = InboxId::new(&settings.namespace, &inbox.name).context("--inbox (QSL_INBOX) is no name")?;
         let journal = InboxJournal::new(name, settings.token_dir.join("journal/token"));
+        let exposure = Exposure::new(settings.pod_addresses.clone(), inbox.port, registry);
         let handler = Arc::new(Forwarder::new(inbox, token, configuration.clone())?);
         let (identity, mount) = (self.identity.clone(), self.mount.clone());
         let watched = Arc::clone(&handler);
@@ -147,7 +149,7 @@ impl Parts {
         Ok(Box::pin(async move {
             tokio::select! {
                 () = consuming => {}
-                never = watched.watch() => match never {},
+                (never, ()) = futures::future::join(watched.watch(), exposure.notice(exposure::EVERY)) => match never {},
             }
         }))
     }

@@ -1,6 +1,6 @@
 //! What the sidecar is told, each flag with its variable; the injector sets the variables.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,6 +38,9 @@ pub struct RunArgs {
     /// The pod's service account, which the bus's publishers must name.
     #[arg(long, env = "QSL_SERVICE_ACCOUNT", default_value = "default")]
     pub service_account: String,
+    /// The pod's addresses, with commas between: where nobody but the sidecar should reach the application.
+    #[arg(long, env = "QSL_POD_IPS", value_parser = text)]
+    pub pod_ips: Option<Text>,
     /// The InboxQueue to receive from.
     #[arg(long, env = "QSL_INBOX", value_parser = text)]
     pub inbox: Option<Text>,
@@ -114,6 +117,8 @@ pub struct Settings {
     pub pod_name: String,
     /// The pod's service account.
     pub service_account: String,
+    /// The pod's addresses, where they are known.
+    pub pod_addresses: Vec<IpAddr>,
     /// The inbox, and the application that gets its events.
     pub inbox: Option<Inbox>,
     /// The bus.
@@ -174,6 +179,11 @@ impl RunArgs {
             }
             (None, _) => None,
         };
+        let pod_addresses = given(self.pod_ips)
+            .map(|list| list.split(',').map(|one| one.trim().parse()).collect::<Result<_, _>>())
+            .transpose()
+            .map_err(|_| "--pod-ips (QSL_POD_IPS) must be IP addresses with commas between".to_owned())?
+            .unwrap_or_default();
         let publish_to = given(self.publish_to)
             .map(|bus| bus.parse::<BusId>().map_err(|error| format!("--publish-to (QSL_PUBLISH_TO) {}", error.reason)))
             .transpose()?;
@@ -189,6 +199,7 @@ impl RunArgs {
             namespace: self.namespace,
             pod_name: self.pod_name,
             service_account: self.service_account,
+            pod_addresses,
             inbox,
             publish_to,
             require_token: self.require_token,
@@ -238,6 +249,19 @@ mod tests {
     fn an_empty_value_is_none() {
         let settings = check(&["--inbox=", "--app-port=", "--app-path=", "--publish-to", "platform/lanes"]).unwrap();
         assert_eq!(settings.inbox, None);
+    }
+
+    #[test]
+    fn a_pod_has_one_address_or_two_or_says_nothing_of_them() {
+        let addresses = |flags: &[&str]| {
+            let flags: Vec<_> = ["--publish-to", "platform/lanes"].iter().chain(flags).copied().collect();
+            check(&flags).map(|settings| settings.pod_addresses)
+        };
+        let two: [IpAddr; 2] = ["10.0.0.7".parse().unwrap(), "fd00::7".parse().unwrap()];
+        assert_eq!(addresses(&["--pod-ips", "10.0.0.7,fd00::7"]).unwrap(), two);
+        assert_eq!(addresses(&["--pod-ips="]), Ok(Vec::new()));
+        assert_eq!(addresses(&[]), Ok(Vec::new()));
+        assert!(addresses(&["--pod-ips", "pod-7"]).unwrap_err().contains("QSL_POD_IPS"));
     }
 
     #[test]

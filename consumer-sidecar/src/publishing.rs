@@ -205,3 +205,84 @@ pub async fn announce(bus: BusId, mut configuration: watch::Receiver<Option<Arc<
     }
     tracing::info!(%bus, "publishing");
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use axum::response::IntoResponse as _;
+    use eventing::algorithm::Algorithm;
+    use eventing::config::{ConfigDocument, EVENT_BUS, ServicesConfig};
+    use eventing::consumer::{Clock, ConfigurationMetrics, Mount, Roots};
+    use eventing::root::{RootHashes, root_hash};
+    use eventing::signing::{PrivateKey, sign_config};
+    use eventing::time::Millis;
+
+    use super::*;
+
+    /// A bus that grants nobody, as the operator would publish it.
+    fn signed(root: &PrivateKey, version: u64, publishing: Publishing) -> String {
+        let services = ServicesConfig {
+            signature_service: "https://s".to_owned(),
+            journal: "https://j".to_owned(),
+            ca: String::new(),
+        };
+        let config = BusConfig {
+            bus_name: "lanes".to_owned(),
+            bus_arn: "arn:aws:events:eu-west-1:111122223333:event-bus/lanes".to_owned(),
+            region: "eu-west-1".to_owned(),
+            publishing,
+            publishers: Vec::new(),
+            services,
+        };
+        let now = Millis::now();
+        let document = ConfigDocument {
+            namespace: "harbour".to_owned(),
+            kind: EVENT_BUS.to_owned(),
+            name: "platform/lanes".to_owned(),
+            version,
+            issued: now.seconds(),
+            expires: now.seconds() + 3_600,
+            config,
+        };
+        sign_config(root, &document, now.into()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_bus_disabled_in_the_mounted_file_takes_nothing_and_is_open_again_without_a_restart() {
+        let (folder, root) = (tempfile::tempdir().unwrap(), PrivateKey::generate(Algorithm::MlDsa44).unwrap());
+        let write = |version, publishing| {
+            let made = folder.path().join("made");
+            std::fs::write(&made, signed(&root, version, publishing)).unwrap();
+            std::fs::rename(made, folder.path().join("bus_platform_lanes")).unwrap();
+        };
+        write(1, Publishing::Enabled);
+        let mount = Mount {
+            directory: folder.path().to_owned(),
+            namespace: "harbour".to_owned(),
+            roots: Roots::Fixed(RootHashes::new([root_hash(&root.public_key())])),
+            clock: Clock::system(),
+            metrics: ConfigurationMetrics::default(),
+        };
+        let bus: BusId = "platform/lanes".parse().unwrap();
+        let mut configuration = mount.bus(&bus);
+        let (identity, token) = (Identity::new(folder.path().join("aws"), "quay-0"), folder.path().join("token"));
+        let publisher =
+            BusPublisher::new(bus, "pilot".to_owned(), configuration.clone(), identity, token, Metrics::default());
+        // Whose grant is looked at is past the switch.
+        let refusal = async || {
+            let problem = publisher.publish(&[], None, false).await.unwrap_err().into_response();
+            let body = axum::body::to_bytes(problem.into_body(), 65_536).await.unwrap();
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap()["code"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(refusal().await, "SOURCE_NOT_GRANTED");
+        for (version, publishing, code) in
+            [(2, Publishing::Disabled, "PUBLISHING_DISABLED"), (3, Publishing::Enabled, "SOURCE_NOT_GRANTED")]
+        {
+            write(version, publishing);
+            let read = configuration.wait_for(|read| read.as_ref().is_some_and(|read| read.publishing == publishing));
+            drop(read.await.unwrap());
+            assert_eq!(refusal().await, code);
+        }
+    }
+}

@@ -87,6 +87,13 @@ pub fn publishing_namespaces(bus: &EventBus) -> BTreeSet<String> {
     bus.spec.publishers.iter().map(|publisher| namespace_of(publisher, &own)).collect()
 }
 
+/// Whether the bus names the service account among its publishers.
+pub fn is_publisher(bus: &EventBus, namespace: &str, service_account: &str) -> bool {
+    let own = bus.namespace().unwrap_or_default();
+    let mut publishers = bus.spec.publishers.iter();
+    publishers.any(|one| one.service_account_ref.name == service_account && namespace_of(one, &own) == namespace)
+}
+
 /// What the publishers of one namespace go by.
 pub fn bus(
     installation: &Installation,
