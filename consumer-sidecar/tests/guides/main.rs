@@ -65,7 +65,7 @@ async fn handles_each_event_as_its_guide_says(language: Language) {
     ground.published.lose_an_answer();
     site.settle("p-later", &json!(20));
     until(&site.said("the one that may pass is done"), || ground.sqs.state().deleted == 2).await.unwrap();
-    assert_eq!(ground.sqs.state().redelivered, 1);
+    assert_eq!(ground.sqs.state().redelivered, 1, "{}", site.said("it comes again"));
     let receipts = site.receipts();
     let [_, lost, again] = &receipts[..] else { panic!("{receipts:?}") };
     assert_eq!(lost.resource.as_str(), "urn:qsl:receipts:receipt:p-later");
