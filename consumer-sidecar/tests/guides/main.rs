@@ -66,6 +66,7 @@ async fn handles_each_event_as_its_guide_says(language: Language) {
     site.settle("p-later", &json!(20));
     until(&site.said("the one that may pass is done"), || ground.sqs.state().deleted == 2).await.unwrap();
     assert_eq!(ground.sqs.state().redelivered, 1, "{}", site.said("it comes again"));
+    site.service.until_it_says("PUBLISH_UNCERTAIN");
     let receipts = site.receipts();
     let [_, lost, again] = &receipts[..] else { panic!("{receipts:?}") };
     assert_eq!(lost.resource.as_str(), "urn:qsl:receipts:receipt:p-later");
@@ -103,8 +104,7 @@ impl Site {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let key = Arc::new(Key::generate("receipts", Algorithm::MlDsa44).unwrap());
         let forward = pages::forward();
-        let ground =
-            Ground::start(NAMES, Secrets::default(), &key, signing(Arc::clone(&key)), &forward).await.unwrap();
+        let ground = Ground::start(NAMES, Secrets::default(), &key, signing(Arc::clone(&key)), &forward).await.unwrap();
         let service = Service::start(language, &ground);
         let program = Path::new(env!("CARGO_BIN_EXE_consumer-sidecar"));
         let sidecar = Program::start(&mut ground.sidecar(program, service.port)).unwrap();
@@ -137,10 +137,7 @@ impl Site {
         let as_long = "x".repeat(delivery.len());
         let post = || {
             let payment = json!({"paymentId": "p-forged", "amount": 1, "currency": "EUR"});
-            http.post(&url)
-                .header("QSL-Correlation-Id", "c-1")
-                .header("QSL-Event-Key", "00")
-                .json(&payment)
+            http.post(&url).header("QSL-Correlation-Id", "c-1").header("QSL-Event-Key", "00").json(&payment)
         };
         for (who, request) in [
             ("nobody", post()),

@@ -25,7 +25,11 @@ fn read(path: &str) -> String {
 /// The fenced blocks of a page that are marked with this word.
 fn blocks<'a>(page: &'a str, marked: &str) -> Vec<&'a str> {
     let fenced = page.split("```").skip(1).step_by(2);
-    fenced.filter_map(|block| block.split_once('\n')).filter(|(mark, _)| *mark == marked).map(|(_, text)| text).collect()
+    fenced
+        .filter_map(|block| block.split_once('\n'))
+        .filter(|(mark, _)| *mark == marked)
+        .map(|(_, text)| text)
+        .collect()
 }
 
 #[test]
@@ -55,4 +59,23 @@ fn a_guide_shows_the_manifest_as_it_is_applied() {
             assert!(manifest.contains(block), "{} shows what is not in {MANIFEST}:\n{block}", language.name());
         }
     }
+}
+
+#[test]
+fn the_reference_has_each_code_that_the_api_answers() {
+    let reference = read("docs/sidecar.md");
+    let mut codes = 0;
+    for file in ["api.rs", "guard.rs", "publishing.rs"] {
+        let source = read(&format!("consumer-sidecar/src/{file}"));
+        for code in source.split('"').filter(|text| is_code(text)) {
+            assert!(reference.contains(&format!("`{code}`")), "docs/sidecar.md says nothing of {code} ({file})");
+            codes += 1;
+        }
+    }
+    // Sources that are written in another way would pass unread.
+    assert!(codes > 10, "{codes}");
+}
+
+fn is_code(text: &str) -> bool {
+    text.contains('_') && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }

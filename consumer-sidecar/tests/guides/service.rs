@@ -106,6 +106,11 @@ impl Service {
         Self { program, port, _built: built }
     }
 
+    pub(crate) fn until_it_says(&self, what: &str) {
+        let said = self.program.until(PATIENCE, |said| said.contains(what).then_some(()));
+        said.unwrap_or_else(|said| panic!("it does not say {what}: {said}"));
+    }
+
     pub(crate) fn said(&self) -> String {
         self.program.said()
     }

@@ -27,7 +27,7 @@ def handle(headers, body):
     try:
         payment = json.loads(body)
         core = {name: payment[name] for name in ("paymentId", "amount", "currency")}
-        if not core["amount"] > 0:
+        if not isinstance(core["paymentId"], str) or not core["amount"] > 0:
             return 422
     except (ValueError, KeyError, TypeError):
         return 422

@@ -73,9 +73,9 @@ impl Sqs {
 
     /// Puts one with attributes into the queue, each a text.
     pub fn send_with(&self, body: &str, attributes: &[(&str, String)]) {
-        let attributes = attributes.iter().map(|(name, text)| {
-            ((*name).to_owned(), json!({"DataType": "String", "StringValue": text}))
-        });
+        let attributes = attributes
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), json!({"DataType": "String", "StringValue": text})));
         self.lock().push(body, &Value::from_iter(attributes));
         self.arrived();
     }
@@ -102,7 +102,14 @@ impl Sqs {
         let deleted = queue.messages.iter().filter(|message| message.deleted).count();
         let (sent, waiting) = (queue.messages.len(), queue.waiting.len());
         let redelivered = queue.messages.iter().filter(|message| message.receives > 1).count();
-        State { sent, deleted, waiting, held: sent - deleted - waiting, redelivered, dead_letters: queue.dead_letters.len() }
+        State {
+            sent,
+            deleted,
+            waiting,
+            held: sent - deleted - waiting,
+            redelivered,
+            dead_letters: queue.dead_letters.len(),
+        }
     }
 
     /// Waits until each message was deleted.
