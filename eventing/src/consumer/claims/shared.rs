@@ -60,7 +60,11 @@ pub(super) enum Outcome {
 }
 
 impl SharedClaims {
-    pub(super) fn new(store: Arc<dyn ClaimStore>, when_unavailable: WhenUnavailable, metrics: ClaimMetrics) -> Self {
+    pub(in crate::consumer) fn new(
+        store: Arc<dyn ClaimStore>,
+        when_unavailable: WhenUnavailable,
+        metrics: ClaimMetrics,
+    ) -> Self {
         Self { store, when_unavailable, state: watch::channel(State::Unknown).0, metrics }
     }
 
