@@ -13,11 +13,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use eventing::consumer::Drain;
-use eventing::publish::ids::IdempotencyKey;
-use eventing::publish::{FieldError, InputFault, NewEvent, Outcome, Placed, parse_events};
+use eventing::publish::{FieldError, InputFault, Outcome, Placed, Posted};
 use serde_json::json;
 use tokio::sync::watch;
 
+use crate::content::ContentKind;
 use crate::guard;
 use crate::problem::{EventOutcome, Problem};
 use crate::token::DeliveryToken;
@@ -30,12 +30,7 @@ const UPLOAD: Duration = Duration::from_secs(15);
 /// Publishes what the application posts.
 pub trait Publish: Send + Sync + 'static {
     /// Publishes events that have their form; a failure of all is a problem.
-    fn publish(
-        &self,
-        events: &[NewEvent],
-        key: Option<&IdempotencyKey>,
-        in_list: bool,
-    ) -> impl Future<Output = Result<Vec<Placed>, Problem>> + Send;
+    fn publish(&self, posted: Posted) -> impl Future<Output = Result<Vec<Placed>, Problem>> + Send;
 }
 
 /// What the API works with.
@@ -103,7 +98,7 @@ fn authorized(headers: &HeaderMap, token: &DeliveryToken) -> Result<(), Problem>
 }
 
 async fn events<P: Publish>(State(api): State<Api<P>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    guard::check_json(&headers)?;
+    let content = ContentKind::of(&headers)?;
     if api.require_token {
         authorized(&headers, &api.token)?;
     }
@@ -111,7 +106,6 @@ async fn events<P: Publish>(State(api): State<Api<P>>, headers: HeaderMap, body:
         let detail = "this pod names no bus: annotate it with eventing.qsl.dev/publish-to";
         return Err(Problem::new(StatusCode::NOT_FOUND, "NO_BUS", detail));
     };
-    let key = idempotency_key(&headers)?;
     let body = match tokio::time::timeout(UPLOAD, to_bytes(body, BODY)).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => return Err(too_large(None, BODY)),
@@ -120,20 +114,11 @@ async fn events<P: Publish>(State(api): State<Api<P>>, headers: HeaderMap, body:
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "BODY_TIMEOUT", detail));
         }
     };
-    let (events, in_list) = parse_events(&body).map_err(|fault| match fault {
+    let posted = content.read(&headers, &body).map_err(|fault| match fault {
         InputFault::TooLarge { limit } => too_large(Some(body.len()), limit),
         InputFault::Fields(errors) => invalid(errors),
     })?;
-    let placed = publish.publish(&events, key.as_ref(), in_list).await?;
-    answer(placed)
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let fault =
-        |reason: &str| invalid(vec![FieldError { field: "Idempotency-Key".to_owned(), reason: reason.to_owned() }]);
-    let text = value.to_str().map_err(|_| fault("must be 1 to 255 printable ASCII characters"))?;
-    IdempotencyKey::parse(text).map(Some).map_err(|error| fault(error.reason))
+    answer(publish.publish(posted).await?)
 }
 
 fn invalid(errors: Vec<FieldError>) -> Problem {

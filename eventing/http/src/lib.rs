@@ -8,10 +8,12 @@ pub mod client;
 pub mod grants;
 pub mod journal;
 pub mod key_sets;
+mod retry_after;
 pub mod signer;
 
 pub use client::{ClientError, Problem, Service};
 pub use grants::{GrantClient, GrantRequest, Granted};
 pub use journal::{Changes, Entry, JournalClient, Timeline};
 pub use key_sets::{HttpKeySets, KeySetClient};
+pub use retry_after::retry_after;
 pub use signer::HttpSigner;

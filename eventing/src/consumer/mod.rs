@@ -28,7 +28,7 @@ mod fake;
 #[cfg(all(test, feature = "paused-clock"))]
 mod tests;
 
-pub use disposition::{Disposition, HandlerAnswer, disposition};
+pub use disposition::{Backoff, Disposition, HandlerAnswer, disposition};
 pub use drain::Drain;
 pub use inbox::{ConnectQueue, consume};
 pub use key_client::{ConnectKeySets, FetchError, Fetched, KeySets};

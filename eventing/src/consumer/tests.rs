@@ -30,6 +30,7 @@ mod faults;
 mod gates;
 mod keys;
 mod mounts;
+mod numbers;
 mod outcomes;
 mod site;
 
@@ -107,6 +108,7 @@ fn settings() -> Settings {
         wait: Duration::from_secs(20),
         visibility_timeout: Duration::from_mins(1),
         max_attempts: 5,
+        backoff: Backoff::DEFAULT,
         max_receive_count: 15,
         fifo: false,
         paused: false,
