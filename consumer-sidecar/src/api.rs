@@ -21,6 +21,7 @@ use crate::content::ContentKind;
 use crate::guard;
 use crate::problem::{EventOutcome, Problem};
 use crate::token::DeliveryToken;
+use crate::traces::{Tracer, publishing};
 
 /// The most bytes of a request that are read: more than any event, so that the fault is said properly.
 const BODY: usize = 4 * 1024 * 1024;
@@ -38,6 +39,8 @@ pub trait Publish: Send + Sync + 'static {
 pub struct Api<P> {
     /// The bus, if the pod has one.
     pub publish: Option<Arc<P>>,
+    /// What records publishing.
+    pub tracer: Tracer,
     /// The pod's token, which `POST /drain` must carry.
     pub token: DeliveryToken,
     /// Whether `POST /v1/events` must carry it, too.
@@ -52,6 +55,7 @@ impl<P> Clone for Api<P> {
     fn clone(&self) -> Self {
         Self {
             publish: self.publish.clone(),
+            tracer: self.tracer.clone(),
             token: self.token.clone(),
             require_token: self.require_token,
             drain: self.drain.clone(),
@@ -114,11 +118,21 @@ async fn events<P: Publish>(State(api): State<Api<P>>, headers: HeaderMap, body:
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "BODY_TIMEOUT", detail));
         }
     };
-    let posted = content.read(&headers, &body).map_err(|fault| match fault {
+    let mut posted = content.read(&headers, &body).map_err(|fault| match fault {
         InputFault::TooLarge { limit } => too_large(Some(body.len()), limit),
         InputFault::Fields(errors) => invalid(errors),
     })?;
-    answer(publish.publish(posted).await?)
+    let mut spans = publishing(&api.tracer, &headers, &mut posted);
+    let placed = publish.publish(posted).await;
+    for (at, span) in spans.iter_mut().enumerate() {
+        match placed.as_ref().map(|placed| placed.get(at).map(|placed| &placed.outcome)) {
+            Ok(Some(Outcome::Published { .. })) => {}
+            Ok(outcome) => span.fail(format!("{outcome:?}")),
+            Err(problem) => span.fail(problem.code()),
+        }
+    }
+    drop(spans);
+    answer(placed?)
 }
 
 fn invalid(errors: Vec<FieldError>) -> Problem {

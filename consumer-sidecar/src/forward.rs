@@ -16,11 +16,13 @@ use std::time::{Duration, SystemTime};
 
 use eventing::config::{BatchConfig, ForwardConfig, InboxConfig};
 use eventing::consumer::{Delivery, Handler, HandlerAnswer, Routed, route};
+use eventing::trace_context::TraceContext;
 use eventing_http::retry_after;
 use tokio::sync::watch;
 
 use crate::args::Inbox;
 use crate::token::DeliveryToken;
+use crate::traces::{Kind, Span, Tracer};
 use app::App;
 use batch::{Batches, Member};
 
@@ -30,6 +32,7 @@ pub struct Forwarder {
     app: App,
     batches: Batches,
     configuration: watch::Receiver<Option<Arc<InboxConfig>>>,
+    tracer: Tracer,
 }
 
 impl Forwarder {
@@ -41,8 +44,9 @@ impl Forwarder {
         app: Inbox,
         token: &DeliveryToken,
         configuration: watch::Receiver<Option<Arc<InboxConfig>>>,
+        tracer: Tracer,
     ) -> anyhow::Result<Self> {
-        Ok(Self { app: App::new(app, token)?, batches: Batches::default(), configuration })
+        Ok(Self { app: App::new(app, token)?, batches: Batches::default(), configuration, tracer })
     }
 
     /// Asks the application again and again whether it can take events. Until it first can, nothing is received; so
@@ -52,8 +56,10 @@ impl Forwarder {
     }
 
     /// One event, one request.
-    async fn post(&self, path: &str, forward: &ForwardConfig, delivery: &Delivery) -> HandlerAnswer {
-        let (headers, body) = match request::of_one(forward.format, delivery) {
+    async fn post(&self, path: &str, forward: &ForwardConfig, delivery: &Delivery, span: &Span) -> HandlerAnswer {
+        // A span that nobody records is nobody's parent: the application then goes on where the publisher was.
+        let parent = self.tracer.is_on().then(|| span.context());
+        let (headers, body) = match request::of_one(forward.format, delivery, parent) {
             Ok(request) => request,
             Err(why) => return HandlerAnswer::Reject(why),
         };
@@ -138,12 +144,30 @@ impl Handler for Forwarder {
     async fn handle(&self, delivery: Delivery) -> HandlerAnswer {
         let Some(config) = self.configuration.borrow().clone() else { return HandlerAnswer::Unreachable };
         let forward = &config.forward;
-        match (route(&delivery.event, forward, self.app.path()), &forward.batch) {
-            (Routed::To(path), None) => self.post(path, forward, &delivery).await,
-            (Routed::To(path), Some(batch)) => self.post_among(path, forward, batch, delivery).await,
-            (Routed::DeadLetter, _) => HandlerAnswer::NoRoute,
-            (Routed::Acknowledge, _) => HandlerAnswer::Unrouted,
+        let event = &delivery.event;
+        let path = match route(event, forward, self.app.path()) {
+            Routed::To(path) => path,
+            Routed::DeadLetter => return HandlerAnswer::NoRoute,
+            Routed::Acknowledge => return HandlerAnswer::Unrouted,
+        };
+        let sender = event.trace.traceparent().and_then(TraceContext::parse);
+        let receive = self
+            .tracer
+            .begin("receive", Kind::Consumer, sender)
+            .since(delivery.received)
+            .with("qsl.source", event.source.as_str())
+            .with("qsl.detail_type", event.detail_type.as_str())
+            .with("qsl.event_key", event.event_key.to_string())
+            .with("qsl.attempt", delivery.attempt.to_string());
+        let mut handle = self.tracer.begin("handle", Kind::Client, Some(receive.context())).with("url.path", path);
+        let answer = match &forward.batch {
+            None => self.post(path, forward, &delivery, &handle).await,
+            Some(batch) => self.post_among(path, forward, batch, delivery).await,
+        };
+        if answer != HandlerAnswer::Done {
+            handle.fail(format!("{answer:?}"));
         }
+        answer
     }
 
     async fn ready(&self) {

@@ -7,7 +7,7 @@
 //! Rooms: [`args`] is what it is told, [`app`] puts the parts together and ends them in order; [`forward`] is the
 //! consumer's handler; [`api`] and [`guard`] the loopback API, [`content`] what a request may hold, [`problem`]s its answers; [`publishing`] the bus as
 //! its configuration changes; [`token`] the delivery token; [`admin`] health and metrics; [`serve`] the servers of
-//! both; [`drain`] the other end of
+//! both; [`traces`] the spans it records; [`drain`] the other end of
 //! `consumer-sidecar drain`.
 
 pub mod admin;
@@ -22,3 +22,4 @@ pub mod problem;
 pub mod publishing;
 pub mod serve;
 pub mod token;
+pub mod traces;

@@ -1,5 +1,7 @@
 //! The bus as its configuration changes: who may publish what, with which role, signed by whom.
 
+mod metrics;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,51 +12,11 @@ use eventing::publish::{FieldError, Outcome, Placed, Posted, PublishError, Publi
 use eventing::types::BusId;
 use eventing_aws::{EventBridge, Identity};
 use eventing_http::{HttpSigner, Service};
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use crate::api::{Publish, too_large};
 use crate::problem::Problem;
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Label {
-    outcome: &'static str,
-}
-
-/// The numbers of publishing.
-#[derive(Clone, Debug)]
-pub struct Metrics {
-    events: Family<Label, Counter>,
-    publishing: Histogram,
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self { events: Family::default(), publishing: Histogram::new(exponential_buckets(0.001, 2.0, 16)) }
-    }
-}
-
-impl Metrics {
-    /// Registers the metrics under the prefix `qsl_publisher`.
-    pub fn register(&self, registry: &mut Registry) {
-        let registry = registry.sub_registry_with_prefix("qsl_publisher");
-        registry.register("events", "Events posted by the application, by what became of them", self.events.clone());
-        let help = "From a request's body to the bus's answer for each of its events";
-        registry.register("publish_seconds", help, self.publishing.clone());
-    }
-
-    fn published(&self, took: Duration) {
-        self.publishing.observe(took.as_secs_f64());
-    }
-
-    fn count(&self, outcome: &'static str, events: usize) {
-        self.events.get_or_create(&Label { outcome }).inc_by(events as u64);
-    }
-}
+pub use metrics::Metrics;
 
 /// What a publisher was made of; made anew when it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]

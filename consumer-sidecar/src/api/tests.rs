@@ -59,7 +59,8 @@ fn world_with(has_bus: bool, require_token: bool) -> World {
     let drain = Drain::new(Duration::from_secs(1));
     let (ended, drained) = watch::channel(false);
     let publish = has_bus.then(|| fake.clone());
-    let api = Api { publish, token: token.clone(), require_token, drain: drain.clone(), drained };
+    let api =
+        Api { publish, tracer: Tracer::default(), token: token.clone(), require_token, drain: drain.clone(), drained };
     World { fake, router: router(api), drain, drained: ended, token }
 }
 

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use eventing::config::Format;
 use eventing::consumer::Delivery;
 use eventing::json::{Limits, parse};
+use eventing::trace_context::TraceContext;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::cloud_event::{self, CloudEvent};
@@ -14,12 +15,19 @@ const HEADER_TEXT: &AsciiSet = &CONTROLS.add(b'%');
 /// How many events a request has, where it has several.
 const EVENTS: &str = "qsl-events";
 
-/// The request of one event.
+/// The request of one event, whose handling is the child of a span.
 ///
 /// # Errors
 /// With a sentence when the event cannot be written.
-pub(super) fn of_one(format: Format, delivery: &Delivery) -> Result<(HeaderMap, Vec<u8>), String> {
+pub(super) fn of_one(
+    format: Format,
+    delivery: &Delivery,
+    parent: Option<TraceContext>,
+) -> Result<(HeaderMap, Vec<u8>), String> {
     let mut headers = facts(delivery);
+    if let Some(parent) = parent {
+        set(&mut headers, "traceparent", &parent.to_string());
+    }
     let (content_type, body) = match format {
         Format::DetailCore => ("application/json", delivery.event.detail_core.as_bytes().to_vec()),
         Format::Envelope => ("application/json", envelope(delivery)?),

@@ -120,7 +120,7 @@ fn forwarder_to(app: Inbox, config: InboxConfig) -> (Arc<Forwarder>, DeliveryTok
     let directory = tempfile::tempdir().unwrap();
     let token = DeliveryToken::read_or_create(&directory.path().join("token")).unwrap();
     let configuration = watch::channel(Some(Arc::new(config))).1;
-    let forwarder = Arc::new(Forwarder::new(app, &token, configuration).unwrap());
+    let forwarder = Arc::new(Forwarder::new(app, &token, configuration, Tracer::default()).unwrap());
     let watched = Arc::clone(&forwarder);
     tokio::spawn(async move { watched.watch().await });
     (forwarder, token)

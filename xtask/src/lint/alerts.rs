@@ -15,13 +15,14 @@ use crate::cargo::{succeed, workspace};
 use crate::tools;
 
 /// Where each prefix is registered.
-const REGISTRIES: [(&str, &str); 6] = [
+const REGISTRIES: [(&str, &str); 7] = [
     ("qsl_operator_", "operator/src"),
     ("qsl_signature_service_", "signature-service/src"),
     ("qsl_journal_", "journal/src"),
     ("qsl_gateway_", "gateway/src"),
     ("qsl_consumer_", "eventing/src"),
-    ("qsl_publisher_", "consumer-sidecar/src"),
+    ("qsl_publisher_", "consumer-sidecar/src/publishing"),
+    ("qsl_traces_", "consumer-sidecar/src/traces"),
 ];
 /// What stands before the name where a metric is registered.
 const MARKS: [&str; 5] =

@@ -81,7 +81,7 @@ fn of_the_trace_goes_what_an_attribute_may_be() {
         event.trace = event.trace.with(name, value).unwrap();
     }
     delivery.event = Arc::new(event);
-    let (_, body) = request::of_one(Format::CloudEventsStructured, &delivery).unwrap();
+    let (_, body) = request::of_one(Format::CloudEventsStructured, &delivery, None).unwrap();
     let event: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!((&event["xlane7"], &event["id"], &event["data"]), (&json!("n"), &json!(JTI), &json!({"fare": 2.5})));
     let names: Vec<&String> = event.as_object().unwrap().keys().collect();
