@@ -64,7 +64,7 @@ async fn what_was_delivered_is_the_same_event_when_it_is_posted_again() {
     let (_, body) = delivered(Format::CloudEventsStructured, delivery("ride-4")).await;
     let posted = parse_structured(body.as_bytes()).unwrap();
     let event = &posted.events[0];
-    assert_eq!((event.detail_core.get(), event.resource.as_str()), (r#"{"fare":2.5}"#, "urn:qsl:tram:line:7"));
+    assert_eq!((event.detail_core.as_str(), event.resource.as_str()), (r#"{"fare":2.5}"#, "urn:qsl:tram:line:7"));
     let trace = serde_json::to_value(&event.trace).unwrap();
     assert_eq!(trace, json!({"correlationId": "ride-4", "traceparent": "00-a-b-01"}));
     assert!(matches!(posted.keys, Keys::OfEach(_)));

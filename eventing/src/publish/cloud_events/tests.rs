@@ -38,7 +38,7 @@ fn each_attribute_has_its_place_in_the_event() {
     let posted = parse_structured(tram().to_string().as_bytes()).unwrap();
     let event = &posted.events[0];
     assert_eq!((event.source.as_str(), event.detail_type.as_str()), ("qsl.tram", "Tram.Left.v1"));
-    assert_eq!((event.resource.as_str(), event.detail_core.get()), ("urn:qsl:tram:line:7", r#"{"a":1,"b":125.5}"#));
+    assert_eq!((event.resource.as_str(), event.detail_core.as_str()), ("urn:qsl:tram:line:7", r#"{"a":1,"b":125.5}"#));
     let trace = serde_json::to_value(&event.trace).unwrap();
     let expected = json!({
         "correlationId": "ride-4", "userId": "u-2", "traceparent": "00-a-b-01", "lane": "3", "express": "true",
@@ -72,7 +72,7 @@ fn the_headers_of_binary_mode_say_what_the_members_of_structured_mode_do() {
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .to_vec();
     let posted = parse_binary(&attributes, br#"{"a":1}"#).unwrap();
-    assert_eq!((posted.events[0].detail_core.get(), jti(&posted, 0)), (r#"{"a":1}"#, ID.to_ascii_lowercase()));
+    assert_eq!((posted.events[0].detail_core.as_str(), jti(&posted, 0)), (r#"{"a":1}"#, ID.to_ascii_lowercase()));
     let named = |attributes: &[(String, String)], body: &[u8]| -> Vec<String> {
         faults(parse_binary(attributes, body)).into_iter().map(|(field, _)| field).collect()
     };
