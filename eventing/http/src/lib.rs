@@ -11,6 +11,7 @@ pub mod grants;
 pub mod inbox_journal;
 pub mod journal;
 pub mod key_sets;
+mod retry_after;
 pub mod signer;
 
 pub use claims::{ClaimAction, ClaimAnswer, ClaimKey, ClaimRequest, HttpClaims};
@@ -20,4 +21,5 @@ pub use grants::{GrantClient, GrantRequest, Granted};
 pub use inbox_journal::InboxJournal;
 pub use journal::{Changes, Entry, JournalClient, Timeline};
 pub use key_sets::{HttpKeySets, KeySetClient};
+pub use retry_after::retry_after;
 pub use signer::HttpSigner;
