@@ -17,6 +17,14 @@ pub enum Failure {
         /// What came of it.
         source: io::Error,
     },
+    /// Something elsewhere did not do its part: the same call may work another time.
+    #[error("cannot {doing}: {why}")]
+    Remote {
+        /// What was under way.
+        doing: String,
+        /// What came of it.
+        why: String,
+    },
 }
 
 impl Failure {
@@ -31,7 +39,7 @@ impl Failure {
         eprintln!("error: {self}");
         match self {
             Self::Usage(_) => ExitCode::from(2),
-            Self::Machine { .. } => ExitCode::FAILURE,
+            Self::Machine { .. } | Self::Remote { .. } => ExitCode::FAILURE,
         }
     }
 }

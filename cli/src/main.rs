@@ -1,24 +1,28 @@
 //! `kubectl-qsl`: what people do with signed events by hand, one subcommand a module.
 //!
-//! In: arguments, files and standard input. Out: lines of JSON on standard output, sentences for people on standard
-//! error. Exit codes: 0 done; 1 the machine failed (a disk, a pipe); 2 the call or its input is wrong; 3 something was
-//! judged and refused.
+//! In: arguments, files and standard input. Out: tables or lines of JSON on standard output, sentences for people on
+//! standard error. Exit codes: 0 done; 1 this machine or another failed (a disk, a pipe, a service that is away); 2 the
+//! call, its input or your rights must be put right; 3 something was judged and refused.
 //!
-//! Rooms: [`verify`] judges events, [`sign`] makes them for tests; [`input`] is where text comes from, [`failure`] why a
-//! subcommand ended before its time.
+//! Rooms: without a cluster, [`verify`] judges events and [`sign`] makes them for tests; with one, [`keys`] shows which
+//! keys sign. [`input`] is where text comes from, [`table`] how people see it, [`cluster`] the API server, [`failure`]
+//! why a subcommand ended before its time.
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
 
+mod cluster;
 mod failure;
 mod input;
+mod keys;
 mod sign;
+mod table;
 mod verify;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Signed events by hand: judge them, make them.
+/// Signed events by hand: judge them, make them, see the keys they are signed with.
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-qsl", bin_name = "kubectl qsl", version)]
 enum Command {
@@ -26,6 +30,8 @@ enum Command {
     Verify(verify::Args),
     /// Sign events with a key of a file, for tests.
     Sign(sign::Args),
+    /// Show the keys of a cluster: which sign, which verify, when the next takes over.
+    Keys(keys::Args),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +42,7 @@ fn main() -> ExitCode {
     let ended = match Command::parse() {
         Command::Verify(args) => verify::run(&args),
         Command::Sign(args) => sign::run(&args),
+        Command::Keys(args) => keys::run(&args),
     };
     ended.unwrap_or_else(|failure| failure.told())
 }

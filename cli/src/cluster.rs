@@ -1,0 +1,144 @@
+//! The cluster: which one, as whom, and what its refusals mean.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::future::Future;
+use std::path::PathBuf;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+use crate::failure::Failure;
+
+/// Which cluster, as kubectl has it.
+#[derive(clap::Args, Debug, Clone)]
+pub struct ClusterArgs {
+    /// The kubeconfig; as for kubectl, $KUBECONFIG or ~/.kube/config when absent.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig; its current one when absent.
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+}
+
+/// A cluster one may speak to.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Speaks to the API server as the kubeconfig's user.
+    pub client: Client,
+    /// The context's own namespace.
+    pub namespace: String,
+}
+
+impl ClusterArgs {
+    /// The same for kubectl.
+    pub fn to_kubectl(&self) -> Vec<OsString> {
+        let kubeconfig = self.kubeconfig.iter().flat_map(|path| ["--kubeconfig".into(), path.clone().into()]);
+        let context = self.context.iter().flat_map(|name| ["--context".into(), name.into()]);
+        kubeconfig.chain(context).collect()
+    }
+
+    /// Reads the kubeconfig; nothing is asked of the API server yet.
+    ///
+    /// # Errors
+    /// When there is no such kubeconfig or context: a wrong call.
+    pub async fn connect(&self) -> Result<Cluster, Failure> {
+        let wrong = |error: &dyn Display| Failure::Usage(format!("no cluster to speak to: {error}"));
+        let config = match (&self.kubeconfig, &self.context) {
+            (None, None) => Config::infer().await.map_err(|error| wrong(&error))?,
+            (path, context) => {
+                let kubeconfig = match path {
+                    Some(path) => Kubeconfig::read_from(path),
+                    None => Kubeconfig::read(),
+                };
+                let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+                let kubeconfig = kubeconfig.map_err(|error| wrong(&error))?;
+                Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| wrong(&error))?
+            }
+        };
+        let namespace = config.default_namespace.clone();
+        let client = Client::try_from(config).map_err(|error| wrong(&error))?;
+        Ok(Cluster { client, namespace })
+    }
+}
+
+/// A call to the API server that failed, in words; `doing` comes after "cannot".
+pub fn failed(doing: impl Display) -> impl FnOnce(kube::Error) -> Failure {
+    move |error| told(&doing.to_string(), &error)
+}
+
+fn told(doing: &str, error: &kube::Error) -> Failure {
+    let kube::Error::Api(answer) = error else {
+        return Failure::Remote { doing: doing.to_owned(), why: chain(error) };
+    };
+    let said = answer.message.trim();
+    match answer.code {
+        401 => Failure::Usage(format!(
+            "cannot {doing}: the API server does not know who you are ({said}): log in again, or name another --context"
+        )),
+        403 => Failure::Usage(format!(
+            "cannot {doing}: the API server does not let you: {said}. Ask for that right (RBAC), or name another --context"
+        )),
+        // A kind that is not there is answered as a page, not as an object.
+        404 if said.contains("the server could not find") || said.contains("page not found") => {
+            Failure::Usage(format!(
+                "cannot {doing}: this cluster has no kinds of eventing.qsl.dev: install the chart qsl-eventing, or name another --context"
+            ))
+        }
+        404 | 409 | 422 => Failure::Usage(format!("cannot {doing}: {said}")),
+        code => Failure::Remote { doing: doing.to_owned(), why: format!("the API server answered {code}: {said}") },
+    }
+}
+
+/// An error and what it came from, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        // Some errors quote what they came from.
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = error.source();
+    }
+    text
+}
+
+/// Runs what waits for others to its end.
+///
+/// # Errors
+/// What it failed with, or that it could not be started.
+pub fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    // An error means that a provider is installed already, which is all that is wanted.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Failure::of("start"))?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn answer(code: u16, message: &str) -> String {
+        let status = Status { code, message: message.to_owned(), ..Status::default() };
+        told("list SigningKeys", &kube::Error::Api(Box::new(status))).to_string()
+    }
+
+    #[test]
+    fn a_refusal_says_what_would_be_right() {
+        for (code, message, expected) in [
+            (401, "Unauthorized", "log in again"),
+            (403, "User \"mo\" cannot list resource \"signingkeys\"", "User \"mo\" cannot list resource \"signingkeys\". Ask for that right"),
+            (404, "404 page not found", "install the chart qsl-eventing"),
+            (404, "inboxqueues \"arrivals\" not found", "cannot list SigningKeys: inboxqueues \"arrivals\" not found"),
+            (503, "etcd is away", "the API server answered 503: etcd is away"),
+        ] {
+            let said = answer(code, message);
+            assert!(said.starts_with("cannot list SigningKeys: ") && said.contains(expected), "{code}: {said}");
+        }
+    }
+}
