@@ -5,17 +5,23 @@
 //! call, its input or your rights must be put right; 3 something was judged and refused.
 //!
 //! Rooms: without a cluster, [`verify`] judges events and [`sign`] makes them for tests; with one, [`keys`] shows which
-//! keys sign. [`input`] is where text comes from, [`table`] how people see it, [`cluster`] the API server, [`failure`]
-//! why a subcommand ended before its time.
+//! keys sign. [`publish`], [`dlq`] and [`tail`] get in as a service account, by [`access`]: the tools hold no credential.
+//! [`input`] is where text comes from and [`events`] what events it holds, [`table`] how people see things, [`cluster`]
+//! the API server, [`failure`] why a subcommand ended before its time.
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
 
+mod access;
 mod cluster;
+mod dlq;
+mod events;
 mod failure;
 mod input;
 mod keys;
+mod publish;
 mod sign;
 mod table;
+mod tail;
 mod verify;
 
 use std::process::ExitCode;
@@ -32,6 +38,12 @@ enum Command {
     Sign(sign::Args),
     /// Show the keys of a cluster: which sign, which verify, when the next takes over.
     Keys(keys::Args),
+    /// Put events on a bus, signed by the signature service.
+    Publish(publish::Args),
+    /// Look at an inbox's dead letters, bring them back, drop them.
+    Dlq(dlq::Args),
+    /// Show the events of a bus, or of an inbox, as they arrive.
+    Tail(tail::Args),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +55,9 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Publish(args) => publish::run(&args),
+        Command::Dlq(args) => dlq::run(&args),
+        Command::Tail(args) => tail::run(&args),
     };
     ended.unwrap_or_else(|failure| failure.told())
 }

@@ -107,11 +107,7 @@ pub(super) async fn redrive(args: &RedriveArgs) -> Result<ExitCode, Failure> {
     let grants = service.as_ref().map(|service| GrantClient::new(service.service.clone()));
     let mover = Mover { judge: &inbox.judge, inbox: &inbox.id, queues: &inbox.queues, grants: grants.as_ref() };
     let mut tally = Tally::default();
-    let run = bring_back(args, &inbox, &mover, &mut tally);
-    let ended = tokio::select! {
-        ended = run => ended,
-        _ = ctrl_c() => Err(Failure::Remote { doing: "finish".to_owned(), why: "it was interrupted; run it again to go on".to_owned() }),
-    };
+    let ended = bring_back(args, &inbox, &mover, &mut tally).await;
     tell(&format!("{} sent, {} left, {} not meant.", tally.sent, tally.left, tally.others))?;
     ended?;
     Ok(if tally.left == 0 { ExitCode::SUCCESS } else { ExitCode::from(3) })
@@ -135,8 +131,15 @@ async fn bring_back(
     let mut pace = interval(Duration::from_secs_f64(1.0 / args.rate));
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut scan = Scan::new(inbox.judge.fifo);
+    // Looked at between two letters: what was begun is finished.
+    let mut interrupted = std::pin::pin!(ctrl_c());
+    let stopping =
+        || Failure::Remote { doing: "finish".to_owned(), why: "it was interrupted; run it again to go on".to_owned() };
     loop {
-        let letters = scan.next(&inbox.queues, batch(args.rate)).await.map_err(|error| failed(error.into()))?;
+        let letters = tokio::select! {
+            letters = scan.next(&inbox.queues, batch(args.rate)) => letters.map_err(|error| failed(error.into()))?,
+            _ = &mut interrupted => return Err(stopping()),
+        };
         if letters.is_empty() {
             return Ok(());
         }
@@ -148,7 +151,10 @@ async fn bring_back(
             if args.limit.is_some_and(|limit| tally.sent >= limit) {
                 return Ok(());
             }
-            pace.tick().await;
+            tokio::select! {
+                _ = &mut interrupted => return Err(stopping()),
+                _ = pace.tick() => {}
+            }
             let outcome = mover.move_letter(letter).await.map_err(&failed)?;
             if matches!(outcome, Outcome::Left(_)) { tally.left += 1 } else { tally.sent += 1 }
             print(&show::outcome(letter, &outcome))?;
