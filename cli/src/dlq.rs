@@ -3,7 +3,8 @@
 //! In: an InboxQueue, and the service account to act as. Out: its dead letters, whoever wrote them and in whichever of its
 //! queues. [`letter`] reads one, [`filter`] says whether it is meant, [`judge`] what becomes of it: these are pure.
 //! [`inbox`] finds the queues, [`scan`] walks through them, [`redrive`] moves one letter over the [`ports`], which
-//! [`sqs`] and the signature service stand behind; [`commands`] are the four subcommands, [`show`] what they print.
+//! [`sqs`] and the signature service stand behind, [`run`] all that are meant; [`commands`] are the four subcommands,
+//! [`show`] what they print.
 
 mod commands;
 #[cfg(test)]
@@ -14,11 +15,14 @@ mod judge;
 mod letter;
 mod ports;
 mod redrive;
+mod run;
 #[cfg(test)]
 mod samples;
 mod scan;
 mod show;
 mod sqs;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 
@@ -37,8 +41,8 @@ use filter::Filter;
 /// one of the inbox's redriveServiceAccounts; for redrive, the verb redrive (for what was a replay: replay) on the
 /// inboxqueue.
 ///
-/// What is received from a dead-letter queue is hidden from everybody for a minute and a half: a second look within that
-/// time may not find what the first one saw.
+/// What is received from a dead-letter queue is hidden from everybody for a while, half a minute for a look, a minute and a
+/// half for work: a second look within that time may not find what the first one saw.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(subcommand)]

@@ -11,15 +11,18 @@ use tokio::signal::ctrl_c;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::inbox::Inbox;
-use super::ports::Queues as _;
-use super::redrive::{Mover, Outcome, Stop};
+use super::letter::Letter;
+use super::redrive::{Mover, Outcome};
+use super::run::{LOOK, Run, Tally, WORK, batch, stopped};
 use super::scan::Scan;
 use super::show::{self, Line};
-use super::sqs::HIDDEN;
 use super::{DropArgs, ListArgs, Of, RedriveArgs, ShowArgs};
 use crate::access::Access;
 use crate::failure::Failure;
 use crate::out::{Output, print, tell};
+
+/// When what was received is visible again.
+const AGAIN: &str = "try again in half a minute, or after a redrive in a minute and a half";
 
 async fn open(of: &Of) -> Result<(Access, Inbox), Failure> {
     let access = of.access.connect().await?;
@@ -29,18 +32,9 @@ async fn open(of: &Of) -> Result<(Access, Inbox), Failure> {
     Ok((access, inbox))
 }
 
-/// Of a stop, what a person is told; `doing` comes after "cannot".
-fn stopped(doing: &str) -> impl Fn(Stop) -> Failure {
-    let doing = doing.to_owned();
-    move |stop| match stop {
-        Stop::NotAllowed(why) => Failure::Usage(format!("cannot {doing}: {why}")),
-        Stop::Away(why) => Failure::Remote { doing: doing.clone(), why },
-    }
-}
-
 pub(super) async fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
     let (_, inbox) = open(&args.of).await?;
-    let (mut scan, mut lines) = (Scan::new(inbox.judge.fifo), Vec::new());
+    let (mut scan, mut lines) = (Scan::new(inbox.judge.fifo, LOOK), Vec::new());
     let reading = stopped("receive dead letters");
     let (mut seen, now) = (0_u64, Millis::now());
     while lines.len() < args.limit {
@@ -72,15 +66,14 @@ pub(super) async fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
 
 pub(super) async fn show(args: &ShowArgs) -> Result<ExitCode, Failure> {
     let (_, inbox) = open(&args.of).await?;
-    let mut scan = Scan::new(inbox.judge.fifo);
+    let mut scan = Scan::new(inbox.judge.fifo, LOOK);
     loop {
         let letters = scan.next(&inbox.queues, BATCH).await;
         let letters = letters.map_err(|error| stopped("receive dead letters")(error.into()))?;
         if letters.is_empty() {
-            let hidden = HIDDEN.as_secs();
+            let (id, of) = (&args.id, &inbox.id);
             return Err(Failure::Usage(format!(
-                "no dead letter {} of {} can be received now; what was received in the last {hidden} seconds cannot: try again then",
-                args.id, inbox.id
+                "no dead letter {id} of {of} can be received now; what was received just now is hidden: {AGAIN}"
             )));
         }
         if let Some(letter) = letters.iter().find(|letter| *letter.message.message_id == *args.id) {
@@ -106,70 +99,25 @@ pub(super) async fn redrive(args: &RedriveArgs) -> Result<ExitCode, Failure> {
     let service = if args.dry_run { None } else { Some(access.signature_service(&inbox.config.services).await?) };
     let grants = service.as_ref().map(|service| GrantClient::new(service.service.clone()));
     let mover = Mover { judge: &inbox.judge, inbox: &inbox.id, queues: &inbox.queues, grants: grants.as_ref() };
-    let mut tally = Tally::default();
-    let ended = bring_back(args, &inbox, &mover, &mut tally).await;
-    tell(&format!("{} sent, {} left, {} not meant.", tally.sent, tally.left, tally.others))?;
-    ended?;
-    Ok(if tally.left == 0 { ExitCode::SUCCESS } else { ExitCode::from(3) })
-}
-
-/// How many became what.
-#[derive(Default)]
-struct Tally {
-    sent: usize,
-    left: usize,
-    others: usize,
-}
-
-async fn bring_back(
-    args: &RedriveArgs,
-    inbox: &Inbox,
-    mover: &Mover<'_, super::sqs::Sqs, GrantClient>,
-    tally: &mut Tally,
-) -> Result<(), Failure> {
-    let failed = stopped("bring dead letters back");
+    let hidden = if args.dry_run { LOOK } else { WORK };
+    let mut run = Run::new(&inbox.queues, inbox.judge.fifo, &args.filter, hidden);
+    (run.limit, run.batch) = (args.limit, batch(args.rate));
     let mut pace = interval(Duration::from_secs_f64(1.0 / args.rate));
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut scan = Scan::new(inbox.judge.fifo);
-    // Looked at between two letters: what was begun is finished.
-    let mut interrupted = std::pin::pin!(ctrl_c());
-    let stopping =
-        || Failure::Remote { doing: "finish".to_owned(), why: "it was interrupted; run it again to go on".to_owned() };
-    loop {
-        let letters = tokio::select! {
-            letters = scan.next(&inbox.queues, batch(args.rate)) => letters.map_err(|error| failed(error.into()))?,
-            _ = &mut interrupted => return Err(stopping()),
-        };
-        if letters.is_empty() {
-            return Ok(());
-        }
-        for letter in &letters {
-            if !args.filter.takes(letter) {
-                tally.others += 1;
-                continue;
-            }
-            if args.limit.is_some_and(|limit| tally.sent >= limit) {
-                return Ok(());
-            }
-            tokio::select! {
-                _ = &mut interrupted => return Err(stopping()),
-                _ = pace.tick() => {}
-            }
-            let outcome = mover.move_letter(letter).await.map_err(&failed)?;
-            if matches!(outcome, Outcome::Left(_)) {
-                tally.left += 1
-            } else {
-                tally.sent += 1
-            }
-            print(&show::outcome(letter, &outcome))?;
-        }
-    }
-}
-
-/// As many at a time as are moved well before they are visible to others again.
-fn batch(rate: f64) -> usize {
-    let in_time = rate * HIDDEN.as_secs_f64() / 3.0;
-    (1..BATCH).find(|count| f64::from(u32::try_from(*count).unwrap_or(1)) >= in_time).unwrap_or(BATCH)
+    let mut turn = async || {
+        pace.tick().await;
+    };
+    let interrupted = async {
+        let _ = ctrl_c().await;
+    };
+    let mut told = |letter: &Letter, outcome: &Outcome| print(&show::outcome(letter, outcome));
+    let ended = run.redrive(&mover, &mut turn, interrupted, &mut told).await;
+    let Tally { done, left, others } = run.tally;
+    let sent = if args.dry_run { "would be sent" } else { "sent" };
+    tell(&format!("{done} {sent}, {left} left, {others} not meant."))?;
+    ended?;
+    said_of_the_hidden(&inbox, run.tally).await?;
+    Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
 
 pub(super) async fn drop(args: &DropArgs) -> Result<ExitCode, Failure> {
@@ -178,28 +126,26 @@ pub(super) async fn drop(args: &DropArgs) -> Result<ExitCode, Failure> {
         let which = if args.filter.is_open() { "All dead letters" } else { "The dead letters that fit" };
         ask(&format!("{which} of {} are deleted for good.", inbox.id))?;
     }
-    let failed = stopped("drop dead letters");
-    let (mut scan, mut dropped) = (Scan::new(inbox.judge.fifo), 0);
-    loop {
-        let letters = scan.next(&inbox.queues, BATCH).await.map_err(|error| failed(error.into()))?;
-        if letters.is_empty() {
-            break;
-        }
-        for letter in letters.iter().filter(|letter| args.filter.takes(letter)) {
-            if !args.dry_run {
-                let deleted = inbox.queues.delete(letter.place, &letter.message.receipt).await;
-                deleted.map_err(|error| failed(error.into()))?;
-            }
-            dropped += 1;
-            let word = if args.dry_run { "wouldBeDropped" } else { "dropped" };
-            let (id, code) = (&letter.message.message_id, &letter.code);
-            print(
-                &serde_json::json!({"outcome": word, "id": id, "deadFor": code, "correlationId": letter.claimed.correlation_id}),
-            )?;
-        }
-    }
-    tell(&format!("{dropped} {}.", if args.dry_run { "would be dropped" } else { "dropped" }))?;
+    let (hidden, word) = if args.dry_run { (LOOK, "wouldBeDropped") } else { (WORK, "dropped") };
+    let mut run = Run::new(&inbox.queues, inbox.judge.fifo, &args.filter, hidden);
+    let ended = run.drop(args.dry_run, &mut |letter| print(&show::dropped(letter, word))).await;
+    let dropped = if args.dry_run { "would be dropped" } else { "dropped" };
+    tell(&format!("{} {dropped}, {} not meant.", run.tally.done, run.tally.others))?;
+    ended?;
+    said_of_the_hidden(&inbox, run.tally).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where nothing came, whether there is something all the same.
+async fn said_of_the_hidden(inbox: &Inbox, tally: Tally) -> Result<(), Failure> {
+    if tally != Tally::default() {
+        return Ok(());
+    }
+    let count = inbox.queues.count().await.map_err(|error| stopped("count dead letters")(error.into()))?;
+    match count {
+        0 => tell(&format!("No dead letters of {}.", inbox.id)),
+        _ => tell(&format!("About {count} are hidden, since somebody received them just now: {AGAIN}.")),
+    }
 }
 
 /// Asks the person at the terminal.

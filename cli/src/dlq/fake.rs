@@ -1,26 +1,42 @@
-//! The queues of an inbox and the signature service, for tests: what was received is hidden until [`FakeQueues::reveal`].
+//! The queues of an inbox and the signature service, for tests. The queues refuse what SQS refuses: batches, bodies,
+//! attributes, groups and deduplication ids that it does not take, and receipts of an earlier receive. What was received is
+//! hidden until [`FakeQueues::reveal`], and on a FIFO queue so is what is behind it in its group.
+//!
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use eventing::attributes;
-use eventing::consumer::{QueueError, Receipt, Received};
+use eventing::consumer::{QueueError, Receipt};
 use eventing::grant::Purpose;
 use eventing::time::Millis;
 use eventing_http::{ClientError, GrantRequest, Granted, Problem};
 use serde_json::json;
 
 use super::judge::Outgoing;
-use super::letter::{Letter, Place};
-use super::ports::{Grants, Queues};
+use super::letter::{Letter, Place, Writer};
+use super::ports::{Found, Grants, Queues};
 use super::samples::Site;
+
+/// The most bytes of a message, attributes included.
+const MESSAGE: usize = 1_048_576;
+
+struct Held {
+    place: Place,
+    found: Found,
+    visible: bool,
+}
 
 #[derive(Default)]
 struct State {
-    letters: Vec<(Place, Received, bool)>,
+    letters: Vec<Held>,
     sent: Vec<Outgoing>,
+    /// The deduplication ids that the inbox has seen.
+    known: HashSet<String>,
     /// Failures of the next calls, by the operation's name.
     failures: VecDeque<(&'static str, QueueError)>,
     receives: usize,
@@ -28,73 +44,121 @@ struct State {
 
 /// The queues.
 #[derive(Default)]
-pub(crate) struct FakeQueues(RefCell<State>);
+pub(crate) struct FakeQueues {
+    fifo: bool,
+    state: RefCell<State>,
+}
 
 impl FakeQueues {
+    pub(crate) fn fifo() -> Self {
+        Self { fifo: true, state: RefCell::default() }
+    }
+
     pub(crate) fn put(&self, id: &str, letter: &Letter) -> &Self {
-        let mut message = letter.message.clone();
-        message.message_id = Arc::from(id);
-        message.receipt = Receipt(Arc::from(id));
-        self.0.borrow_mut().letters.push((letter.place, message, true));
+        let mut found = Found { message: letter.message.clone(), moved: letter.writer == Writer::Sqs };
+        found.message.message_id = Arc::from(id);
+        found.message.receive_count = 0;
+        self.state.borrow_mut().letters.push(Held { place: letter.place, found, visible: true });
         self
     }
 
     pub(crate) fn fail_next(&self, operation: &'static str, error: QueueError) {
-        self.0.borrow_mut().failures.push_back((operation, error));
+        self.state.borrow_mut().failures.push_back((operation, error));
     }
 
     /// As when the time of what was received is over.
     pub(crate) fn reveal(&self) {
-        self.0.borrow_mut().letters.iter_mut().for_each(|(.., visible)| *visible = true);
+        self.state.borrow_mut().letters.iter_mut().for_each(|held| held.visible = true);
     }
 
     /// The ids of the dead letters that are left.
     pub(crate) fn left(&self) -> Vec<String> {
-        self.0.borrow().letters.iter().map(|(_, message, _)| message.message_id.to_string()).collect()
+        self.state.borrow().letters.iter().map(|held| held.found.message.message_id.to_string()).collect()
     }
 
     pub(crate) fn sent(&self) -> Vec<Outgoing> {
-        self.0.borrow().sent.clone()
+        self.state.borrow().sent.clone()
     }
 
     pub(crate) fn receives(&self) -> usize {
-        self.0.borrow().receives
+        self.state.borrow().receives
     }
 
     fn failure(&self, operation: &'static str) -> Result<(), QueueError> {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         match state.failures.front() {
             Some((of, _)) if *of == operation => Err(state.failures.pop_front().unwrap().1),
             _ => Ok(()),
         }
     }
+
+    /// Whether a dead-letter queue is FIFO: that of what consumers reject is of its inbox's kind, and EventBridge writes
+    /// to standard queues alone.
+    fn is_fifo(&self, place: Place) -> bool {
+        self.fifo && place == Place::Rejected
+    }
 }
 
 impl Queues for FakeQueues {
-    async fn receive(&self, place: Place, max: usize) -> Result<Vec<Received>, QueueError> {
+    async fn receive(&self, place: Place, max: usize, hidden: Duration) -> Result<Vec<Found>, QueueError> {
         self.failure("receive")?;
-        let mut state = self.0.borrow_mut();
+        refuse(!(1..=10).contains(&max), "MaxNumberOfMessages must be between 1 and 10")?;
+        refuse(hidden > Duration::from_hours(12), "VisibilityTimeout must be between 0 and 43200")?;
+        refuse(place == Place::Undelivered && !self.fifo, "a standard inbox has no such queue")?;
+        let mut state = self.state.borrow_mut();
         state.receives += 1;
-        let here = state.letters.iter_mut().filter(|(of, _, visible)| *of == place && *visible).take(max);
-        Ok(here
-            .map(|(_, message, visible)| {
-                *visible = false;
-                message.clone()
-            })
-            .collect())
+        let (mut taken, mut blocked) = (Vec::new(), HashSet::new());
+        for held in state.letters.iter_mut().filter(|held| held.place == place) {
+            let group = held.found.message.group.clone().filter(|_| self.is_fifo(place));
+            if group.as_ref().is_some_and(|group| blocked.contains(group)) {
+                continue;
+            }
+            if held.visible && taken.len() < max {
+                held.visible = false;
+                let message = &mut held.found.message;
+                message.receive_count += 1;
+                message.receipt = Receipt(format!("{}#{}", message.message_id, message.receive_count).into());
+                taken.push(held.found.clone());
+            } else {
+                blocked.extend(group);
+            }
+        }
+        Ok(taken)
     }
 
     async fn delete(&self, place: Place, receipt: &Receipt) -> Result<(), QueueError> {
         self.failure("delete")?;
-        self.0.borrow_mut().letters.retain(|(of, message, _)| *of != place || message.receipt != *receipt);
+        let mut state = self.state.borrow_mut();
+        let at = state.letters.iter().position(|held| held.place == place && held.found.message.receipt == *receipt);
+        state.letters.remove(at.ok_or(QueueError::ReceiptExpired)?);
         Ok(())
     }
 
     async fn send(&self, message: &Outgoing) -> Result<(), QueueError> {
         self.failure("send")?;
-        self.0.borrow_mut().sent.push(message.clone());
+        let Outgoing { body, attributes, group, deduplication_id } = message;
+        let bytes = attributes.iter().map(|(name, value)| name.len() + value.len() + "String".len()).sum::<usize>();
+        refuse(body.is_empty() || body.len() + bytes > MESSAGE, "one or more parameters are invalid: body")?;
+        let taken =
+            |c: char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\t' | '\n' | '\r');
+        refuse(!body.chars().all(taken), "InvalidMessageContents")?;
+        refuse(attributes.len() > 10 || attributes.iter().any(|(_, value)| value.is_empty()), "attributes")?;
+        let is_id = |id: &String| (1..=128).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic());
+        refuse(group.as_ref().is_some_and(|group| !is_id(group)), "MessageGroupId")?;
+        refuse(deduplication_id.as_ref().is_some_and(|id| !is_id(id)), "MessageDeduplicationId")?;
+        refuse(self.fifo && (group.is_none() || deduplication_id.is_none()), "MissingParameter")?;
+        refuse(!self.fifo && deduplication_id.is_some(), "the request includes a parameter that is not valid")?;
+        let mut state = self.state.borrow_mut();
+        // A FIFO queue takes a copy and drops it.
+        if deduplication_id.as_ref().is_none_or(|id| state.known.insert(id.clone())) {
+            state.sent.push(message.clone());
+        }
         Ok(())
     }
+}
+
+fn refuse(is_refused: bool, why: &str) -> Result<(), QueueError> {
+    if is_refused { Err(QueueError::Refused(why.to_owned())) } else { Ok(()) }
 }
 
 /// The signature service: grants what it is asked, and remembers that, or answers as it is told.
@@ -129,7 +193,7 @@ impl Grants for FakeGrants<'_> {
     }
 }
 
-/// The grant of a message that was sent.
+/// An attribute of a message that was sent.
 pub(crate) fn attribute<'a>(message: &'a Outgoing, name: &str) -> &'a str {
     assert!([attributes::SENT_AT, attributes::REDRIVES, attributes::GRANT].contains(&name));
     message.attributes.iter().find(|(of, _)| *of == name).map(|(_, value)| value.as_str()).unwrap()

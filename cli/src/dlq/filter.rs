@@ -56,12 +56,12 @@ fn when(text: &str) -> Result<Millis, String> {
 mod tests {
     use super::*;
     use crate::dlq::letter::Place;
-    use crate::dlq::samples::{NOW, message};
+    use crate::dlq::samples::{NOW, letter as of};
 
     fn letter() -> Letter {
-        let mut message = message("{\"detail\":{\"trace\":{\"correlationId\":\"c-7\"}}}");
-        message.attributes = [("qsl.code", "NO_ROUTE"), ("qsl.failedAt", &NOW.0.to_string())].into_iter().collect();
-        Letter::read(Place::Rejected, message)
+        let failed_at = NOW.0.to_string();
+        let attributes = [("qsl.code", "NO_ROUTE"), ("qsl.failedAt", failed_at.as_str())];
+        of(Place::Rejected, "{\"detail\":{\"trace\":{\"correlationId\":\"c-7\"}}}", NOW, &attributes)
     }
 
     #[test]

@@ -12,6 +12,8 @@ use eventing::verify::Code;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::ports::Found;
+
 /// EventBridge's attributes
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html>).
 const ERROR_CODE: &str = "ERROR_CODE";
@@ -93,12 +95,13 @@ pub struct Letter {
 }
 
 impl Letter {
-    /// Reads what was received from `place`.
-    pub fn read(place: Place, message: Received) -> Self {
+    /// Reads what was received from `place`. Of what SQS moved, no attribute says who wrote it.
+    pub fn read(place: Place, Found { message, moved }: Found) -> Self {
         let of = |name: &str| message.attributes.get(name).unwrap_or_default().to_owned();
-        let (writer, code, said) = if message.attributes.get(attributes::CODE).is_some() {
+        let has = |name: &str| !moved && message.attributes.get(name).is_some();
+        let (writer, code, said) = if has(attributes::CODE) {
             (Writer::Consumer, of(attributes::CODE), of(attributes::MESSAGE))
-        } else if message.attributes.get(ERROR_CODE).is_some() {
+        } else if has(ERROR_CODE) {
             (Writer::EventBridge, of(ERROR_CODE), of(ERROR_MESSAGE))
         } else {
             let said = format!("SQS moved it after {} receives", message.receive_count.saturating_sub(1));
@@ -151,14 +154,13 @@ fn claimed(body: &str) -> Claimed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dlq::samples::message;
+    use crate::dlq::samples::{NOW, letter, message};
+
+    const BODY: &str =
+        r#"{"source":"qsl.tram","detail-type":"Tram.Left.v1","detail":{"trace":{"correlationId":"c-7"}}}"#;
 
     fn read(attributes: &[(&'static str, &str)]) -> Letter {
-        let mut message = message(
-            "{\"source\":\"qsl.tram\",\"detail-type\":\"Tram.Left.v1\",\"detail\":{\"trace\":{\"correlationId\":\"c-7\"}}}",
-        );
-        message.attributes = attributes.iter().copied().collect();
-        Letter::read(Place::Rejected, message)
+        letter(Place::Rejected, BODY, NOW, attributes)
     }
 
     #[test]
@@ -193,6 +195,15 @@ mod tests {
     }
 
     #[test]
+    fn what_sqs_moved_is_nobody_else_s_whatever_its_sender_wrote() {
+        let mut message = message(BODY);
+        let forged = [("qsl.code", "NO_ROUTE"), ("qsl.sentAt", "7"), ("qsl.failedAt", "7"), ("ERROR_CODE", "X")];
+        message.attributes = forged.into_iter().collect();
+        let moved = Letter::read(Place::Rejected, Found { message, moved: true });
+        assert_eq!((moved.writer, moved.code.as_str(), moved.at), (Writer::Sqs, "RECEIVES_EXHAUSTED", NOW));
+    }
+
+    #[test]
     fn what_the_body_claims_is_read_and_a_body_that_is_none_claims_nothing() {
         let claimed = read(&[]).claimed;
         assert_eq!(claimed.correlation_id.as_deref(), Some("c-7"));
@@ -201,7 +212,7 @@ mod tests {
             (Some("qsl.tram"), Some("Tram.Left.v1"))
         );
         for body in ["", "not json", "[1]", "{\"source\":7}"] {
-            assert_eq!(Letter::read(Place::Rejected, message(body)).claimed, Claimed::default(), "{body}");
+            assert_eq!(letter(Place::Rejected, body, NOW, &[]).claimed, Claimed::default(), "{body}");
         }
     }
 

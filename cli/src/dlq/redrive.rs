@@ -176,6 +176,3 @@ fn said(problem: &Problem) -> String {
 fn backoff(attempt: u32) -> Duration {
     Duration::from_millis(250 << attempt.min(6))
 }
-
-#[cfg(test)]
-mod tests;

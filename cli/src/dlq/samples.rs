@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use eventing::algorithm::Algorithm;
-use eventing::attributes::Attributes;
+use eventing::attributes::{self, Attributes};
 use eventing::config::VerificationConfig;
 use eventing::consumer::{Receipt, Received};
 use eventing::envelope::Trace;
@@ -19,6 +19,7 @@ use serde_json::json;
 
 use super::judge::Judge;
 use super::letter::{Letter, Place};
+use super::ports::Found;
 
 /// When the events of the samples are signed.
 pub(crate) const NOW: Millis = Millis(1_800_000_000_000);
@@ -37,12 +38,13 @@ pub(crate) fn message(body: &str) -> Received {
     }
 }
 
-/// A letter with these attributes that entered its queue then.
+/// A letter with these attributes that entered its queue then; SQS moved what nobody says that they wrote.
 pub(crate) fn letter(place: Place, body: &str, sent_at: Millis, attributes: &[(&'static str, &str)]) -> Letter {
     let mut message = message(body);
     message.sent_at = sent_at;
     message.attributes = attributes.iter().copied().collect();
-    Letter::read(place, message)
+    let written = [attributes::CODE, "ERROR_CODE"].iter().any(|name| message.attributes.get(name).is_some());
+    Letter::read(place, Found { message, moved: !written })
 }
 
 /// A bus, its keys, and the inbox that it feeds.

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use eventing::consumer::QueueError;
 use eventing::consumer::ports::BATCH;
@@ -19,6 +20,7 @@ const EMPTY: usize = 2;
 #[derive(Debug)]
 pub struct Scan {
     places: Vec<Place>,
+    hidden: Duration,
     seen: HashSet<Arc<str>>,
     /// Receives without a message, and without a new one, since the last that had one.
     empty: usize,
@@ -26,11 +28,11 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Through the one queue of a standard inbox, or both of a FIFO inbox.
-    pub fn new(fifo: bool) -> Self {
+    /// Through the one queue of a standard inbox, or both of a FIFO inbox; what it receives is hidden for that long.
+    pub fn new(fifo: bool, hidden: Duration) -> Self {
         // Taken from the end.
         let places = if fifo { vec![Place::Undelivered, Place::Rejected] } else { vec![Place::Rejected] };
-        Self { places, seen: HashSet::new(), empty: 0, stale: 0 }
+        Self { places, hidden, seen: HashSet::new(), empty: 0, stale: 0 }
     }
 
     /// The next ones, at most `max`; none at the end.
@@ -39,12 +41,12 @@ impl Scan {
     /// What receiving failed with.
     pub async fn next(&mut self, queues: &impl Queues, max: usize) -> Result<Vec<Letter>, QueueError> {
         while let Some(place) = self.places.last().copied() {
-            let received = queues.receive(place, max.clamp(1, BATCH)).await?;
+            let received = queues.receive(place, max.clamp(1, BATCH), self.hidden).await?;
             let was_empty = received.is_empty();
             let new: Vec<Letter> = received
                 .into_iter()
-                .filter(|message| self.seen.insert(message.message_id.clone()))
-                .map(|message| Letter::read(place, message))
+                .filter(|found| self.seen.insert(found.message.message_id.clone()))
+                .map(|found| Letter::read(place, found))
                 .collect();
             if !new.is_empty() {
                 (self.empty, self.stale) = (0, 0);

@@ -101,6 +101,12 @@ pub fn whole(letter: &Letter, judge: &Judge, now: Millis) -> Value {
     })
 }
 
+/// A letter that is deleted, or would be, in a line.
+pub fn dropped(letter: &Letter, word: &str) -> Value {
+    let (id, code) = (&letter.message.message_id, &letter.code);
+    json!({"outcome": word, "id": id, "deadFor": code, "correlationId": letter.claimed.correlation_id})
+}
+
 /// What became of a letter, in a line.
 pub fn outcome(letter: &Letter, outcome: &Outcome) -> Value {
     let (word, sent, leaving, warning) = match outcome {

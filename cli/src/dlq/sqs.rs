@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
-use eventing::consumer::{QueueError, Receipt, Received};
+use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
+use eventing::consumer::{QueueError, Receipt};
 use eventing_aws::sqs::{failure, received};
 
 use super::judge::Outgoing;
 use super::letter::Place;
-use super::ports::Queues;
+use super::ports::{Found, Queues};
 
-/// How long what is received is hidden from others: the role may not give it back earlier.
-pub const HIDDEN: Duration = Duration::from_secs(90);
 /// How long a receive waits for a first message, in seconds; a long poll asks all of SQS's servers.
 const WAIT_SECONDS: i32 = 2;
 
@@ -57,20 +55,21 @@ impl Sqs {
 }
 
 impl Queues for Sqs {
-    async fn receive(&self, place: Place, max: usize) -> Result<Vec<Received>, QueueError> {
+    async fn receive(&self, place: Place, max: usize, hidden: Duration) -> Result<Vec<Found>, QueueError> {
         let call = self
             .client
             .receive_message()
             .queue_url(self.url(place))
             .max_number_of_messages(i32::try_from(max).unwrap_or(10))
             .wait_time_seconds(WAIT_SECONDS)
-            .visibility_timeout(i32::try_from(HIDDEN.as_secs()).unwrap_or(90))
+            .visibility_timeout(i32::try_from(hidden.as_secs()).unwrap_or(30))
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
+            .message_system_attribute_names(MessageSystemAttributeName::DeadLetterQueueSourceArn)
             .message_attribute_names("All");
         let answer = call.send().await.map_err(failure)?;
-        Ok(answer.messages.unwrap_or_default().iter().filter_map(received).collect())
+        Ok(answer.messages.unwrap_or_default().iter().filter_map(found).collect())
     }
 
     async fn delete(&self, place: Place, receipt: &Receipt) -> Result<(), QueueError> {
@@ -92,5 +91,29 @@ impl Queues for Sqs {
             .await
             .map_err(failure)?;
         Ok(())
+    }
+}
+
+/// SQS says of what it moved which queue it is from.
+fn found(message: &Message) -> Option<Found> {
+    let said = message.attributes.as_ref();
+    let moved = said.is_some_and(|said| said.contains_key(&MessageSystemAttributeName::DeadLetterQueueSourceArn));
+    Some(Found { message: received(message)?, moved })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sqs_moved_is_known_by_the_queue_it_names() {
+        let message = |from: Option<&str>| {
+            let plain = Message::builder().message_id("m-1").receipt_handle("r-1").body("{}");
+            let name = MessageSystemAttributeName::DeadLetterQueueSourceArn;
+            from.map_or(plain.clone(), |arn| plain.attributes(name, arn)).build()
+        };
+        let moved = |from| found(&message(from)).map(|found| found.moved);
+        assert_eq!(moved(Some("arn:aws:sqs:eu-west-1:111122223333:arrivals")), Some(true));
+        assert_eq!(moved(None), Some(false));
     }
 }
