@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use eventing::algorithm::Algorithm;
-use eventing::config::{ConfigDocument, INBOX_QUEUE, VerificationConfig};
+use eventing::config::{ConfigDocument, EVENT_BUS, INBOX_QUEUE, VerificationConfig};
 use eventing::envelope::Trace;
 use eventing::keyset::{Jwk, KeyRing, KeySet, KeySetDocument, KeyState, KeyUse};
 use eventing::root::RootHashes;
 use eventing::signing::{EventFacts, PrivateKey, kid_for, sign_config, sign_event, sign_keyset};
 use eventing::time::{Micros, Millis};
 use eventing::types::{BusId, DetailType, Jti, QueueArn, Resource, Source};
-use eventing::verify::Policy;
+use eventing::verify::{Policy, RawMessage, Rejection, Verified, verify};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use test_cluster::{ControlPlane, Emulator, Kubectl};
@@ -41,7 +41,13 @@ metadata: {name: qsl-tools, namespace: ops}
 apiVersion: v1
 kind: ServiceAccount
 metadata: {name: stranger, namespace: depot}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: driver, namespace: depot}
 ";
+
+const BUS: &str = "arn:aws:events:eu-west-1:000000000000:event-bus/trams";
 
 /// What the stranger lacks to read what `dlq` reads.
 const READING: &str = r"
@@ -77,6 +83,7 @@ pub(crate) struct Site {
     pub(crate) service: Service,
     key: PrivateKey,
     set: KeySetDocument,
+    root: PrivateKey,
     pub(crate) now: Millis,
 }
 
@@ -99,9 +106,11 @@ impl Site {
             [(KeyUse::Sig, "trams"), (KeyUse::Grant, "grant")].map(|(key_use, name)| jwk(key_use, name, now));
         let (bus, issued, kid) = (BusId::new("city", "trams").unwrap(), now.seconds(), grant.kid.clone());
         let set = KeySetDocument { bus, version: 1, issued, expires: issued + 86_400, keys: vec![sig, grant] };
-        let service = Service::start(&runtime, granting, kid, inbox);
+        let signer = (key.clone(), set.keys[0].kid.clone());
+        let service = Service::start(&runtime, signer, (granting, kid), inbox);
+        let root = PrivateKey::generate(Algorithm::MlDsa44).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let site = Self { plane, emulator, kubectl, folder, runtime, sqs, urls, service, key, set, now };
+        let site = Self { plane, emulator, kubectl, folder, runtime, sqs, urls, service, key, set, root, now };
         site.write_configuration();
         site.write_forward();
         site
@@ -109,31 +118,60 @@ impl Site {
 
     /// What the operator writes: the object's status, and what the root signs.
     fn write_configuration(&self) {
-        let root = PrivateKey::generate(Algorithm::MlDsa44).unwrap();
-        let dead = self.runtime.block_on(arn(&self.sqs, &self.urls[0]));
-        let config = json!({
-            "queueUrl": self.urls[1], "queueArn": self.inbox(), "deadLetterQueueUrl": self.urls[0],
-            "deadLetterQueueArn": dead, "roleArn": "arn:aws:iam::000000000000:role/consumer",
-            "region": "eu-west-1", "buses": ["city/trams"],
-            "services": {"signatureService": format!("https://{NAME}"), "journal": "https://j", "ca": self.service.ca}});
-        let (issued, kind, name) = (self.now.seconds(), INBOX_QUEUE.to_owned(), "arrivals".to_owned());
-        let namespace = "depot".to_owned();
-        let document = ConfigDocument { namespace, kind, name, version: 1, issued, expires: issued + 3_600, config };
-        let entries = json!({
-            "inbox_arrivals": sign_config(&root, &document, Micros::now()).unwrap(),
-            "keyset_city_trams": sign_keyset(&root, &self.set, Micros::now()).unwrap()});
-        let map = |name: &str, namespace: &str, data: Value| {
-            let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": data,
-                "metadata": {"name": name, "namespace": namespace}});
-            self.kubectl.apply(&map.to_string()).unwrap();
-        };
-        map("qsl-root", "ops", json!({"root.sha256": RootHashes::of(&root.public_key()).to_string()}));
-        map("qsl-eventing", "depot", entries);
+        self.write_map("ops", "qsl-root", &json!({"root.sha256": RootHashes::of(&self.root.public_key()).to_string()}));
+        let bus = json!({
+            "busName": "trams", "busArn": BUS, "region": "eu-west-1", "services": self.services(),
+            "publishers": [{"serviceAccount": "driver", "sources": ["qsl.tram"], "roleArn": role("driver")}]});
+        self.write_entries(
+            "depot",
+            &json!({
+            "inbox_arrivals": self.inbox_entry("depot", "arrivals", &self.urls[1]),
+            "bus_city_trams": self.signed("depot", EVENT_BUS, "city/trams", bus)}),
+        );
         self.kubectl.apply(INBOX).unwrap();
-        let status = json!({"status": {"redriveRoleArn": "arn:aws:iam::000000000000:role/redrive"}}).to_string();
-        let patch =
-            ["patch", "inbox", "arrivals", "-n", "depot", "--subresource=status", "--type=merge", "-p", &status];
+        let status = json!({"redriveRoleArn": role("redrive")});
+        self.write_status("depot", "arrivals", &status);
+    }
+
+    /// Writes the status of an InboxQueue.
+    pub(crate) fn write_status(&self, namespace: &str, name: &str, status: &Value) {
+        let status = json!({"status": status}).to_string();
+        let patch = ["patch", "inbox", name, "-n", namespace, "--subresource=status", "--type=merge", "-p", &status];
         self.kubectl.run(patch).unwrap();
+    }
+
+    /// Writes what a namespace is given, with the keys of the bus.
+    pub(crate) fn write_entries(&self, namespace: &str, entries: &Value) {
+        let mut entries = entries.clone();
+        entries["keyset_city_trams"] = json!(sign_keyset(&self.root, &self.set, Micros::now()).unwrap());
+        self.write_map(namespace, "qsl-eventing", &entries);
+    }
+
+    fn write_map(&self, namespace: &str, name: &str, data: &Value) {
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": data,
+            "metadata": {"name": name, "namespace": namespace}});
+        self.kubectl.apply(&map.to_string()).unwrap();
+    }
+
+    /// What the root signs of an inbox.
+    pub(crate) fn inbox_entry(&self, namespace: &str, name: &str, url: &str) -> String {
+        let of = |url| self.runtime.block_on(arn(&self.sqs, url));
+        let config = json!({
+            "queueUrl": url, "queueArn": of(url), "deadLetterQueueUrl": self.urls[0],
+            "deadLetterQueueArn": of(&self.urls[0]), "roleArn": role("consumer"),
+            "region": "eu-west-1", "buses": ["city/trams"], "services": self.services()});
+        self.signed(namespace, INBOX_QUEUE, name, config)
+    }
+
+    fn signed(&self, namespace: &str, kind: &str, name: &str, config: Value) -> String {
+        let [namespace, kind, name] = [namespace, kind, name].map(str::to_owned);
+        let issued = self.now.seconds();
+        let document = ConfigDocument { namespace, kind, name, version: 1, issued, expires: issued + 3_600, config };
+        sign_config(&self.root, &document, Micros::now()).unwrap()
+    }
+
+    fn services(&self) -> Value {
+        json!({"signatureService": format!("https://{NAME}"), "journal": "https://j", "ca": self.service.ca})
     }
 
     /// What stands for kubectl: there is no kubelet whose pod could be reached. It writes down how it was called.
@@ -147,7 +185,8 @@ impl Site {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    fn path(&self, name: &str) -> String {
+    /// A path in the folder of this site.
+    pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
@@ -163,12 +202,12 @@ impl Site {
     }
 
     /// Runs the program as the administrator, who may take the account's tokens.
-    pub(crate) fn dlq(&self, arguments: &[&str]) -> Answer {
+    pub(crate) fn qsl(&self, arguments: &[&str]) -> Answer {
         self.run(&self.kubectl.kubeconfig().display().to_string(), arguments)
     }
 
     /// Runs it as somebody with no rights but those that were given.
-    pub(crate) fn dlq_as_stranger(&self, arguments: &[&str]) -> Answer {
+    pub(crate) fn qsl_as_stranger(&self, arguments: &[&str]) -> Answer {
         let (path, token) = (self.path("stranger"), ["create", "token", "stranger", "-n", "depot"]);
         fs::copy(self.kubectl.kubeconfig(), &path).unwrap();
         let token = self.kubectl.run(token).unwrap();
@@ -183,13 +222,22 @@ impl Site {
     }
 
     fn run(&self, kubeconfig: &str, arguments: &[&str]) -> Answer {
-        let place = ["--kubeconfig", kubeconfig, "--release-namespace", "ops"];
-        let mut command = program(&[&["dlq"], arguments, &place[..]].concat());
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.folder.path());
-        command.env("AWS_ENDPOINT_URL", self.emulator.endpoint()).env("QSL_KUBECTL", self.path("kubectl"));
-        let output = command.stdin(Stdio::null()).output().unwrap();
+        let output = self.command(kubeconfig, arguments).stdin(Stdio::null()).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Answer { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// The program in its environment, as the administrator, not started yet.
+    pub(crate) fn started_by_the_administrator(&self, arguments: &[&str]) -> Command {
+        self.command(&self.kubectl.kubeconfig().display().to_string(), arguments)
+    }
+
+    fn command(&self, kubeconfig: &str, arguments: &[&str]) -> Command {
+        let place = ["--kubeconfig", kubeconfig, "--release-namespace", "ops"];
+        let mut command = program(&[arguments, &place[..]].concat());
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.folder.path());
+        command.env("AWS_ENDPOINT_URL", self.emulator.endpoint()).env("QSL_KUBECTL", self.path("kubectl"));
+        command
     }
 
     /// The body of an event signed then.
@@ -210,7 +258,12 @@ impl Site {
 
     /// Puts a message into the dead-letter queue.
     pub(crate) fn put(&self, body: &str, attributes: &[(&str, &str)]) {
-        let mut call = self.sqs.send_message().queue_url(&self.urls[0]).message_body(body);
+        self.send(&self.urls[0], body, attributes);
+    }
+
+    /// Puts a message into a queue.
+    pub(crate) fn send(&self, url: &str, body: &str, attributes: &[(&str, &str)]) {
+        let mut call = self.sqs.send_message().queue_url(url).message_body(body);
         for (name, value) in attributes {
             let value = MessageAttributeValue::builder().data_type("String").string_value(*value).build().unwrap();
             call = call.message_attributes(*name, value);
@@ -227,7 +280,7 @@ impl Site {
         let message = messages.remove(0);
         let done = self.sqs.delete_message().queue_url(url).receipt_handle(message.receipt_handle.unwrap());
         self.runtime.block_on(done.send()).unwrap();
-        let attributes = message.message_attributes.unwrap().into_iter();
+        let attributes = message.message_attributes.unwrap_or_default().into_iter();
         (message.body.unwrap(), attributes.map(|(name, value)| (name, value.string_value.unwrap())).collect())
     }
 
@@ -242,26 +295,61 @@ impl Site {
         counts.values().map(|count| count.parse::<u64>().unwrap()).sum()
     }
 
+    /// Makes a queue.
+    pub(crate) fn make_queue(&self, name: &str) -> String {
+        self.runtime.block_on(queue(&self.sqs, name))
+    }
+
+    /// An object of the cluster.
+    pub(crate) fn object(&self, kind: &str, namespace: &str, name: &str) -> Value {
+        serde_json::from_str(&self.kubectl.run(["get", kind, name, "-n", namespace, "-o", "json"]).unwrap()).unwrap()
+    }
+
+    pub(crate) fn kubectl(&self) -> &Kubectl {
+        &self.kubectl
+    }
+
+    /// Makes the bus in AWS, and a rule by which the inbox gets all of its events.
+    pub(crate) fn make_bus(&self) {
+        let config = aws_sdk_eventbridge::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .endpoint_url(self.emulator.endpoint())
+            .credentials_provider(credentials())
+            .build();
+        let events = aws_sdk_eventbridge::Client::from_conf(config);
+        let inbox = self.inbox().to_string();
+        self.runtime.block_on(async {
+            events.create_event_bus().name("trams").send().await.unwrap();
+            let pattern = r#"{"source":[{"prefix":"qsl."}]}"#;
+            events.put_rule().event_bus_name("trams").name("all").event_pattern(pattern).send().await.unwrap();
+            let target = aws_sdk_eventbridge::types::Target::builder().id("inbox").arn(inbox);
+            let put = events.put_targets().event_bus_name("trams").rule("all").targets(target.build().unwrap());
+            put.send().await.unwrap();
+        });
+    }
+
     fn inbox(&self) -> QueueArn {
         QueueArn::parse(&self.runtime.block_on(arn(&self.sqs, &self.urls[1]))).unwrap()
     }
 
-    /// The keys that the inbox's consumers have.
-    pub(crate) fn ring(&self) -> KeyRing {
+    /// What a consumer of the inbox makes of a message that enters its queue now.
+    pub(crate) fn verify(&self, body: &str, attributes: BTreeMap<String, String>) -> Result<Verified, Rejection> {
         let mut ring = KeyRing::new([self.set.bus.clone()]);
         ring.take(KeySet::new(&self.set).unwrap()).unwrap();
-        ring
-    }
-
-    /// How they judge.
-    pub(crate) fn policy(&self) -> Policy {
-        Policy::new(&VerificationConfig::default(), self.inbox())
+        let policy = Policy::new(&VerificationConfig::default(), self.inbox());
+        let (now, attributes) = (Millis::now(), attributes.into_iter().collect());
+        verify(&RawMessage { body: body.as_bytes(), attributes: &attributes, sent_at: now }, &ring, &policy, now)
     }
 
     pub(crate) fn stop(self) {
         self.emulator.stop().unwrap();
         self.plane.stop().unwrap();
     }
+}
+
+fn role(name: &str) -> String {
+    format!("arn:aws:iam::000000000000:role/{name}")
 }
 
 fn jwk(key_use: KeyUse, name: &str, now: Millis) -> (PrivateKey, Jwk) {
@@ -285,9 +373,13 @@ fn client(endpoint: &str) -> aws_sdk_sqs::Client {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .endpoint_url(endpoint)
-        .credentials_provider(Credentials::new("000000000000", "none", None, None, "test"))
+        .credentials_provider(credentials())
         .build();
     aws_sdk_sqs::Client::from_conf(config)
+}
+
+fn credentials() -> Credentials {
+    Credentials::new("000000000000", "none", None, None, "test")
 }
 
 async fn queue(sqs: &aws_sdk_sqs::Client, name: &str) -> String {

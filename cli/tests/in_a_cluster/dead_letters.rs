@@ -1,22 +1,9 @@
-//! `kubectl-qsl dlq` as people run it: a real API server that gives tokens, an emulated AWS, a signature service over TLS
-//! behind what stands for `kubectl port-forward`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
+//! `kubectl-qsl dlq`.
 
-#[path = "../program/mod.rs"]
-mod program;
-mod service;
-mod site;
+use serde_json::json;
 
-use eventing::attributes::Attributes;
-use eventing::time::Millis;
-use eventing::verify::{RawMessage, verify};
-use serde_json::{Value, json};
-use site::Site;
-
-/// The lines of an answer.
-fn lines(out: &str) -> Vec<Value> {
-    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
+use crate::lines;
+use crate::site::Site;
 
 #[test]
 fn dead_letters_are_listed_brought_back_and_dropped_with_the_account_s_tokens_alone() {
@@ -29,7 +16,7 @@ fn dead_letters_are_listed_brought_back_and_dropped_with_the_account_s_tokens_al
     site.put(&good, &[("qsl.code", "HANDLER_EXHAUSTED"), ("qsl.sentAt", &noted), ("qsl.redrives", "1")]);
     site.put(&site.event(late), &[("ERROR_CODE", "THROTTLING"), ("RULE_ARN", "arn:aws:events:eu-west-1:1:rule/r")]);
     site.put("no event", &[("qsl.code", "BODY_MALFORMED")]);
-    let answer = site.dlq(&["redrive", "depot/arrivals"]);
+    let answer = site.qsl(&["dlq", "redrive", "depot/arrivals"]);
     assert_eq!((answer.code, answer.err.as_str()), (3, "1 sent, 2 left, 0 not meant.\n"), "{}", answer.out);
     let told = lines(&answer.out);
     let told_of = |code: &str| told.iter().find(|line| line["deadFor"] == code).unwrap().clone();
@@ -45,17 +32,14 @@ fn dead_letters_are_listed_brought_back_and_dropped_with_the_account_s_tokens_al
         (received.0.as_str(), attribute("qsl.sentAt"), attribute("qsl.redrives")),
         (&*good, noted, "2".to_owned())
     );
-    let attributes: Attributes = received.1.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    let raw = RawMessage { body: received.0.as_bytes(), attributes: &attributes, sent_at: Millis::now() };
-    let event = verify(&raw, &site.ring(), &site.policy(), Millis::now()).unwrap();
-    assert_eq!(event.sent_at, now);
+    assert_eq!(site.verify(&received.0, received.1.clone()).unwrap().sent_at, now);
 
     // What was received just now is hidden; what comes since is seen.
-    let answer = site.dlq(&["list", "arrivals", "-n", "depot"]);
+    let answer = site.qsl(&["dlq", "list", "arrivals", "-n", "depot"]);
     assert_eq!((answer.code, answer.out.as_str()), (0, ""));
     assert!(answer.err.starts_with("About 2 more are not shown"), "{}", answer.err);
     site.put(&site.event(late), &[("qsl.code", "TIMESTAMP_SKEW"), ("qsl.sentAt", &now.0.to_string())]);
-    let answer = site.dlq(&["list", "depot/arrivals", "-o", "json", "--code", "TIMESTAMP_SKEW"]);
+    let answer = site.qsl(&["dlq", "list", "depot/arrivals", "-o", "json", "--code", "TIMESTAMP_SKEW"]);
     let listed = lines(&answer.out);
     assert_eq!((listed.len(), &listed[0]["redrive"]["verdict"]), (1, &json!("TIMESTAMP_SKEW")), "{}", answer.err);
     assert_eq!((&listed[0]["writer"], &listed[0]["correlationId"]), (&json!("consumer"), &json!("line-7")));
@@ -63,16 +47,16 @@ fn dead_letters_are_listed_brought_back_and_dropped_with_the_account_s_tokens_al
     // Late, and taken at its own time.
     let body = site.event(late);
     site.put(&body, &[("qsl.code", "TIMESTAMP_SKEW"), ("qsl.sentAt", &now.0.to_string())]);
-    let unasked = site.dlq(&["redrive", "depot/arrivals", "--accept-late"]);
+    let unasked = site.qsl(&["dlq", "redrive", "depot/arrivals", "--accept-late"]);
     assert_eq!(unasked.code, 2);
     assert!(unasked.err.contains("which you vouch for. Nobody is there to be asked: --yes agrees"), "{}", unasked.err);
-    let answer = site.dlq(&["redrive", "depot/arrivals", "--accept-late", "--yes"]);
+    let answer = site.qsl(&["dlq", "redrive", "depot/arrivals", "--accept-late", "--yes"]);
     assert_eq!((answer.code, &lines(&answer.out)[0]["acceptedLate"]), (0, &json!(true)), "{}", answer.err);
     let received = site.receive();
     assert_eq!((received.0, received.1["qsl.sentAt"].clone()), (body, late.0.to_string()));
 
     site.put("no event", &[("qsl.code", "BODY_MALFORMED")]);
-    let answer = site.dlq(&["drop", "depot/arrivals", "--code", "BODY_MALFORMED", "--yes"]);
+    let answer = site.qsl(&["dlq", "drop", "depot/arrivals", "--code", "BODY_MALFORMED", "--yes"]);
     assert_eq!((answer.code, answer.err.as_str()), (0, "1 dropped, 0 not meant.\n"), "{}", answer.out);
     assert_eq!(site.dead_letters(), 3, "what was left, and what was only looked at");
 
@@ -87,18 +71,18 @@ fn dead_letters_are_listed_brought_back_and_dropped_with_the_account_s_tokens_al
 #[test]
 fn who_may_not_act_as_the_account_hears_what_is_missing() {
     let site = Site::start();
-    let answer = site.dlq_as_stranger(&["list", "depot/arrivals"]);
+    let answer = site.qsl_as_stranger(&["dlq", "list", "depot/arrivals"]);
     assert_eq!((answer.code, answer.out.as_str()), (1, ""));
     for part in ["cannot read InboxQueue depot/arrivals", "ask for that right (RBAC)"] {
         assert!(answer.err.contains(part), "{part}: {}", answer.err);
     }
     site.allow_the_stranger_to_read();
-    let answer = site.dlq_as_stranger(&["list", "depot/arrivals"]);
+    let answer = site.qsl_as_stranger(&["dlq", "list", "depot/arrivals"]);
     assert_eq!((answer.code, answer.out.as_str()), (1, ""));
     for part in ["ops/qsl-tools", "serviceaccounts/token"] {
         assert!(answer.err.contains(part), "{part}: {}", answer.err);
     }
-    let answer = site.dlq(&["list", "depot/departures"]);
+    let answer = site.qsl(&["dlq", "list", "depot/departures"]);
     assert_eq!((answer.code, answer.out.as_str()), (2, ""));
     assert!(answer.err.contains("inboxqueues.eventing.qsl.dev \"departures\" not found"), "{}", answer.err);
     site.stop();
