@@ -33,7 +33,7 @@ impl Publish for Fake {
         let bus: BusId = "platform/lanes".parse().unwrap();
         let place = |(at, event): (usize, &NewEvent)| {
             let jti = key.map(|key| key.jti(&bus, &event.source, in_list.then_some(at)));
-            self.signed.lock().unwrap().push((event.detail_core.get().to_owned(), jti.clone()));
+            self.signed.lock().unwrap().push((event.detail_core.as_str().to_owned(), jti.clone()));
             let published = Outcome::Published { event_id: format!("eb-{at}") };
             Placed {
                 jti: jti.unwrap_or_else(|| Jti::parse("0d9c39a8-5b3e-4d0a-9c33-0d4b6a1f7e52").unwrap()),

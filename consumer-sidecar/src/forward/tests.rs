@@ -213,9 +213,9 @@ async fn an_application_that_says_it_is_ill_is_handed_nothing_until_it_is_well()
     // Its port stays open all the while.
     *status.lock().unwrap() = StatusCode::SERVICE_UNAVAILABLE;
     let mut able = forwarder.able.subscribe();
-    timeout(Duration::from_secs(30), able.wait_for(|able| !able)).await.expect("never noticed").unwrap();
+    timeout(Duration::from_secs(30), able.wait_for(|able| !able)).await.unwrap().unwrap();
     *status.lock().unwrap() = StatusCode::OK;
-    timeout(Duration::from_secs(30), forwarder.ready()).await.expect("never well again");
+    timeout(Duration::from_secs(30), forwarder.ready()).await.unwrap();
 }
 
 #[tokio::test]
@@ -239,9 +239,7 @@ async fn an_application_that_ends_while_it_has_an_event_is_gone_and_one_that_onl
             forwarder.handle(delivery("r")).await
         };
         let (_listening, answer) = tokio::join!(application, delivering);
-        match survives {
-            true => assert_eq!(answer, HandlerAnswer::Retry("the connection to the handler broke".to_owned())),
-            false => assert_eq!(answer, HandlerAnswer::Gone),
-        }
+        let broke = HandlerAnswer::Retry("the connection to the handler broke".to_owned());
+        assert_eq!(answer, if survives { broke } else { HandlerAnswer::Gone });
     }
 }

@@ -12,8 +12,8 @@ use eventing::signing::{EventFacts, PrivateKey, kid_for, sign_event};
 use eventing::time::{Micros, Millis};
 use eventing::types::{BusId, Jti, Source};
 use eventing::verify::{Policy, RawMessage, Verified, verify};
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 const NOW: Millis = Millis(1_800_000_000_000);
 /// Different events of one size: one alone would teach the branch predictor its bytes.

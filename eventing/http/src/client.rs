@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 
 /// The most bytes of an answer that is read.
 const ANSWER: usize = 32 * 1024 * 1024;
+/// The most bytes of a frame, of HTTP/2's 16 KiB to 16 MiB: a batch of signed events comes in one.
+const FRAME: u32 = 256 * 1024;
 /// How often a connection is asked whether the other end is still there, and how long that may take to answer. A peer
 /// that is gone without a word (a node that died) is noticed within twice this, whether something is waited for or not.
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
@@ -157,8 +159,8 @@ impl Service {
                 request.bearer_auth(token.0.as_str())
             }
             Token::File(path) => {
-                let token = tokio::fs::read_to_string(path)
-                    .await
+                // A projected volume is memory: to have another thread read it takes longer than to read it.
+                let token = std::fs::read_to_string(path)
                     .map_err(|error| ClientError::Unreachable(format!("no token: {error}")))?;
                 request.bearer_auth(token.trim())
             }
@@ -194,6 +196,7 @@ fn client(ca: &str) -> Result<ClientBuilder, ClientError> {
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(3))
         .pool_idle_timeout(Duration::from_mins(1))
+        .http2_max_frame_size(FRAME)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .http2_keep_alive_timeout(KEEP_ALIVE)
         .http2_keep_alive_while_idle(true))

@@ -29,6 +29,7 @@ mod endings;
 mod faults;
 mod gates;
 mod keys;
+mod lives;
 mod mounts;
 mod outcomes;
 mod site;

@@ -16,7 +16,7 @@ const HEADER_AND_SIGNATURE: usize = 512 * 4 / 3 + 3_227 + 256;
 
 /// The size an event's entry will have at most. The payload travels twice: itself, and within the signature.
 pub fn entry_size(event: &NewEvent) -> usize {
-    let payload = event.detail_core.get().len();
+    let payload = event.detail_core.as_str().len();
     let trace = serde_json::to_string(&event.trace).map_or(0, |text| text.len());
     event.source.as_str().len()
         + event.detail_type.as_str().len()

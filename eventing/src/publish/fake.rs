@@ -119,7 +119,7 @@ impl Signer for FakeSigner {
                 detail_type: &event.detail_type,
                 resource: &event.resource,
                 trace: &event.trace,
-                detail_core: event.detail_core.get(),
+                detail_core: event.detail_core.as_str(),
             };
             let jti = event.jti.clone().unwrap_or_else(|| Jti::from_uuid(uuid::Uuid::new_v4()));
             let signed =

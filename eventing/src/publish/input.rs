@@ -1,16 +1,13 @@
 //! The body of a publish request: each field parsed, each fault named. Nothing is signed that a consumer would refuse.
 
-use serde_json::value::RawValue;
-
 use super::ports::FieldError;
 use crate::envelope::Trace;
 use crate::json::{Fault, Json, Limits, Object, parse};
+use crate::signing::{DetailCore, SignError};
 use crate::types::{DetailType, Resource, Source};
 
 /// The most events of one request.
 pub const EVENTS: usize = 100;
-/// How deep `detailCore` may be: an envelope may have 64, two of which are around it.
-const DEPTH: usize = 62;
 
 /// An event that has its form and is not signed yet.
 #[derive(Clone, Debug)]
@@ -24,7 +21,7 @@ pub struct NewEvent {
     /// Whose and which story.
     pub trace: Trace,
     /// The payload, in its canonical form.
-    pub detail_core: Box<RawValue>,
+    pub detail_core: DetailCore,
 }
 
 /// What is wrong with a request's body.
@@ -141,16 +138,14 @@ fn trace(object: &Object, at: &str, errors: &mut Vec<FieldError>) -> Option<Trac
     }
 }
 
-fn detail_core(object: &Object, at: &str, errors: &mut Vec<FieldError>) -> Option<Box<RawValue>> {
-    let reason = match object.get("detailCore") {
-        None => "must be there",
-        Some(json @ Json::Object(_)) if json.depth() <= DEPTH => {
-            let canonical = String::from_utf8(json.canonical()).ok()?;
-            return RawValue::from_string(canonical).ok();
-        }
-        Some(Json::Object(_)) => "is nested too deep",
-        Some(_) => "must be an object",
+fn detail_core(object: &Object, at: &str, errors: &mut Vec<FieldError>) -> Option<DetailCore> {
+    let reason = match object.get("detailCore").map(DetailCore::of) {
+        Some(Ok(core)) => return Some(core),
+        None => "must be there".to_owned(),
+        Some(Err(SignError::NotAnObject)) => "must be an object".to_owned(),
+        Some(Err(SignError::DetailCore(fault))) => fault.to_string(),
+        Some(Err(other)) => other.to_string(),
     };
-    errors.push(error(&format!("{at}detailCore"), reason));
+    errors.push(error(&format!("{at}detailCore"), &reason));
     None
 }

@@ -154,7 +154,7 @@ async fn a_signature_service_that_is_away_for_a_moment_is_asked_again_and_the_bu
     assert!(placed.iter().all(is_published));
     assert_eq!((signer.sizes(), bus.sizes()), (vec![2, 2, 2], vec![2]));
     let asked = signer.asked.lock().unwrap();
-    assert!(asked.iter().all(|request| request[0].detail_core.get() == asked[0][0].detail_core.get()));
+    assert!(asked.iter().all(|request| request[0].detail_core.as_str() == asked[0][0].detail_core.as_str()));
 }
 
 #[cfg(feature = "paused-clock")]

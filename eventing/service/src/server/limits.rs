@@ -59,6 +59,8 @@ impl Limits {
     /// Sets what concerns connections.
     pub(super) fn connections_of<A>(&self, server: &mut axum_server::Server<SocketAddr, A>) {
         const HTTP2_STREAMS: u32 = 256;
+        /// A batch of events comes in one.
+        const HTTP2_FRAME: u32 = 256 * 1024;
         let builder = server.http_builder();
         builder
             .http1()
@@ -67,6 +69,7 @@ impl Limits {
         builder
             .http2()
             .max_header_list_size(self.header_bytes)
+            .max_frame_size(HTTP2_FRAME)
             .max_concurrent_streams(HTTP2_STREAMS)
             .keep_alive_interval(self.header_timeout)
             .keep_alive_timeout(self.header_timeout);
