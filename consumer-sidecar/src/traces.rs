@@ -107,8 +107,8 @@ impl Drop for Span {
             parent: self.parent,
             name: self.name,
             kind: self.kind,
-            began: self.began,
-            ended: SystemTime::now(),
+            since: self.began,
+            until: SystemTime::now(),
             facts: std::mem::take(&mut self.facts),
             why: self.why.take(),
         };
@@ -124,8 +124,8 @@ pub struct Ended {
     parent: Option<TraceContext>,
     name: &'static str,
     kind: Kind,
-    began: SystemTime,
-    ended: SystemTime,
+    since: SystemTime,
+    until: SystemTime,
     facts: Vec<(&'static str, String)>,
     why: Option<String>,
 }

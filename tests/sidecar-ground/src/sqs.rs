@@ -73,10 +73,11 @@ impl Sqs {
 
     /// Puts one with attributes into the queue, each a text.
     pub fn send_with(&self, body: &str, attributes: &[(&str, String)]) {
-        let attributes = attributes
+        let attributes: Value = attributes
             .iter()
-            .map(|(name, text)| ((*name).to_owned(), json!({"DataType": "String", "StringValue": text})));
-        self.lock().push(body, &Value::from_iter(attributes));
+            .map(|(name, text)| ((*name).to_owned(), json!({"DataType": "String", "StringValue": text})))
+            .collect();
+        self.lock().push(body, &attributes);
         self.arrived();
     }
 
