@@ -117,6 +117,7 @@ pub fn sign_new_event(
 /// `detail`, whose members stand in the order of their canonical form; its texts are ASCII without escapes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of the wire format")]
 struct Detail<'a> {
     detail_core: &'a DetailCore,
     resource: &'a Resource,
