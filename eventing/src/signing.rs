@@ -1,27 +1,27 @@
 //! The signing side: events, key sets, configuration and grants. Nothing is signed that a verifier would refuse.
 
+mod detail_core;
 mod private_key;
 
 use std::fmt;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::algorithm::Algorithm;
 use crate::compact::{self, Heading, Typ};
 use crate::config::ConfigDocument;
 use crate::envelope::{self, Trace};
 use crate::grant::GrantFacts;
-use crate::json::{self, Fault, Json, Limits};
+use crate::json::{Fault, Json, Limits};
 use crate::keyset::{KeySetDocument, MAX_KEYS};
+use crate::publish::NewEvent;
 use crate::time::Micros;
 use crate::types::{DetailType, Jti, Kid, Resource, Source};
 
 pub use crate::time::MonotonicStamp;
+pub use detail_core::DetailCore;
 pub use private_key::{PrivateKey, kid_for};
-
-/// `detailCore` is the third value from outside.
-const DETAIL_CORE: Limits = Limits { depth: Limits::BODY.depth - 2, ..Limits::BODY };
 
 /// Why nothing was signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,27 +82,48 @@ pub fn sign_event(
     ts: Micros,
 ) -> Result<SignedEvent, SignError> {
     let EventFacts { source, detail_type, resource, trace, detail_core } = facts;
-    let core = json::parse(detail_core.as_bytes(), DETAIL_CORE).map_err(SignError::DetailCore)?;
-    if core.as_object().is_none() {
-        return Err(SignError::NotAnObject);
-    }
-    let payload = core.canonical();
-    if payload.len() > DETAIL_CORE.bytes {
-        return Err(SignError::DetailCore(Fault::TooLarge));
-    }
+    let event = NewEvent {
+        source: source.clone(),
+        detail_type: detail_type.clone(),
+        resource: resource.clone(),
+        trace: trace.clone(),
+        detail_core: DetailCore::parse(detail_core)?,
+    };
+    sign_new_event(key, kid, &event, jti, ts)
+}
+
+/// The same of an event that was read already.
+///
+/// # Errors
+/// When the library fails.
+pub fn sign_new_event(
+    key: &PrivateKey,
+    kid: &Kid,
+    event: &NewEvent,
+    jti: Jti,
+    ts: Micros,
+) -> Result<SignedEvent, SignError> {
+    let NewEvent { source, detail_type, resource, trace, detail_core } = event;
     let env = envelope::hash(&envelope::canonical(source, detail_type, resource, trace));
     let heading = Heading { typ: Typ::Event, kid, ts, env: Some(&env), jti: Some(&jti), with_public_key: false };
-    let sig_compact = compact::sign(key, &heading, &payload)?;
-    let detail = json::canonical_object([
-        ("version", &Json::from(envelope::VERSION)),
-        ("trace", &trace.to_json()),
-        ("resource", &Json::from(resource.as_str())),
-        ("detailCore", &core),
-        ("sig_compact", &Json::from(sig_compact.as_str())),
-    ]);
-    // What was written just now is JSON.
-    let detail = serde_json::from_slice(&detail).map_err(|_| SignError::DetailCore(Fault::Malformed))?;
+    let sig_compact = compact::sign(key, &heading, detail_core.as_str().as_bytes())?;
+    let written = |error: serde_json::Error| SignError::Document(error.to_string());
+    let trace: Box<RawValue> = serde_json::from_slice(&trace.to_json().canonical()).map_err(written)?;
+    let detail = Detail { detail_core, resource, sig_compact: &sig_compact, trace: &trace, version: envelope::VERSION };
+    let detail = to_raw_value(&detail).map_err(written)?;
     Ok(SignedEvent { sig_compact, detail, ts, kid: kid.clone(), jti })
+}
+
+/// `detail`, whose members stand in the order of their canonical form; its texts are ASCII without escapes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail<'a> {
+    detail_core: &'a DetailCore,
+    resource: &'a Resource,
+    #[serde(rename = "sig_compact")]
+    sig_compact: &'a str,
+    trace: &'a RawValue,
+    version: &'a str,
 }
 
 /// Signs a key set with the root.

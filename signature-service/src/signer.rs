@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use eventing::publish::NewEvent;
-use eventing::signing::{EventFacts, MonotonicStamp, PrivateKey, SignError, SignedEvent, sign_event, sign_grant};
+use eventing::signing::{MonotonicStamp, PrivateKey, SignError, SignedEvent, sign_grant, sign_new_event};
 use eventing::time::Micros;
 use eventing::types::{Jti, Kid};
 
@@ -112,14 +112,7 @@ impl Signer {
 /// Signs one order of a batch.
 fn sign_one((at, order): (usize, &Order)) -> (usize, Result<SignedEvent, SignError>) {
     let Order { event, jti, ts, kid, key } = order;
-    let facts = EventFacts {
-        source: &event.source,
-        detail_type: &event.detail_type,
-        resource: &event.resource,
-        trace: &event.trace,
-        detail_core: event.detail_core.get(),
-    };
-    (at, sign_event(key, kid, facts, jti.clone(), *ts))
+    (at, sign_new_event(key, kid, event, jti.clone(), *ts))
 }
 
 #[cfg(test)]
@@ -129,8 +122,7 @@ mod tests {
 
     use eventing::algorithm::Algorithm;
     use eventing::envelope::Trace;
-    use eventing::signing::kid_for;
-    use serde_json::value::RawValue;
+    use eventing::signing::{DetailCore, kid_for};
     use tokio::sync::Semaphore;
 
     use super::*;
@@ -143,7 +135,7 @@ mod tests {
                 detail_type: "Tram.Left.v1".parse().unwrap(),
                 resource: "urn:qsl:tram:line:7".parse().unwrap(),
                 trace: Trace::new("ride-4".parse().unwrap()),
-                detail_core: RawValue::from_string("{}".to_owned()).unwrap(),
+                detail_core: DetailCore::parse("{}").unwrap(),
             },
             jti: Jti::from_uuid(uuid::Uuid::new_v4()),
             ts: Signer::default().stamp(),

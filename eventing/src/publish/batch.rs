@@ -1,5 +1,7 @@
 //! Sizes and batches: what fits a bus, decided before anything is signed.
 
+use std::collections::BTreeSet;
+
 use super::input::NewEvent;
 use super::ports::Entry;
 
@@ -16,7 +18,7 @@ const HEADER_AND_SIGNATURE: usize = 512 * 4 / 3 + 3_227 + 256;
 
 /// The size an event's entry will have at most. The payload travels twice: itself, and within the signature.
 pub fn entry_size(event: &NewEvent) -> usize {
-    let payload = event.detail_core.get().len();
+    let payload = event.detail_core.as_str().len();
     let trace = serde_json::to_string(&event.trace).map_or(0, |text| text.len());
     event.source.as_str().len()
         + event.detail_type.as_str().len()
@@ -47,4 +49,21 @@ pub fn batches(entries: &[Entry]) -> Vec<Vec<usize>> {
         }
     }
     batches.into_iter().map(|batch| batch.members).collect()
+}
+
+/// Batches that go one after the other, since one request has events in several: so its events keep their order. The
+/// chains themselves go side by side.
+pub fn chains(batches: Vec<Vec<usize>>, owner: impl Fn(usize) -> Option<usize>) -> Vec<Vec<Vec<usize>>> {
+    let mut chains: Vec<(BTreeSet<usize>, Vec<Vec<usize>>)> = Vec::new();
+    for batch in batches {
+        let owners: BTreeSet<usize> = batch.iter().filter_map(|index| owner(*index)).collect();
+        match chains.iter_mut().find(|(others, _)| !others.is_disjoint(&owners)) {
+            Some((others, chain)) => {
+                others.extend(owners);
+                chain.push(batch);
+            }
+            None => chains.push((owners, vec![batch])),
+        }
+    }
+    chains.into_iter().map(|(_, chain)| chain).collect()
 }

@@ -87,9 +87,16 @@ pub(crate) struct FakeSigner {
     pub(crate) asked: Mutex<Vec<Vec<ToSign>>>,
     /// What it answers before it signs.
     pub(crate) failures: Mutex<VecDeque<SignFailure>>,
+    /// A source it refuses, and how.
+    refuses: Mutex<Option<(String, SignFailure)>>,
 }
 
 impl FakeSigner {
+    /// It refuses every request that has an event of this source.
+    pub(crate) fn refuses(&self, source: &str, failure: SignFailure) {
+        *self.refuses.lock().unwrap() = Some((source.to_owned(), failure));
+    }
+
     /// How many events each request had.
     pub(crate) fn sizes(&self) -> Vec<usize> {
         self.asked.lock().unwrap().iter().map(Vec::len).collect()
@@ -103,6 +110,7 @@ impl Default for FakeSigner {
             stamp: MonotonicStamp::new(),
             asked: Mutex::default(),
             failures: Mutex::default(),
+            refuses: Mutex::default(),
         }
     }
 }
@@ -113,13 +121,19 @@ impl Signer for FakeSigner {
         if let Some(failure) = self.failures.lock().unwrap().pop_front() {
             return Err(failure);
         }
+        let refuses = self.refuses.lock().unwrap().clone();
+        if let Some((source, failure)) = refuses
+            && events.iter().any(|event| event.source.as_str() == source)
+        {
+            return Err(failure);
+        }
         let sign = |event: &ToSign| {
             let facts = EventFacts {
                 source: &event.source,
                 detail_type: &event.detail_type,
                 resource: &event.resource,
                 trace: &event.trace,
-                detail_core: event.detail_core.get(),
+                detail_core: event.detail_core.as_str(),
             };
             let jti = event.jti.clone().unwrap_or_else(|| Jti::from_uuid(uuid::Uuid::new_v4()));
             let signed =

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::envelope::Trace;
+use crate::signing::DetailCore;
 use crate::types::{BusId, DetailType, Jti, Kid, Resource, Source};
 
 /// One event, as the signature service is asked to sign it.
@@ -22,7 +23,7 @@ pub struct ToSign {
     /// Whose and which story.
     pub trace: Trace,
     /// The payload.
-    pub detail_core: Box<RawValue>,
+    pub detail_core: DetailCore,
     /// The name of this signing; the service makes one where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<Jti>,

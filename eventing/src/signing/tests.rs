@@ -76,6 +76,27 @@ fn nothing_is_signed_that_would_be_refused() {
 }
 
 #[test]
+fn what_is_put_on_the_bus_is_in_its_canonical_form() {
+    let key = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
+    let trace =
+        r#"{"zone": "a \"b\"\u0001\u00e9", "correlationId": "c", "userId": null, "\ud83d\ude00": "", "\ue000": "x"}"#;
+    let facts = EventFacts {
+        source: &Source::parse("qsl.lighthouse").unwrap(),
+        detail_type: &DetailType::parse("Lamp.Lit.v2").unwrap(),
+        resource: &Resource::parse("urn:qsl:lighthouse:lamp:l-9").unwrap(),
+        trace: &serde_json::from_str(trace).unwrap(),
+        detail_core: r#" { "b" : 1.50, "a" : "\u0041" } "#,
+    };
+    let signed = sign_event(&key.private, key.kid(), facts, crate::fixture::jti(), NOW.into()).unwrap();
+    let text = signed.detail.get();
+    let read = crate::json::parse(text.as_bytes(), Limits::BODY).unwrap();
+    assert_eq!(String::from_utf8(read.clone().into_owned().canonical()).unwrap(), text);
+    let members: Vec<&str> = read.as_object().unwrap().iter().map(|(name, _)| name).collect();
+    assert_eq!(members, ["detailCore", "resource", "sig_compact", "trace", "version"]);
+    assert!(text.starts_with(r#"{"detailCore":{"a":"A","b":1.5},"resource""#), "{text}");
+}
+
+#[test]
 fn a_kid_is_made_of_the_name_and_the_key() {
     let kid = kid_for("payment", &[0; 1312]).unwrap();
     let hash = b64url(&Sha256::digest([0; 1312]));

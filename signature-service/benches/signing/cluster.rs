@@ -10,13 +10,12 @@ use eventing::compact::b64url;
 use eventing::envelope::Trace;
 use eventing::keyset::{Jwk, KeySetDocument, KeyState, KeyUse};
 use eventing::publish::ToSign;
-use eventing::signing::{PrivateKey, kid_for, sign_keyset};
+use eventing::signing::{DetailCore, PrivateKey, kid_for, sign_keyset};
 use eventing::time::{Micros, Millis};
 use eventing::types::{BusId, Source};
 use eventing_service::authentication::ServiceAccount;
 use http_body_util::BodyExt as _;
 use kube::client::Body;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use signature_service::directory::{BusFacts, Directory, HeldKey, PublishedSet, Serves, SigningKeyFacts};
 use tower::BoxError;
@@ -112,7 +111,7 @@ pub fn event(algorithm: Algorithm, nth: usize, size: usize) -> Result<ToSign> {
         detail_type: "Payment.Initiated.v1".parse()?,
         resource: "urn:qsl:paymentgateway:payment:p-700445".parse()?,
         trace: Trace::new(format!("c-{nth}").parse()?).with("userId", "u-5")?.with("tenantId", "t-1")?,
-        detail_core: RawValue::from_string(core.to_string())?,
+        detail_core: DetailCore::parse(&core.to_string())?,
         jti: None,
     })
 }
