@@ -16,8 +16,8 @@ use prometheus_client::registry::Registry;
 use super::disposition::{Disposition, Verdict};
 use super::ports::{QueueError, Received};
 use super::told::NotTold;
-pub use claims::ClaimMetrics;
 use crate::time::Millis;
+pub use claims::ClaimMetrics;
 pub use configuration::ConfigurationMetrics;
 pub(super) use keys::KeyMetrics;
 

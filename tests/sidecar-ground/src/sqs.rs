@@ -73,10 +73,8 @@ impl Sqs {
 
     /// Puts one with attributes into the queue, each a text.
     pub fn send_with(&self, body: &str, attributes: &[(&str, String)]) {
-        let attributes: Value = attributes
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), json!({"DataType": "String", "StringValue": text})))
-            .collect();
+        let attribute = |text: &String| json!({"DataType": "String", "StringValue": text});
+        let attributes: Value = attributes.iter().map(|(name, text)| ((*name).to_owned(), attribute(text))).collect();
         self.lock().push(body, &attributes);
         self.arrived();
     }
