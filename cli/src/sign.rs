@@ -102,7 +102,7 @@ fn sign(args: &Args, key: &LocalKey, input: &Input) -> Result<(), Failure> {
 fn body(key: &LocalKey, event: &NewEvent, ts: Micros) -> Result<Value, Failure> {
     let NewEvent { source, detail_type, resource, trace, detail_core } = event;
     let wrong = |why: &dyn std::fmt::Display| Failure::Usage(why.to_string());
-    let facts = EventFacts { source, detail_type, resource, trace, detail_core: detail_core.get() };
+    let facts = EventFacts { source, detail_type, resource, trace, detail_core: detail_core.as_str() };
     let jti = Jti::from_uuid(uuid::Uuid::new_v4());
     let signed = sign_event(key.private(), key.kid(), facts, jti, ts).map_err(|error| wrong(&error))?;
     Ok(json!({

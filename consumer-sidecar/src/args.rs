@@ -1,6 +1,6 @@
 //! What the sidecar is told, each flag with its variable; the injector sets the variables.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,6 +38,9 @@ pub struct RunArgs {
     /// The pod's service account, which the bus's publishers must name.
     #[arg(long, env = "QSL_SERVICE_ACCOUNT", default_value = "default")]
     pub service_account: String,
+    /// The pod's addresses, with commas between: where nobody but the sidecar should reach the application.
+    #[arg(long, env = "QSL_POD_IPS", value_parser = text)]
+    pub pod_ips: Option<Text>,
     /// The InboxQueue to receive from.
     #[arg(long, env = "QSL_INBOX", value_parser = text)]
     pub inbox: Option<Text>,
@@ -77,6 +80,9 @@ pub struct RunArgs {
     /// How long what is in flight may take to finish when draining.
     #[arg(long, env = "QSL_DRAIN_SECONDS", default_value_t = 25)]
     pub drain_seconds: u64,
+    /// Where spans go, by OTLP over HTTP (without `/v1/traces`); nowhere when empty.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = text)]
+    pub otlp_endpoint: Option<Text>,
     /// What is logged, such as `info` or `eventing=debug`.
     #[arg(long, env = "QSL_LOG", default_value = "info")]
     pub log: String,
@@ -114,6 +120,8 @@ pub struct Settings {
     pub pod_name: String,
     /// The pod's service account.
     pub service_account: String,
+    /// The pod's addresses, where they are known.
+    pub pod_addresses: Vec<IpAddr>,
     /// The inbox, and the application that gets its events.
     pub inbox: Option<Inbox>,
     /// The bus.
@@ -134,6 +142,8 @@ pub struct Settings {
     pub token_dir: PathBuf,
     /// The grace period of a drain.
     pub grace: Duration,
+    /// The collector of spans.
+    pub otlp_endpoint: Option<String>,
     /// The log filter.
     pub log: String,
 }
@@ -174,6 +184,11 @@ impl RunArgs {
             }
             (None, _) => None,
         };
+        let pod_addresses = given(self.pod_ips)
+            .map(|list| list.split(',').map(|one| one.trim().parse()).collect::<Result<_, _>>())
+            .transpose()
+            .map_err(|_| "--pod-ips (QSL_POD_IPS) must be IP addresses with commas between".to_owned())?
+            .unwrap_or_default();
         let publish_to = given(self.publish_to)
             .map(|bus| bus.parse::<BusId>().map_err(|error| format!("--publish-to (QSL_PUBLISH_TO) {}", error.reason)))
             .transpose()?;
@@ -182,6 +197,10 @@ impl RunArgs {
                 "there is nothing to do: set --inbox (QSL_INBOX), --publish-to (QSL_PUBLISH_TO) or both".to_owned()
             );
         }
+        let otlp_endpoint = given(self.otlp_endpoint);
+        if otlp_endpoint.as_ref().is_some_and(|endpoint| !is_http(endpoint)) {
+            return Err("--otlp-endpoint (OTEL_EXPORTER_OTLP_ENDPOINT) must begin with http:// or https://".to_owned());
+        }
         if !self.listen.ip().is_loopback() {
             return Err("--listen (QSL_LISTEN) must be a loopback address".to_owned());
         }
@@ -189,6 +208,7 @@ impl RunArgs {
             namespace: self.namespace,
             pod_name: self.pod_name,
             service_account: self.service_account,
+            pod_addresses,
             inbox,
             publish_to,
             require_token: self.require_token,
@@ -199,9 +219,15 @@ impl RunArgs {
             delivery_token_file: self.delivery_token_file,
             token_dir: self.token_dir,
             grace: Duration::from_secs(self.drain_seconds),
+            otlp_endpoint,
             log: self.log,
         })
     }
+}
+
+fn is_http(endpoint: &str) -> bool {
+    let host = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://"));
+    host.is_some_and(|host| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
 fn path_of(path: Option<String>, flag: &str) -> Result<Option<String>, String> {
@@ -241,6 +267,19 @@ mod tests {
     }
 
     #[test]
+    fn a_pod_has_one_address_or_two_or_says_nothing_of_them() {
+        let addresses = |flags: &[&str]| {
+            let flags: Vec<_> = ["--publish-to", "platform/lanes"].iter().chain(flags).copied().collect();
+            check(&flags).map(|settings| settings.pod_addresses)
+        };
+        let two: [IpAddr; 2] = ["10.0.0.7".parse().unwrap(), "fd00::7".parse().unwrap()];
+        assert_eq!(addresses(&["--pod-ips", "10.0.0.7,fd00::7"]).unwrap(), two);
+        assert_eq!(addresses(&["--pod-ips="]), Ok(Vec::new()));
+        assert_eq!(addresses(&[]), Ok(Vec::new()));
+        assert!(addresses(&["--pod-ips", "pod-7"]).unwrap_err().contains("QSL_POD_IPS"));
+    }
+
+    #[test]
     fn what_cannot_be_used_is_refused_with_the_flag() {
         assert!(check(&[]).unwrap_err().contains("QSL_INBOX"));
         assert!(check(&["--inbox", "quay"]).unwrap_err().contains("QSL_APP_PORT"));
@@ -250,6 +289,8 @@ mod tests {
         let health = check(&["--inbox", "quay", "--app-port", "1", "--app-health-path", "up now"]);
         assert!(health.unwrap_err().contains("QSL_APP_HEALTH_PATH"));
         assert!(check(&["--publish-to", "lanes"]).unwrap_err().contains("QSL_PUBLISH_TO"));
+        let collector = check(&["--publish-to", "platform/lanes", "--otlp-endpoint", "collector:4318"]);
+        assert!(collector.unwrap_err().contains("OTEL_EXPORTER_OTLP_ENDPOINT"));
         let open = check(&["--publish-to", "platform/lanes", "--listen", "0.0.0.0:1"]);
         assert!(open.unwrap_err().contains("QSL_LISTEN"));
     }

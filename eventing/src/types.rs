@@ -3,6 +3,7 @@
 mod bus_id;
 mod event_key;
 mod forms;
+mod inbox_id;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bus_id::BusId;
 pub use event_key::EventKey;
+pub use inbox_id::InboxId;
 
 /// A word that does not have its form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use eventing::config::InboxConfig;
 use eventing::consumer::{Clock, ConfigurationMetrics, Drain, Mount, Roots, consume};
+use eventing::types::InboxId;
+use eventing_http::InboxJournal;
 use eventing_service::admin::{self, Check, Readiness};
 use eventing_service::server::{Limits, Server};
 use eventing_service::tasks::Tasks;
@@ -62,7 +64,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     );
     let inbox = Inbox::new(hub.clone(), metrics.clone());
     let mount = mount(&settings, configuration_metrics);
-    consume_inbox(&settings, mount, inbox, consumer_metrics, inbox_check, &mut tasks);
+    consume_inbox(&settings, mount, inbox, consumer_metrics, inbox_check, &mut tasks)?;
     let gateway = Gateway { tokens, hub, journal, metrics, shutdown: tasks.shutdown() };
     tasks.spawn("server", server.serve(http::router(gateway), tasks.shutdown()));
     tasks.spawn("admin", admin.serve(admin::router(readiness, Arc::new(registry)), tasks.shutdown()));
@@ -108,13 +110,15 @@ fn consume_inbox(
     metrics: eventing::consumer::Metrics,
     check: Check,
     tasks: &mut Tasks,
-) {
+) -> anyhow::Result<()> {
+    let name = InboxId::new(&settings.namespace, &settings.inbox).context("--inbox (QSL_INBOX) is no name")?;
+    let journal = InboxJournal::new(name, settings.token_dir.join("journal/token"));
     let configuration = mount.inbox(&settings.inbox);
     let drain = Drain::new(Duration::from_secs(settings.drain_seconds));
     tasks.spawn("inbox-check", never_fails(tell_of_inbox(configuration.clone(), check, tasks.shutdown())));
     let identity = eventing_aws::Identity::new(settings.token_dir.join("aws/token"), &settings.pod_name);
-    let consumer =
-        consume(identity, eventing_http::KeySetClient, mount, configuration, Arc::new(inbox), metrics, drain.clone());
+    let (handler, keys) = (Arc::new(inbox), eventing_http::KeySetClient);
+    let consumer = consume(identity, keys, journal, mount, configuration, handler, metrics, drain.clone());
     tasks.spawn("consumer", never_fails(consumer));
     let shutdown = tasks.shutdown();
     let stop = async move {
@@ -122,6 +126,7 @@ fn consume_inbox(
         drain.request();
     };
     tasks.spawn("drain", never_fails(stop));
+    Ok(())
 }
 
 /// The inbox makes the gateway faster, not able: it is ready without.

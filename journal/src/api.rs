@@ -1,25 +1,34 @@
-//! What the journal answers over TLS, to the gateway alone.
+//! What the journal answers over TLS: events to the gateway alone, claims to the
+//! consumers of their inbox, who tell it of dead letters too.
 
 mod changes;
+mod claims;
+mod dead_letters;
 mod timeline;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::{DefaultBodyLimit, FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use axum::routing::get;
+use axum::routing::{get, post};
+use eventing::types::InboxId;
 use eventing_service::Problem;
 use eventing_service::authentication::{Authenticator, Caller, ServiceAccount};
 use tokio::sync::watch;
 
+use crate::claims::Claims;
+use crate::consumers::Consumers;
 use crate::observe::Metrics;
-use crate::store::{EventStore, StoreError};
+use crate::store::{DeadLetterStore, EventStore, StoreError};
 
 /// Entries an answer holds unless asked for fewer.
 const DEFAULT_LIMIT: usize = 100;
 /// Entries an answer holds at most.
 const MAX_LIMIT: usize = 1_000;
+
+/// The most bytes of a body.
+const MAX_BODY: usize = 16 * 1024;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -30,8 +39,14 @@ pub struct Api {
     pub end: watch::Receiver<u64>,
     /// Who tells whose a token is.
     pub authenticator: Arc<dyn Authenticator>,
-    /// The one account that is let in.
+    /// The one account that may read.
     pub gateway: ServiceAccount,
+    /// What is claimed.
+    pub claims: Claims,
+    /// What is told of dead letters.
+    pub dead_letters: Arc<dyn DeadLetterStore>,
+    /// Who consumes which inbox.
+    pub consumers: Arc<dyn Consumers>,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -53,6 +68,11 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .route("/v1/timeline/{correlation_id}", get(timeline::timeline))
         .route("/v1/changes", get(changes::changes))
+        .route("/v1/claims", post(claims::claims).layer(DefaultBodyLimit::max(MAX_BODY)))
+        .route(
+            "/v1/dead-letters",
+            get(dead_letters::list).post(dead_letters::tell).layer(DefaultBodyLimit::max(MAX_BODY)),
+        )
         .with_state(api)
 }
 
@@ -70,6 +90,21 @@ impl FromRequestParts<Api> for Gateway {
         } else {
             tracing::warn!(%account, "an account that is not the gateway's was refused");
             Err(Problem::forbidden("NOT_ALLOWED", "This service account may not read the journal."))
+        }
+    }
+}
+
+/// Whether the caller consumes the inbox. Who does not is told nothing of it, not even whether it is there.
+fn consumer_of(api: &Api, inbox: &InboxId, account: &ServiceAccount) -> Result<(), Problem> {
+    match api.consumers.consumes(account, inbox) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            tracing::warn!(%account, %inbox, "an account that is not among the inbox's was refused");
+            Err(Problem::forbidden("NOT_A_CONSUMER", format!("{account} does not consume InboxQueue {inbox}."))
+                .with_field("inbox", "must name the caller in its spec.serviceAccounts"))
+        }
+        Err(not_yet) => {
+            Err(Problem::unavailable("INBOXES_UNKNOWN", format!("Callers cannot be judged: {not_yet}."), 1))
         }
     }
 }

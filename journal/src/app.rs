@@ -6,19 +6,22 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use eventing::config::InboxConfig;
-use eventing::consumer::{Clock, ConfigurationMetrics, Drain, Mount, Roots, consume};
+use eventing::consumer::{Clock, ConfigurationMetrics, Drain, Mount, NoJournal, Roots, consume};
 use eventing_service::admin::{self, Check, Readiness};
 use eventing_service::authentication::TokenReviewer;
 use eventing_service::server::Server;
 use eventing_service::shutdown;
 use eventing_service::tasks::Tasks;
+use eventing_service::watching::Patience;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Api, router};
+use crate::claims::{Claims, prune};
+use crate::consumers::{self, WatchedConsumers};
 use crate::intake::Intake;
-use crate::observe::Metrics;
+use crate::observe::{ClaimMetrics, Metrics};
 use crate::recorder::{Limits, Recorder};
 use crate::settings::Settings;
 use crate::store::{EventStore, Location, SurrealStore};
@@ -32,7 +35,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let (metrics, consumer_metrics) = (Metrics::default(), eventing::consumer::Metrics::default());
     let configuration_metrics = ConfigurationMetrics::default();
     let mut registry = Registry::default();
+    let claim_metrics = ClaimMetrics::default();
     metrics.register(&mut registry);
+    claim_metrics.register(&mut registry);
     consumer_metrics.register(&mut registry);
     configuration_metrics.register(&mut registry);
 
@@ -45,6 +50,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let server = Server::tls(settings.listen, &settings.tls_dir).await?;
     let client = kube::Client::try_default().await.context("cannot reach the API server")?;
     let store = SurrealStore::open(&Location::Folder(settings.data_dir.clone())).await?;
+    let (claim_store, dead_letters) = (Arc::new(store.clone()), Arc::new(store.clone()));
     let store: Arc<dyn EventStore> = Arc::new(store);
     let (recorder, writer, end) = Recorder::new(Arc::clone(&store), metrics.clone(), Limits::default()).await?;
 
@@ -68,6 +74,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let consumer = consume(
         eventing_aws::Identity::new(settings.token_dir.join("aws/token"), &settings.pod_name),
         eventing_http::KeySetClient,
+        NoJournal,
         mount,
         configuration,
         Arc::new(Intake::new(recorder, metrics.clone())),
@@ -85,8 +92,15 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         }),
     );
 
+    let (claims, settler) = Claims::new(claim_store.clone(), claim_metrics.clone());
+    tasks.spawn("claims", never_fails(settler.run(tasks.shutdown())));
+    tasks.spawn("prune", never_fails(prune(claim_store, dead_letters.clone(), claim_metrics, tasks.shutdown())));
+    let consumers = Arc::new(WatchedConsumers::default());
+    let watching = consumers::follow(client.clone(), Arc::clone(&consumers), Patience::default(), tasks.shutdown());
+    tasks.spawn("consumers", watching);
+
     let authenticator = Arc::new(TokenReviewer::new(client, AUDIENCE));
-    let api = Api { store, end, authenticator, gateway: settings.gateway(), metrics };
+    let api = Api { store, end, authenticator, gateway: settings.gateway(), claims, dead_letters, consumers, metrics };
     tasks.spawn("api", server.serve(router(api), tasks.shutdown()));
     tasks.join().await.context("a part of the journal ended")
 }

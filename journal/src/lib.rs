@@ -4,16 +4,20 @@
 //!   qsl-journal-inbox ─▶ eventing::consumer (verify) ─▶ intake ─▶ recorder (batches) ─▶ EventStore ─▶ SurrealDB
 //!                                                                    │ end of the journal (watch)
 //!   gateway ─TLS, TokenReview─▶ api: timeline, changes ◀────────────┘
+//!   sidecars ─TLS, TokenReview, serviceAccounts─▶ api: claims ─▶ ClaimStore ─▶ SurrealDB
 //! ```
 //!
 //! A message is acknowledged only after the transaction that holds it is on disk. Rooms: [`event`] is what is written,
 //! [`entry`] what is read; [`append`] decides what a batch changes, purely; [`store`] is the port and its SurrealDB
-//! adapter; [`recorder`] is the single writer; [`intake`] is the consumer's handler; [`api`] answers; [`observe`] logs
+//! adapter; [`recorder`] is the single writer; [`intake`] is the consumer's handler; [`claims`] are what the
+//! consumers of an inbox share of what they handled, and [`consumers`] knows who those are; [`api`] answers; [`observe`] logs
 //! and counts; [`settings`] are the flags; [`app`] wires all of it.
 
 pub mod api;
 pub mod app;
 pub mod append;
+pub mod claims;
+pub mod consumers;
 pub mod entry;
 pub mod event;
 pub mod intake;

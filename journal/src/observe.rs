@@ -1,5 +1,7 @@
 //! What happens in the journal, each as one event: it logs and counts together.
 
+mod claims;
+
 use std::time::Duration;
 
 use eventing::time::Millis;
@@ -9,6 +11,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+pub use claims::ClaimMetrics;
 
 use crate::store::{Appended, StoreError};
 
@@ -24,6 +28,7 @@ pub struct Metrics {
     write: Histogram,
     lag: Histogram,
     read: Family<Reading, Histogram, fn() -> Histogram>,
+    told: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -47,6 +52,7 @@ impl Default for Metrics {
             write: seconds(),
             lag: Histogram::new(exponential_buckets(0.005, 2.0, 20)),
             read: Family::new_with_constructor(seconds),
+            told: Counter::default(),
         }
     }
 }
@@ -63,6 +69,7 @@ impl Metrics {
         registry.register("batch_events", "Events in a batch", self.batch.clone());
         registry.register("write_seconds", "From a batch's first statement to its commit", self.write.clone());
         registry.register("lag_seconds", "From an event's entry into the queue to its commit", self.lag.clone());
+        registry.register("dead_letters_told", "Dead letters that consumers told of", self.told.clone());
         registry.register("read_seconds", "Time taken to read", self.read.clone());
     }
 
@@ -96,6 +103,11 @@ impl Metrics {
     pub fn failed(&self, error: &StoreError, events: usize) {
         tracing::error!(%error, events, "batch not written");
         self.failures.inc();
+    }
+
+    /// A consumer told of a dead letter.
+    pub fn told(&self) {
+        self.told.inc();
     }
 
     /// Something was read.

@@ -1,12 +1,19 @@
 //! Where events are kept: the port, in the journal's own words.
 
+mod claims;
+mod dead_letters;
 mod rows;
 mod schema;
 pub mod surreal;
 
 use async_trait::async_trait;
+use eventing::claim::Answer;
+use eventing::time::Millis;
 use eventing::types::{CorrelationId, Resource};
 
+use eventing_http::DeadLetterReport;
+
+use crate::claims::Wanted;
 use crate::entry::{Cursor, Entry, Page, Projection};
 use crate::event::NewEvent;
 
@@ -70,6 +77,29 @@ pub trait EventStore: Send + Sync {
 
     /// How a resource stands.
     async fn projection(&self, resource: &Resource) -> Result<Option<Projection>, StoreError>;
+}
+
+/// Keeps the claims of inboxes' consumers.
+#[async_trait]
+pub trait ClaimStore: Send + Sync {
+    /// Settles a batch in its order, in one transaction; on return it is on disk. One answer for each.
+    async fn settle(&self, batch: &[Wanted], now: Millis) -> Result<Vec<Answer>, StoreError>;
+
+    /// Removes at most so many records that say nothing any more, and says how many it removed.
+    async fn prune(&self, now: Millis, most: usize) -> Result<usize, StoreError>;
+}
+
+/// Keeps what consumers tell of dead letters.
+#[async_trait]
+pub trait DeadLetterStore: Send + Sync {
+    /// Records one; on return it is on disk.
+    async fn record(&self, report: &DeadLetterReport) -> Result<(), StoreError>;
+
+    /// At most `limit` of a correlation, the newest first.
+    async fn of(&self, correlation: &CorrelationId, limit: usize) -> Result<Vec<DeadLetterReport>, StoreError>;
+
+    /// Removes at most so many that are older, and says how many it removed.
+    async fn prune_dead_letters(&self, before: Millis, most: usize) -> Result<usize, StoreError>;
 }
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    installation::{Installation, root::pods::Told},
+    installation::Installation,
+    pods::{PodMetrics, Told},
     publication::metrics::SigningMetrics,
     runner::{
         Hub,
@@ -66,6 +67,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
     let mut registry = Registry::with_prefix("qsl_operator");
     let metrics = Metrics::new(&mut registry);
     let signing_metrics = SigningMetrics::new(&mut registry);
+    let pod_metrics = PodMetrics::new(&mut registry);
     let admin = Server::plain(settings.admin_listen).await.map_err(AppError::broken)?;
     let (hub, watches) = Hub::new();
     Objects::register(hub.clone(), &mut registry);
@@ -115,9 +117,9 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
         until_stopped(async move {
             let Some(place) = place::find(&facts, &aws, &client, &account, &stop).await else { return };
             let (aws, place) = (operator_aws::connect(&aws), Arc::new(place));
-            let signing = signing_metrics;
+            let (signing, pods) = (signing_metrics, pod_metrics);
             let leader =
-                Leader { settings, client, hub, installed, aws, place, tenancy, metrics, signing, publication };
+                Leader { settings, client, hub, installed, aws, place, tenancy, metrics, signing, pods, publication };
             Box::pin(campaign.run(stop, |term, stop| leader.work(term, stop))).await;
         }),
     );
@@ -139,5 +141,6 @@ fn template(settings: &Settings, region: &str) -> inject::Settings {
         aws_endpoint: settings.injection.sidecar_aws_endpoint.clone(),
         aws_audience: settings.aws.aws_token_audience.clone(),
         log_level: settings.injection.sidecar_log.clone(),
+        otlp_endpoint: settings.injection.sidecar_otlp_endpoint.clone(),
     }
 }

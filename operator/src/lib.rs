@@ -11,6 +11,7 @@
 //!   passes through: fence, budget, deadline, metrics;
 //! - [`controllers`]: one room a kind: dereference → validate → observe → plan → apply → status;
 //! - [`keys`], [`installation`], [`publication`]: keys and their rotation, root key and certificates, signed documents;
+//! - [`pods`]: pods that have no sidecar though they ask, and what the sidecars of others wait for;
 //! - [`secrets`]: how Secrets are read and written, by whoever of the above does;
 //! - [`webhooks`]: the injector.
 
@@ -20,6 +21,7 @@ pub mod controllers;
 pub mod installation;
 pub mod keys;
 pub mod leadership;
+pub mod pods;
 pub mod publication;
 pub mod runner;
 pub mod secrets;

@@ -11,10 +11,10 @@ use eventing::config::{ConfigError, INBOX_QUEUE, open_config};
 use eventing::keyset::KeyRing;
 use eventing::root::RootHashes;
 use eventing::time::Millis;
-use eventing::types::BusId;
+use eventing::types::{BusId, InboxId};
 
 use crate::directory::PublishedSet;
-use crate::inbox::{InboxEntry, InboxFacts, InboxId};
+use crate::inbox::{InboxEntry, InboxFacts};
 
 /// What is trusted at one moment.
 #[derive(Debug, Clone, Default)]

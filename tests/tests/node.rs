@@ -34,6 +34,7 @@ async fn the_whole_system() -> anyhow::Result<()> {
     let mut system = connect().await?;
     every_object_is_ready(&system).await.context("every object is ready")?;
     sidecars_are_injected_and_alone_hold_credentials(&system).await.context("sidecars")?;
+    a_job_with_a_sidecar_finishes(&system).await.context("a Job")?;
     events_reach_everybody_once_and_forged_ones_nobody(&system).await.context("events")?;
     no_event_is_lost_while_keys_rotate_and_nothing_of_a_revoked_one_is_accepted(&system).await.context("rotation")?;
     what_was_sent_while_parts_were_away_arrives(&mut system).await.context("parts away")?;
@@ -100,6 +101,40 @@ async fn sidecars_are_injected_and_alone_hold_credentials(system: &System) -> an
         }
         ensure!(!sidecar["env"].to_string().contains("AWS_SECRET"), "the sidecar of {name} has a static key");
     }
+    Ok(())
+}
+
+/// The sidecar ends after the Job's own container, and the Job is complete.
+async fn a_job_with_a_sidecar_finishes(system: &System) -> anyhow::Result<()> {
+    let (kubectl, namespace) = (&system.kubectl, "treasury");
+    // A program that is on the node, keeps to Pod Security, and ends at once.
+    let release = &system.endpoints.release_namespace;
+    let operator = kubectl.run(["-n", release, "get", "deployment", "qsl-operator", "-o", "json"]).await?;
+    let operator: Value = serde_json::from_str(&operator)?;
+    let template = &operator["spec"]["template"]["spec"];
+    let mut container = json!({"name": "once", "args": ["--version"]});
+    for field in ["image", "imagePullPolicy", "securityContext"] {
+        container[field] = template["containers"][0][field].clone();
+    }
+    let annotations = json!({"eventing.qsl.dev/inject": "true", "eventing.qsl.dev/inbox": "none", "eventing.qsl.dev/app-port": "8080"});
+    let job = json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "once", "namespace": namespace},
+        "spec": {"backoffLimit": 0, "template": {
+            "metadata": {"annotations": annotations},
+            "spec": {
+                "restartPolicy": "Never", "securityContext": template["securityContext"], "containers": [container],
+            },
+        }},
+    });
+    kubectl.run_with_input(&["apply", "-f", "-"], &job.to_string()).await?;
+    let patience = format!("--timeout={}s", PATIENCE.as_secs());
+    kubectl.run(["-n", namespace, "wait", "job/once", "--for=condition=complete", &patience]).await?;
+    let pods = kubectl.run(["-n", namespace, "get", "pods", "-l", "job-name=once", "-o", "json"]).await?;
+    let pods: Value = serde_json::from_str(&pods)?;
+    let sidecar = &pods["items"][0]["status"]["initContainerStatuses"][0];
+    ensure!(sidecar["name"] == "qsl-eventing", "the Job's pod has no sidecar: {pods}");
+    ensure!(sidecar["state"]["terminated"].is_object(), "the sidecar runs on: {sidecar}");
+    kubectl.run(["-n", namespace, "delete", "job", "once", "--cascade=foreground"]).await?;
     Ok(())
 }
 

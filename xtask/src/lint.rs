@@ -35,7 +35,7 @@ enum Part {
     Generated,
     /// The tests and paths that pages name are there.
     Pages,
-    /// The Go program of the test cluster.
+    /// The Go programs: the test cluster's and the guide's.
     Go,
     /// The alerts fire when they should, and are silent otherwise.
     Alerts,
@@ -76,9 +76,12 @@ impl Part {
 }
 
 fn go() -> Result<()> {
-    let folder = cache::sources().join("node");
-    let output = Command::new("gofmt").current_dir(&folder).args(["-l", "."]).output()?;
-    ensure!(output.stdout.is_empty(), "not formatted: {}", String::from_utf8_lossy(&output.stdout));
+    let (folder, guide) = (cache::sources().join("node"), workspace().join("examples/guides/go"));
+    for folder in [&folder, &guide] {
+        let output = Command::new("gofmt").current_dir(folder).args(["-l", "."]).output()?;
+        ensure!(output.stdout.is_empty(), "not formatted: {}", String::from_utf8_lossy(&output.stdout));
+    }
+    succeed(tools::go()?.current_dir(&guide).args(["vet", "."]))?;
     succeed(tools::go()?.current_dir(&folder).args(["vet", "./cluster"]))?;
     succeed(tools::go()?.current_dir(&folder).args(["test", "./cluster"]))
 }

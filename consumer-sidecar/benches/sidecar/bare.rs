@@ -8,15 +8,16 @@ use cpu_time::ThreadTime;
 use eventing::algorithm::PublicKey;
 use eventing::compact::Compact;
 use reqwest::Client;
+use sidecar_ground::Key;
 
 use crate::app::App;
-use crate::events::Key;
+use crate::events::{bodies, event};
 use crate::site::Site;
 use crate::times::Times;
 
 /// From the call of an HTTP client to the handler, at a rate.
 pub async fn post(key: &Arc<Key>, rate: u32, seconds: u32) -> Result<Times> {
-    let bodies = key.bodies(rate.min(200))?;
+    let bodies = bodies(key, rate.min(200))?;
     let site = Site::new(key, App::default()).await?;
     let http = Client::builder().no_proxy().tls_certs_only([]).build()?;
     let url = format!("http://{}/events", site.app_address);
@@ -35,8 +36,8 @@ pub async fn post(key: &Arc<Key>, rate: u32, seconds: u32) -> Result<Times> {
 /// Signatures of such events verified in a second of CPU.
 pub fn verifications(key: &Arc<Key>) -> Result<f64> {
     let rounds = 2_000_u32;
-    let event = key.event(0)?;
-    let set = key.set();
+    let event = event(key, 0)?;
+    let set = key.set("platform/qsl-core".parse()?);
     let jwk = set.keys.first().context("one key")?;
     let public = PublicKey::from_bytes(jwk.algorithm, &jwk.public_key)?;
     let compact = Compact::split(&event.sig_compact)?;

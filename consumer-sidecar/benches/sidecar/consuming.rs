@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use sidecar_ground::Key;
+use sidecar_ground::sqs::{State, Way};
 
 use crate::app::App;
-use crate::events::Key;
+use crate::events::bodies;
 use crate::site::{Sidecar, Site};
-use crate::sqs::{State, Way};
 use crate::times::Times;
 
 /// How long a sidecar is left alone before it is measured idle, or given work.
@@ -27,7 +28,7 @@ pub struct Drained {
 }
 
 pub async fn drain(key: &Arc<Key>, messages: u32) -> Result<Drained> {
-    let bodies = key.bodies(messages)?;
+    let bodies = bodies(key, messages)?;
     let site = Site::new(key, App::default()).await?;
     let sidecar = site.sidecar()?;
     tokio::time::sleep(REST).await;
@@ -56,7 +57,7 @@ pub struct Kept {
 
 /// So many a second, for so many seconds; of the slow ones of `app` no time is taken.
 pub async fn keep(key: &Arc<Key>, app: App, rate: u32, seconds: u32) -> Result<Kept> {
-    let bodies = key.bodies(rate * seconds)?;
+    let bodies = bodies(key, rate * seconds)?;
     let site = Site::new(key, app).await?;
     let sidecar = site.sidecar()?;
     tokio::time::sleep(REST).await;
@@ -93,7 +94,7 @@ pub struct Stopped {
 }
 
 pub async fn stop(key: &Arc<Key>, messages: u32) -> Result<Stopped> {
-    let bodies = key.bodies(messages)?;
+    let bodies = bodies(key, messages)?;
     let site = Site::new(key, App::default()).await?;
     let sidecar = site.sidecar()?;
     tokio::time::sleep(REST).await;

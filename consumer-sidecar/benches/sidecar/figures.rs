@@ -5,10 +5,10 @@ use std::sync::Arc;
 use anyhow::Result;
 use bench_figures::{Figure, Report};
 use eventing::algorithm::Algorithm;
+use sidecar_ground::Key;
 
 use crate::app::App;
 use crate::consuming::{self, Drained};
-use crate::events::Key;
 use crate::{Arguments, bare, publishing, site};
 
 /// Milliseconds from the receive's answer to the POST, of 95 in 100.
@@ -21,12 +21,12 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { messages, seconds, ref json } = *arguments;
     let mut figures = Vec::new();
     for algorithm in Algorithm::ALL {
-        let key = Arc::new(Key::generate(algorithm)?);
+        let key = Arc::new(Key::generate("payments", algorithm)?);
         step(&format!("draining {messages} messages, {algorithm}"));
         let bare = bare::verifications(&key)?;
         figures.extend(of_drain(algorithm, &consuming::drain(&key, messages).await?, bare));
     }
-    let key = Arc::new(Key::generate(Algorithm::MlDsa44)?);
+    let key = Arc::new(Key::generate("payments", Algorithm::MlDsa44)?);
     figures.extend(of_rates(&key, seconds).await?);
     figures.extend(of_stop(&key, messages / 4).await?);
     figures.extend(of_publishing(&key, seconds).await?);

@@ -1,9 +1,9 @@
 //! `cargo xtask bench sidecar`: the sidecar's program, between an SQS, a signature service, an EventBridge and an
 //! application that answer at once, so that it alone is measured.
 //!
-//! [`site`] is all that is around it and starts it; [`sqs`] is the queue, [`app`] the application, [`service`] what it
-//! publishes through; [`events`] makes what is in the queue. [`consuming`] and [`publishing`] are the runs, [`figures`]
-//! says what of.
+//! [`site`] is all that is around it (most of it the ground that its tests stand on, too) and starts it; [`app`] is the
+//! application, [`service`] its signer; [`events`] makes what is in the queue. [`consuming`] and [`publishing`] are the
+//! runs, [`figures`] says what of.
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
 #![allow(missing_docs, reason = "a program's own parts")]
@@ -16,7 +16,6 @@ mod figures;
 mod publishing;
 mod service;
 mod site;
-mod sqs;
 mod times;
 
 use std::path::PathBuf;

@@ -8,9 +8,10 @@ use anyhow::{Result, ensure};
 use bench_figures::payment::payment;
 use reqwest::Client;
 use serde_json::json;
+use sidecar_ground::Key;
 
 use crate::app::App;
-use crate::events::{DETAIL_TYPE, Key, RESOURCE, SIZE, SOURCE};
+use crate::events::{DETAIL_TYPE, RESOURCE, SIZE, SOURCE};
 use crate::site::{Sidecar, Site};
 use crate::times::Times;
 

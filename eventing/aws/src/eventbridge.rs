@@ -1,5 +1,7 @@
 //! A bus on EventBridge.
 
+use std::error::Error;
+
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::config::http::HttpResponse;
 use aws_sdk_eventbridge::error::{ProvideErrorMetadata, SdkError};
@@ -60,7 +62,10 @@ fn failure(error: &SdkError<PutEventsError, HttpResponse>) -> PutError {
     match error {
         SdkError::ConstructionFailure(_) => PutError::NotSent(chain(error)),
         SdkError::DispatchFailure(dispatch) => {
-            let before_sending = dispatch.is_user() || dispatch.is_other() || is_refused(error);
+            // "Other" is what went wrong on our side, such as credentials that nobody gave, but also a connection that
+            // broke before the answer.
+            let ours = dispatch.is_user() || (dispatch.is_other() && !is_of_connection(error));
+            let before_sending = ours || is_refused(error);
             if before_sending { PutError::NotSent(chain(error)) } else { PutError::Uncertain(chain(error)) }
         }
         SdkError::ServiceError(service) => {
@@ -83,13 +88,16 @@ fn failure(error: &SdkError<PutEventsError, HttpResponse>) -> PutError {
 }
 
 /// Nobody listened: nothing was sent.
-fn is_refused(error: &dyn std::error::Error) -> bool {
-    let mut source = error.source();
-    while let Some(error) = source {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return io.kind() == std::io::ErrorKind::ConnectionRefused;
-        }
-        source = error.source();
-    }
-    false
+fn is_refused(error: &dyn Error) -> bool {
+    let io = sources(error).find_map(|error| error.downcast_ref::<std::io::Error>());
+    io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused)
+}
+
+/// There was a connection, and what became of the request on it is not known.
+fn is_of_connection(error: &dyn Error) -> bool {
+    sources(error).any(|error| error.is::<hyper::Error>())
+}
+
+fn sources<'a>(error: &'a dyn Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |error| (*error).source())
 }

@@ -3,13 +3,15 @@
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use eventing::publish::FieldError;
 use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
+
+use crate::retry_after;
 
 /// The most bytes of an answer that is read.
 const ANSWER: usize = 32 * 1024 * 1024;
@@ -170,11 +172,7 @@ impl Service {
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
-        let retry_after = response
-            .headers()
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .map(Duration::from_secs);
+        let retry_after = retry_after(response.headers(), SystemTime::now());
         let problem = match read(response).await {
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
             Err(_) => Problem::default(),

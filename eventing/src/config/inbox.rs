@@ -47,6 +47,9 @@ pub struct InboxConfig {
     /// How long a received message is hidden from others.
     #[serde(default = "defaults::visibility_timeout_seconds")]
     pub visibility_timeout_seconds: u32,
+    /// How long the queue keeps a message.
+    #[serde(default = "defaults::message_retention_seconds")]
+    pub message_retention_seconds: u32,
     /// Whether to receive at all.
     #[serde(default)]
     pub consuming: Consuming,
@@ -255,6 +258,10 @@ mod defaults {
     }
     pub(super) fn max_receive_count() -> u32 {
         15
+    }
+    /// The longest that SQS has: what is remembered for too long does no harm.
+    pub(super) fn message_retention_seconds() -> u32 {
+        1_209_600
     }
     pub(super) fn visibility_timeout_seconds() -> u32 {
         60

@@ -1,6 +1,7 @@
 //! A queue that behaves as SQS does: visibility, receipts that expire, receive counts, redrive by count.
 #![allow(clippy::unwrap_used)]
 
+mod claims;
 mod key_sets;
 
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use super::ports::{DeadLetter, Queue, QueueError, Receipt, Received};
 use crate::attributes::Attributes;
 use crate::fixture::NOW;
 use crate::time::Millis;
+pub(crate) use claims::FakeClaims;
 pub(crate) use key_sets::{FakeKeySets, Mood};
 
 struct Held {

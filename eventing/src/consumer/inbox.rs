@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::claims::{self, ConnectJournal, SharedClaims};
 use super::drain::Drain;
 use super::key_client::{ConnectKeySets, keep};
 use super::keys;
@@ -13,7 +14,8 @@ use super::mount::Mount;
 use super::pipeline::{Consumer, Memory};
 use super::ports::{Handler, Queue};
 use super::settings::Settings;
-use crate::config::InboxConfig;
+use super::told::DeadLetterLog;
+use crate::config::{DeduplicationConfig, InboxConfig};
 
 /// Makes the queue that an inbox's configuration names.
 pub trait ConnectQueue: Send + Sync + 'static {
@@ -30,9 +32,11 @@ pub type Configuration = watch::Receiver<Option<Arc<InboxConfig>>>;
 /// Consumes an inbox until drained. Without configuration it waits, and the log says so.
 ///
 /// `configuration` is [`Mount::inbox`]'s; a handler that goes by it (routes, format) watches another clone.
-pub async fn consume<Q: ConnectQueue, K: ConnectKeySets, H: Handler>(
+#[expect(clippy::too_many_arguments, reason = "each is another port or part, and no two are of one type")]
+pub async fn consume<Q: ConnectQueue, K: ConnectKeySets, J: ConnectJournal, H: Handler>(
     connect: Q,
     key_sets: K,
+    journal: J,
     mount: Mount,
     mut configuration: Configuration,
     handler: Arc<H>,
@@ -52,6 +56,8 @@ pub async fn consume<Q: ConnectQueue, K: ConnectKeySets, H: Handler>(
             keys: keys.clone(),
             settings,
             memory: memory.clone(),
+            claims: shared_by(&journal, &config, handler.as_ref(), &metrics),
+            dead_letters: told_by(&journal, &config),
             metrics: metrics.clone(),
             clock: clock.clone(),
         };
@@ -91,6 +97,27 @@ pub async fn consume<Q: ConnectQueue, K: ConnectKeySets, H: Handler>(
     let _ = keeping.await;
 }
 
+/// The store that the inbox's consumers share. A handler that knows copies by itself needs none.
+fn shared_by(
+    journal: &impl ConnectJournal,
+    config: &InboxConfig,
+    handler: &impl Handler,
+    metrics: &Metrics,
+) -> Option<Arc<SharedClaims>> {
+    if handler.wants_copies() {
+        return None;
+    }
+    claims::connect(journal, config, metrics.claims.clone()).map(Arc::new)
+}
+
+/// Whom to tell of dead letters.
+fn told_by(journal: &impl ConnectJournal, config: &InboxConfig) -> Option<Arc<dyn DeadLetterLog>> {
+    journal.dead_letters(&config.services).unwrap_or_else(|error| {
+        tracing::warn!(%error, "no client for the journal, which is told of no dead letter");
+        None
+    })
+}
+
 async fn configured(configuration: &mut Configuration, drain: &Drain) -> Option<Arc<InboxConfig>> {
     tokio::select! {
         biased;
@@ -99,7 +126,7 @@ async fn configured(configuration: &mut Configuration, drain: &Drain) -> Option<
     }
 }
 
-/// Whether what the queue and the permits were made of is the same.
+/// Whether what the queue, the permits and the journal's clients were made of is the same.
 fn connects_alike(a: &InboxConfig, b: &InboxConfig) -> bool {
     let facts = |config: &InboxConfig| {
         (
@@ -111,5 +138,9 @@ fn connects_alike(a: &InboxConfig, b: &InboxConfig) -> bool {
             config.forward.max_in_flight,
         )
     };
-    facts(a) == facts(b)
+    let store = |config: &InboxConfig| {
+        let DeduplicationConfig { store, when_unavailable, .. } = &config.deduplication;
+        (*store, *when_unavailable, config.services.clone())
+    };
+    facts(a) == facts(b) && store(a) == store(b)
 }

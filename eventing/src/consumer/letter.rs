@@ -6,6 +6,7 @@ use super::disposition::Verdict;
 use super::ports::{DeadLetter, Received};
 use crate::attributes;
 use crate::time::Millis;
+use crate::types::EventKey;
 
 /// The longest sentence that travels.
 const SENTENCE: usize = 300;
@@ -15,6 +16,8 @@ const SENTENCE: usize = 300;
 pub struct Known {
     /// The key named by the signature.
     pub kid: Option<String>,
+    /// The event's key, where it was verified.
+    pub event_key: Option<EventKey>,
     /// The purpose of the grant the message came with.
     pub purpose: Option<&'static str>,
     /// The time that stood in the check of its timestamp.

@@ -4,22 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::business::business_key;
+use super::claims::{Right, claim};
 use super::disposition::{Disposition, HandlerAnswer, Stage, Standing, Verdict, backoff, disposition, put_back};
 use super::letter::{Known, dead_letter};
 use super::pipeline::{Consumer, Shared};
 use super::ports::{Delivery, Handler, Queue, Received};
-use super::seen::{Claim, Claimed, SeenKey};
 use super::settings::Settings;
 use crate::grant::Purpose;
 use crate::time::Millis;
 use crate::verify::{Code, RawMessage, Rejection, Verified, verify};
 
-/// How long an event key is remembered.
-const EVENT_KEY_TTL: Duration = Duration::from_hours(1);
 /// How often writing one dead letter is tried before its message goes back to the queue.
 const LETTER_TRIES: u32 = 5;
 
@@ -66,6 +62,7 @@ pub(super) async fn settle<Q: Queue, H: Handler>(
 ) -> Settled {
     let settings = shared.consumer.settings.borrow().clone();
     let mut known = Known::default();
+    shared.consumer.metrics.queued(message.sent_at, arrival.wall);
     let event = match verified(shared, message, &settings, arrival).await {
         Ok(event) => event,
         Err(NotNow::Rejected(rejection)) => {
@@ -83,10 +80,11 @@ pub(super) async fn settle<Q: Queue, H: Handler>(
         }
     };
     known.kid = Some(event.kid.to_string());
+    known.event_key = Some(event.event_key);
     known.purpose = event.purpose.map(Purpose::as_str);
     known.sent_at = Some(event.sent_at);
-    let claimed = match claim(shared, &event, &settings).await {
-        Ok(Some(claimed)) => claimed,
+    let right = match claim(shared, &event, &settings, arrival.wall).await {
+        Ok(Some(right)) => right,
         Ok(None) => {
             shared.consumer.metrics.copy(message);
             return Settled::Delete;
@@ -95,9 +93,8 @@ pub(super) async fn settle<Q: Queue, H: Handler>(
             return turn_away(shared, message).await;
         }
     };
-    // Only now: a copy that was waited for has made attempts of its own.
-    known.attempts = shared.consumer.memory.attempts.of(&event.event_key.0);
-    handle(shared, message, &settings, event, claimed, known, arrival).await
+    known.attempts = right.attempts;
+    handle(shared, message, &settings, event, right, known, arrival).await
 }
 
 /// What a receive brings when draining has begun goes back as it came.
@@ -112,16 +109,19 @@ async fn handle<Q: Queue, H: Handler>(
     message: &Received,
     settings: &Settings,
     event: Arc<Verified>,
-    claimed: Claimed<'_>,
+    right: Right<'_>,
     mut known: Known,
     arrival: Arrival,
 ) -> Settled {
     let key = event.event_key.0;
     let attempt = known.attempts.saturating_add(1);
-    let delivery = Delivery { event, body: message.body.clone(), attempt };
-    let answer = match hand_on(shared, &delivery, arrival).await {
+    let delivery = Delivery { event, body: message.body.clone(), attempt, received: arrival.wall };
+    let answer = match right.kept(hand_on(shared, &delivery, arrival)).await {
         Ok(answer) => answer,
-        Err(Draining) => return turn_away(shared, message).await,
+        Err(Draining) => {
+            right.release(known.attempts).await;
+            return turn_away(shared, message).await;
+        }
     };
     if answer.is_attempt() {
         known.attempts = attempt;
@@ -129,7 +129,8 @@ async fn handle<Q: Queue, H: Handler>(
     let disposition = disposition(&answer, standing(shared, message, settings, attempt), rand::random());
     match &disposition {
         Disposition::Acknowledge => {
-            claimed.confirm();
+            shared.consumer.metrics.done(delivery.event.ts.millis(), shared.consumer.clock.now());
+            right.confirm().await;
             shared.consumer.memory.attempts.forget(&key);
             conclude(shared, message, disposition, &known).await
         }
@@ -137,12 +138,13 @@ async fn handle<Q: Queue, H: Handler>(
             if known.attempts > 0 {
                 shared.consumer.memory.attempts.set(key, known.attempts);
             }
+            right.release(known.attempts).await;
             conclude(shared, message, disposition, &known).await
         }
         Disposition::DeadLetter(_) => {
             let settled = conclude(shared, message, disposition, &known).await;
             shared.consumer.memory.attempts.forget(&key);
-            drop(claimed);
+            right.release(0).await;
             settled
         }
     }
@@ -185,6 +187,7 @@ fn standing<Q, H>(shared: &Shared<Q, H>, message: &Received, settings: &Settings
         receive_count: message.receive_count,
         max_receive_count: settings.max_receive_count,
         draining: shared.drain.is_requested(),
+        backoff: settings.backoff,
     }
 }
 
@@ -240,41 +243,7 @@ fn without_a_place(message: &Received, until_configured: Duration) -> Duration {
 }
 
 /// The consumer is being drained: nothing is awaited any more.
-struct Draining;
-
-/// Claims an event; `None` when it was handled already. A copy of one in flight waits for its end.
-async fn claim<'a, Q: Queue, H: Handler>(
-    shared: &'a Shared<Q, H>,
-    event: &Verified,
-    settings: &Settings,
-) -> Result<Option<Claimed<'a>>, Draining> {
-    let keys = if shared.consumer.handler.wants_copies() { Vec::new() } else { seen_keys(event, settings) };
-    loop {
-        let mut wait: watch::Receiver<()> = match shared.consumer.memory.seen.claim(keys.clone()) {
-            Claim::Fresh(claimed) => return Ok(Some(claimed)),
-            Claim::Handled => return Ok(None),
-            Claim::InFlight(wait) => wait,
-        };
-        tokio::select! {
-            biased;
-            () = shared.drain.requested() => return Err(Draining),
-            // It closes when the other copy is done, whichever way.
-            _ = wait.changed() => {}
-        }
-    }
-}
-
-/// By what an event is known: its key, the grant it was sent again with, and the inbox's business keys.
-fn seen_keys(event: &Verified, settings: &Settings) -> Vec<SeenKey> {
-    let mut keys = Vec::with_capacity(3);
-    if event.purpose != Some(Purpose::Replay) {
-        keys.push(SeenKey { digest: event.event_key.0, ttl: EVENT_KEY_TTL });
-        let business = business_key(event, &settings.business_keys);
-        keys.extend(business.map(|digest| SeenKey { digest, ttl: settings.business_keys_ttl }));
-    }
-    keys.extend(event.grant_digest.map(|digest| SeenKey { digest, ttl: EVENT_KEY_TTL }));
-    keys
-}
+pub(super) struct Draining;
 
 /// Writes the dead letter where there is to be one; says what is left to do.
 async fn conclude<Q: Queue, H: Handler>(
@@ -289,7 +258,8 @@ async fn conclude<Q: Queue, H: Handler>(
         Disposition::Retry(after) => return Settled::Back(after),
         Disposition::DeadLetter(verdict) => verdict,
     };
-    let letter = dead_letter(message, &verdict, known, shared.consumer.clock.now());
+    let failed_at = shared.consumer.clock.now();
+    let letter = dead_letter(message, &verdict, known, failed_at);
     for attempt in 1..=LETTER_TRIES {
         let written = tokio::select! {
             biased;
@@ -299,6 +269,7 @@ async fn conclude<Q: Queue, H: Handler>(
         match written {
             Ok(()) => {
                 shared.consumer.metrics.dead_lettered(message, &verdict);
+                shared.teller.tell(message, &verdict, known, failed_at);
                 return Settled::Delete;
             }
             Err(error) => shared.consumer.metrics.failed("dead_letter", &error),

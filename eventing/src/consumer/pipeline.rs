@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::acks::Acks;
+use super::claims::SharedClaims;
 use super::drain::Drain;
 use super::heartbeat::with_heartbeats;
 use super::keys::Keys;
@@ -17,6 +18,7 @@ use super::one::{Arrival, Settled, settle, turn_away};
 use super::ports::{BATCH, Handler, Queue, QueueError, Receipt, Received};
 use super::seen::{Attempts, Seen};
 use super::settings::Settings;
+use super::told::{DeadLetterLog, Teller};
 use crate::time::Millis;
 
 /// How long after the end of its wait a receive may take before it counts as hung.
@@ -69,7 +71,6 @@ impl std::fmt::Debug for Clock {
 }
 
 /// A consumer of one inbox, over its ports.
-#[derive(Debug)]
 pub struct Consumer<Q, H> {
     /// The inbox.
     pub queue: Arc<Q>,
@@ -79,18 +80,30 @@ pub struct Consumer<Q, H> {
     pub keys: Keys,
     /// The inbox's settings, as they change.
     pub settings: watch::Receiver<Arc<Settings>>,
-    /// What was handled before.
+    /// What was handled before, in this process.
     pub memory: Arc<Memory>,
+    /// What was handled by all consumers of the inbox, where they share it.
+    pub claims: Option<Arc<SharedClaims>>,
+    /// Who is told of dead letters.
+    pub dead_letters: Option<Arc<dyn DeadLetterLog>>,
     /// The numbers.
     pub metrics: Metrics,
     /// The time of day.
     pub clock: Clock,
 }
 
+impl<Q, H> std::fmt::Debug for Consumer<Q, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Consumer");
+        shown.field("claims", &self.claims).field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
 /// What each message's task shares.
 pub(super) struct Shared<Q, H> {
     pub(super) consumer: Consumer<Q, H>,
     pub(super) acks: Acks,
+    pub(super) teller: Teller,
     pub(super) drain: Drain,
     /// The grace period is over.
     pub(super) abandon: CancellationToken,
@@ -104,9 +117,11 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
         let places = self.settings.borrow().max_in_flight.max(1);
         let permits = Arc::new(Semaphore::new(places));
         let (acks, deleting) = Acks::start(self.queue.clone());
+        let (teller, telling) = Teller::start(self.dead_letters.clone(), self.metrics.clone());
         let shared = Arc::new(Shared {
             consumer: self,
             acks,
+            teller,
             drain: drain.clone(),
             abandon: CancellationToken::new(),
             waiting: Semaphore::new((places / 4).max(1)),
@@ -144,6 +159,10 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
         drop(shared);
         // It ends when the last task that could ask is gone; those given up above hold a way to it still.
         let _ = timeout(RETURN_TIME, deleting).await;
+        if let Some(telling) = telling {
+            // What is not told by then stays untold: the queue has it.
+            let _ = timeout(RETURN_TIME, telling).await;
+        }
     }
 }
 
@@ -156,8 +175,13 @@ impl<Q: Queue, H: Handler> Shared<Q, H> {
                 self.enabled().await;
                 self.consumer.keys.usable().await;
                 self.consumer.handler.ready().await;
+                let claims = self.consumer.claims.as_deref();
+                if let Some(claims) = claims {
+                    claims.usable().await;
+                }
+                let is_usable = self.consumer.keys.is_usable() && claims.is_none_or(SharedClaims::is_usable);
                 // Each wait may have been long: what was true before it is looked at again.
-                if !self.consumer.settings.borrow().paused && self.consumer.keys.is_usable() {
+                if is_usable && !self.consumer.settings.borrow().paused {
                     return Some(permit);
                 }
             }

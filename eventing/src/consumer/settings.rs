@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::{Consuming, InboxConfig};
+use super::disposition::Backoff;
+use crate::config::{Consuming, InboxConfig, Store};
 use crate::verify::Policy;
 
 /// What the pipeline goes by; it may change while it runs.
@@ -18,6 +19,8 @@ pub struct Settings {
     pub visibility_timeout: Duration,
     /// Deliveries to the handler.
     pub max_attempts: u32,
+    /// How long an event waits before it is handed on again.
+    pub backoff: Backoff,
     /// Receives by SQS's count.
     pub max_receive_count: u32,
     /// Whether groups keep their order.
@@ -28,6 +31,8 @@ pub struct Settings {
     pub business_keys: Vec<String>,
     /// How long a business key is remembered.
     pub business_keys_ttl: Duration,
+    /// Where what was handled is remembered for all consumers: how long the queue keeps a message, and so a copy.
+    pub shared_retention: Option<Duration>,
 }
 
 impl From<&InboxConfig> for Settings {
@@ -38,11 +43,17 @@ impl From<&InboxConfig> for Settings {
             wait: Duration::from_secs(inbox.forward.wait_time_seconds.min(20).into()),
             visibility_timeout: Duration::from_secs(inbox.visibility_timeout_seconds.into()),
             max_attempts: inbox.max_attempts,
+            backoff: Backoff {
+                initial: Duration::from_secs(inbox.forward.backoff.initial_seconds.into()),
+                max: Duration::from_secs(inbox.forward.backoff.max_seconds.into()),
+            },
             max_receive_count: inbox.max_receive_count,
             fifo: inbox.fifo,
             paused: inbox.consuming == Consuming::Paused,
             business_keys: inbox.deduplication.keys.clone(),
             business_keys_ttl: Duration::from_secs(inbox.deduplication.ttl_seconds.into()),
+            shared_retention: (inbox.deduplication.store == Store::Journal)
+                .then(|| Duration::from_secs(inbox.message_retention_seconds.into())),
         }
     }
 }

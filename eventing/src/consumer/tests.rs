@@ -24,6 +24,7 @@ use crate::time::Millis;
 use crate::types::Jti;
 
 mod attacks;
+mod claims;
 mod copies;
 mod endings;
 mod faults;
@@ -31,6 +32,7 @@ mod gates;
 mod keys;
 mod lives;
 mod mounts;
+mod numbers;
 mod outcomes;
 mod site;
 
@@ -108,11 +110,13 @@ fn settings() -> Settings {
         wait: Duration::from_secs(20),
         visibility_timeout: Duration::from_mins(1),
         max_attempts: 5,
+        backoff: Backoff::DEFAULT,
         max_receive_count: 15,
         fifo: false,
         paused: false,
         business_keys: Vec::new(),
         business_keys_ttl: Duration::from_hours(24),
+        shared_retention: None,
     }
 }
 
@@ -154,6 +158,16 @@ fn world_with(handler: Script, settings: Settings, with_keys: bool) -> World {
 }
 
 fn world_at(handler: Script, settings: Settings, with_keys: bool, clock: Clock) -> World {
+    world_told(handler, settings, with_keys, clock, None)
+}
+
+fn world_told(
+    handler: Script,
+    settings: Settings,
+    with_keys: bool,
+    clock: Clock,
+    dead_letters: Option<Arc<dyn DeadLetterLog>>,
+) -> World {
     let queue = FakeQueue::default();
     let key = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
     let handler = Arc::new(handler);
@@ -169,6 +183,8 @@ fn world_at(handler: Script, settings: Settings, with_keys: bool, clock: Clock) 
         keys,
         settings: receiver,
         memory: Arc::new(Memory::default()),
+        claims: None,
+        dead_letters,
         metrics: Metrics::default(),
         clock,
     };

@@ -7,9 +7,16 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use eventing_service::authentication::AuthenticationError;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+mod claims;
+mod dead_letters;
+
 use super::*;
+use crate::claims::Claims;
+use crate::consumers::NotYet;
+use crate::observe::ClaimMetrics;
 use crate::recorder::{Limits, Recorder};
 use crate::store::{Location, SurrealStore};
 use crate::testing::event;
@@ -25,18 +32,35 @@ impl Authenticator for ByName {
     }
 }
 
+/// `depot/clerk` consumes `depot/arrivals`, and nobody else anything.
+struct TheClerk;
+
+impl Consumers for TheClerk {
+    fn consumes(&self, account: &ServiceAccount, inbox: &InboxId) -> Result<bool, NotYet> {
+        if inbox.name() == "unread" {
+            return Err(NotYet);
+        }
+        Ok((account.to_string().as_str(), inbox.to_string().as_str()) == ("depot/clerk", "depot/arrivals"))
+    }
+}
+
 struct Journal {
     routes: Router,
     recorder: Recorder,
 }
 
 async fn journal() -> Journal {
-    let store: Arc<dyn EventStore> = Arc::new(SurrealStore::open(&Location::Memory).await.unwrap());
+    let store = SurrealStore::open(&Location::Memory).await.unwrap();
+    let (claims, settler) = Claims::new(Arc::new(store.clone()), ClaimMetrics::default());
+    tokio::spawn(settler.run(CancellationToken::new()));
+    let dead_letters = Arc::new(store.clone());
+    let store: Arc<dyn EventStore> = Arc::new(store);
     let metrics = Metrics::default();
     let (recorder, writer, end) = Recorder::new(store.clone(), metrics.clone(), Limits::default()).await.unwrap();
     tokio::spawn(writer.run());
     let gateway = ServiceAccount::new("shop", "window");
-    let api = Api { store, end, authenticator: Arc::new(ByName), gateway, metrics };
+    let (authenticator, consumers) = (Arc::new(ByName), Arc::new(TheClerk));
+    let api = Api { store, end, authenticator, gateway, claims, dead_letters, consumers, metrics };
     Journal { routes: router(api), recorder }
 }
 
@@ -46,10 +70,21 @@ impl Journal {
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let answer = self.routes.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    async fn post_as(&self, token: &str, path: &str, body: &Value) -> (u16, Value) {
+        let request = Request::post(path).header("authorization", format!("Bearer {token}"));
+        let request = request.header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> (u16, Value) {
+        let answer = self.routes.clone().oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
         let body = to_bytes(answer.into_body(), 1 << 24).await.unwrap();
-        (status, serde_json::from_slice(&body).unwrap())
+        // 204 has none.
+        (status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() })
     }
 
     async fn get(&self, path: &str) -> (u16, Value) {

@@ -7,6 +7,9 @@ pub(super) const RESOURCES: &str = "resource_status";
 /// The journal's own counters.
 pub(super) const STATE: &str = "journal_state";
 
+/// Claims of inboxes' consumers; the record's id is the inbox and the key in hex.
+pub(super) const CLAIMS: &str = "claim";
+
 /// `ts` and `sentAt` are numbers (microseconds and milliseconds since 1970) so that nothing is rounded. Trace and
 /// payload are JSON text: the payload is the signature's own bytes.
 pub(super) const DEFINITION: &str = "
@@ -42,4 +45,24 @@ DEFINE FIELD IF NOT EXISTS eventKey ON resource_status TYPE string;
 
 DEFINE TABLE IF NOT EXISTS journal_state SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS last ON journal_state TYPE int;
+
+DEFINE TABLE IF NOT EXISTS claim SCHEMAFULL;
+DEFINE FIELD IF NOT EXISTS handled ON claim TYPE bool;
+DEFINE FIELD IF NOT EXISTS holder ON claim TYPE option<string>;
+DEFINE FIELD IF NOT EXISTS lapses ON claim TYPE int;
+DEFINE FIELD IF NOT EXISTS attempts ON claim TYPE int;
+DEFINE FIELD IF NOT EXISTS until ON claim TYPE int;
+DEFINE INDEX IF NOT EXISTS claim_until ON claim FIELDS until;
+
+DEFINE TABLE IF NOT EXISTS dead_letter SCHEMAFULL;
+DEFINE FIELD IF NOT EXISTS inbox ON dead_letter TYPE string;
+DEFINE FIELD IF NOT EXISTS code ON dead_letter TYPE string;
+DEFINE FIELD IF NOT EXISTS stage ON dead_letter TYPE string;
+DEFINE FIELD IF NOT EXISTS attempts ON dead_letter TYPE int;
+DEFINE FIELD IF NOT EXISTS failedAt ON dead_letter TYPE int;
+DEFINE FIELD IF NOT EXISTS eventKey ON dead_letter TYPE option<string>;
+DEFINE FIELD IF NOT EXISTS claimedCorrelationId ON dead_letter TYPE option<string>;
+DEFINE INDEX IF NOT EXISTS dead_letter_failed ON dead_letter FIELDS failedAt;
+DEFINE INDEX IF NOT EXISTS dead_letter_event ON dead_letter FIELDS eventKey;
+DEFINE INDEX IF NOT EXISTS dead_letter_correlation ON dead_letter FIELDS claimedCorrelationId;
 ";

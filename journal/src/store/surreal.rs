@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use eventing::time::Millis;
 use eventing::types::{CorrelationId, EventId, EventKey, Resource};
 use surrealdb::engine::any::{Any, connect};
 use surrealdb::method::Transaction;
@@ -46,7 +47,7 @@ pub struct SurrealStore {
     db: Surreal<Any>,
 }
 
-fn failed(doing: &'static str) -> impl Fn(surrealdb::Error) -> StoreError {
+pub(super) fn failed(doing: &'static str) -> impl Fn(surrealdb::Error) -> StoreError {
     move |source| StoreError::Database { doing, source: Box::new(source) }
 }
 
@@ -57,6 +58,25 @@ impl SurrealStore {
         db.use_ns("qsl").use_db("journal").await.map_err(failed("open"))?;
         db.query(DEFINITION).await.and_then(IndexedResults::check).map_err(failed("define its tables"))?;
         Ok(Self { db })
+    }
+
+    pub(super) fn db(&self) -> &Surreal<Any> {
+        &self.db
+    }
+
+    /// Removes at most `most` of the records that a query over `$before` and `$most` selects, and says how many.
+    pub(super) async fn remove(&self, old: &str, before: Millis, most: usize) -> Result<usize, surrealdb::Error> {
+        let mut answers = self
+            .db
+            .query(format!("LET $old = ({old})"))
+            .query("DELETE $old RETURN NONE")
+            .query("RETURN array::len($old)")
+            .bind(("before", before.0))
+            .bind(("most", i64::try_from(most).unwrap_or(i64::MAX)))
+            .await?
+            .check()?;
+        let removed: Option<i64> = answers.take(2)?;
+        Ok(removed.and_then(|removed| usize::try_from(removed).ok()).unwrap_or_default())
     }
 
     /// What is recorded of a batch's events and resources.

@@ -1,4 +1,4 @@
-//! What the leader does: controllers and publication, behind the fence of its term.
+//! What the leader does: controllers, publication and the rounds over pods, behind the fence of its term.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,6 +13,7 @@ use crate::{
     calls::{self, Gate},
     installation::Installed,
     leadership::{Campaign, Election, Fence, Term, Times, client},
+    pods::{PodMetrics, Rounds, rounds::PERIOD},
     publication::{
         Publisher, PublisherSettings,
         metrics::{SigningMetrics, Snapshot},
@@ -44,6 +45,8 @@ pub struct Leader {
     pub metrics: Metrics,
     /// Ages of keys and documents.
     pub signing: SigningMetrics,
+    /// Pods that want something.
+    pub pods: PodMetrics,
     /// Whether the publication's watches are fresh; who does not lead has none.
     pub publication: Check,
 }
@@ -65,17 +68,31 @@ impl Leader {
         let budgets = self.settings.controllers.budgets();
         let gate = Arc::new(Gate::new(term.clone(), attempt, budgets, self.metrics.clone()));
         let client = client::fenced(self.client.clone(), term, attempt);
+        let events = Events::new(client.clone(), self.settings.pod_name.clone()).counted(self.metrics.clone());
         let publisher = Publisher::new(
             client.clone(),
             self.hub.clone(),
             Arc::clone(&self.place),
             self.installed.clone(),
             self.publisher(),
-            Events::new(client.clone(), self.settings.pod_name.clone()).counted(self.metrics.clone()),
+            events.clone(),
             self.signing.clone(),
         );
+        let rounds = Rounds {
+            client: client.clone(),
+            hub: self.hub.clone(),
+            published: publisher.published(),
+            events,
+            metrics: self.pods.clone(),
+            release_namespace: self.settings.release_namespace.clone(),
+            period: PERIOD,
+        };
         let controllers = self.controllers(client, calls::guard(self.aws.clone(), &gate));
-        tokio::join!(controllers.run(stop.clone()), publisher.run(self.publication.clone(), stop));
+        tokio::join!(
+            controllers.run(stop.clone()),
+            publisher.run(self.publication.clone(), stop.clone()),
+            rounds.run(stop),
+        );
         // Who does not publish knows nothing of it.
         self.signing.set(Snapshot::default());
     }

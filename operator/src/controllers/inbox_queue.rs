@@ -85,7 +85,7 @@ impl Reconciler<InboxQueue> for InboxQueues {
         let oldest = inbox::oldest_message_age(aws, &desired, now).await?.and_then(|age| i64::try_from(age).ok());
         let mut status = status::status(object, (&feeding, &room), &observed, applied, installation.settle, now);
         status.subscriptions = subscribed.statuses;
-        status.conditions.push(protection::replay_protection(object, &unsupported, &since));
+        status.conditions.push(protection::replay_protection(object, &since));
         status.conditions.extend(scaled.condition);
         let uncounted = counts::show(&mut status, object.status.as_ref(), counts::count(&observed, oldest), now);
         let waiting = protection::not_supported(&unsupported).or(judge::retention(&observed)).or(subscribed.waiting);

@@ -24,11 +24,11 @@ use super::{
     authority::{is_conflict, labels},
 };
 use crate::{
+    pods::Told,
     runner::{FIELD_MANAGER, record::Events},
     secrets::{Secrets, Wiped},
 };
 use plan::{Phase, Step};
-use pods::Told;
 use secret::Roots;
 
 /// The name of both objects.
@@ -124,7 +124,7 @@ impl Keeper<'_> {
             (Phase::Alone, _) | (_, None) => 0,
             (Phase::Announced { .. }, Some(next)) => {
                 let lacking = pods::lacking(self.client, &hash(next)).await?;
-                self.told.tell(self.events, &hash(next), &lacking).await;
+                pods::tell(self.told, self.events, &hash(next), &lacking).await;
                 lacking.len()
             }
             (Phase::Signing { .. }, Some(previous)) => {

@@ -12,11 +12,11 @@ use zeroize::Zeroizing;
 use super::{
     Root, authority,
     certificates::{CertificateError, Identity},
-    root::{self, pods::Told},
+    root,
     serving::{self, Service},
     webhooks,
 };
-use crate::{publication::documents::Signer, runner::record::Events, secrets::Secrets};
+use crate::{pods::Told, publication::documents::Signer, runner::record::Events, secrets::Secrets};
 
 /// Between two rounds once all is well; jittered by a fifth. Short against [`SETTLE`](super::root::plan::SETTLE), which
 /// counts on every replica having looked.

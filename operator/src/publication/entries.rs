@@ -66,6 +66,7 @@ pub fn inbox(
         max_attempts,
         max_receive_count: max_attempts.saturating_mul(RECEIVES_AN_ATTEMPT).min(RECEIVES_AT_MOST),
         visibility_timeout_seconds: unsigned(spec.visibility_timeout_seconds),
+        message_retention_seconds: unsigned(spec.message_retention_seconds),
         consuming: match spec.consuming {
             inbox_queue::Consuming::Enabled => config::Consuming::Enabled,
             inbox_queue::Consuming::Paused => config::Consuming::Paused,
@@ -77,13 +78,20 @@ pub fn inbox(
 /// What of an inbox's spec consumers of this version cannot do.
 pub fn unsupported(spec: &InboxQueueSpec) -> Vec<Unsupported> {
     let Ok(forward) = forward(&spec.forward) else { return Vec::new() };
-    config::unsupported(&forward, &deduplication(&spec.deduplication))
+    config::unsupported(&forward)
 }
 
 /// The namespaces that publish on a bus.
 pub fn publishing_namespaces(bus: &EventBus) -> BTreeSet<String> {
     let own = bus.namespace().unwrap_or_default();
     bus.spec.publishers.iter().map(|publisher| namespace_of(publisher, &own)).collect()
+}
+
+/// Whether the bus names the service account among its publishers.
+pub fn is_publisher(bus: &EventBus, namespace: &str, service_account: &str) -> bool {
+    let own = bus.namespace().unwrap_or_default();
+    let mut publishers = bus.spec.publishers.iter();
+    publishers.any(|one| one.service_account_ref.name == service_account && namespace_of(one, &own) == namespace)
 }
 
 /// What the publishers of one namespace go by.

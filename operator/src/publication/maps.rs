@@ -1,6 +1,9 @@
 //! The ConfigMaps that publication writes: watched, and written by server-side apply.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
@@ -67,6 +70,24 @@ impl Wanted {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Which entries stand in the namespaces' ConfigMaps.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Published(HashMap<String, BTreeSet<String>>);
+
+impl Published {
+    /// Those of these ConfigMaps.
+    pub fn of(maps: &[Arc<ConfigMap>]) -> Self {
+        let ours = maps.iter().filter(|map| is_ours(map));
+        let keys = |map: &ConfigMap| map.data.iter().flatten().map(|(key, _)| key.clone()).collect();
+        Self(ours.map(|map| (map.metadata.namespace.clone().unwrap_or_default(), keys(map))).collect())
+    }
+
+    /// Whether an entry of that key stands in the namespace.
+    pub fn has(&self, namespace: &str, key: &str) -> bool {
+        self.0.get(namespace).is_some_and(|keys| keys.contains(key))
     }
 }
 

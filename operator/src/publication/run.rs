@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    maps::Published,
     metrics::SigningMetrics,
     wake::{Seen, Wake},
 };
@@ -106,6 +107,8 @@ pub struct Publisher {
     /// The version that each document was last given, by its place: none goes below it, whatever becomes of the
     /// ConfigMap.
     given: Mutex<HashMap<String, u64>>,
+    /// What stands where, after a pass.
+    published: watch::Sender<Option<Arc<Published>>>,
 }
 
 impl Publisher {
@@ -120,7 +123,13 @@ impl Publisher {
         metrics: SigningMetrics,
     ) -> Self {
         let store = KeyStore::new(client.clone(), &settings.key_namespace);
-        Self { client, hub, installation, installed, settings, store, events, metrics, given: Mutex::default() }
+        let (given, published) = (Mutex::default(), watch::Sender::default());
+        Self { client, hub, installation, installed, settings, store, events, metrics, given, published }
+    }
+
+    /// Which entries stand in the namespaces' ConfigMaps; nothing before the first pass.
+    pub fn published(&self) -> watch::Receiver<Option<Arc<Published>>> {
+        self.published.subscribe()
     }
 
     /// Publishes until `shutdown`; `watches` is not ready while what it goes by may be stale.
@@ -158,6 +167,8 @@ impl Publisher {
                 Some(present) => self.pass(&stores, present, Millis::now()).await,
                 None => Ok(()),
             };
+            // What was written a moment ago is seen in the pass that it wakes.
+            self.published.send_replace(Some(Arc::new(Published::of(&stores.maps.state()))));
             let again = match outcome {
                 Ok(()) => {
                     failures = 0;

@@ -21,6 +21,7 @@ mod pods;
 mod rig;
 mod roots;
 mod rotation;
+mod sidecars;
 mod signing_keys;
 #[path = "../support/mod.rs"]
 mod support;

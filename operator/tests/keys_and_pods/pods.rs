@@ -1,12 +1,15 @@
 //! Pods at admission.
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, api::PostParams};
+use k8s_openapi::api::{admissionregistration::v1::MutatingWebhookConfiguration, core::v1::Pod};
+use kube::{
+    Api,
+    api::{DeleteParams, PostParams},
+};
 use serde_json::{Value, json};
 
-use crate::rig::{Case, make_namespace};
+use crate::rig::{ANNOTATED, Case, apply, eventually, injector, make_namespace};
 
-fn pod(annotations: &Value) -> Pod {
+pub fn pod(annotations: &Value) -> Pod {
     let security = json!({
         "allowPrivilegeEscalation": false, "runAsNonRoot": true, "runAsUser": 1000,
         "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"},
@@ -19,7 +22,8 @@ fn pod(annotations: &Value) -> Pod {
     .unwrap()
 }
 
-async fn admitted(case: &Case, annotations: Value) -> Result<Pod, String> {
+/// Has a pod with these annotations made in a namespace under Pod Security `restricted`.
+pub async fn admitted(case: &Case, annotations: Value) -> Result<Pod, String> {
     let namespace = case.namespace("strict");
     make_namespace(&case.client, &namespace, &json!({"pod-security.kubernetes.io/enforce": "restricted"})).await;
     let api: Api<Pod> = Api::namespaced(case.client.clone(), &namespace);
@@ -81,5 +85,50 @@ async fn other_pods_never_meet_the_webhook() {
     for annotations in [json!({}), json!({"eventing.qsl.dev/inject": "false", "eventing.qsl.dev/inbx": "ledger"})] {
         let pod = admitted(&case, annotations).await.unwrap();
         assert_eq!(pod.spec.unwrap().init_containers, None);
+    }
+}
+
+/// Fault 31.
+#[tokio::test]
+async fn while_the_webhook_is_away_annotated_pods_are_refused_with_a_sentence_and_others_start() {
+    let case = Case::new().await;
+    // A port that is taken, and at which nobody listens.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let name = case.namespace("dead-injector");
+    let here = json!({
+        "key": "kubernetes.io/metadata.name", "operator": "In", "values": [case.namespace("strict")],
+    });
+    apply(&case.client, &injector(&name, nobody.local_addr().unwrap(), &here)).await.unwrap();
+    let asks = || json!({"eventing.qsl.dev/inject": "true", "eventing.qsl.dev/publish-to": "platform/core"});
+    let refused = eventually("the API server knows the webhook", || async {
+        match admitted(&case, asks()).await {
+            Err(refused) => Ok(refused),
+            Ok(pod) => Err(pod.metadata.name),
+        }
+    })
+    .await;
+    assert!(refused.contains("failed calling webhook \"inject.eventing.qsl.dev\""), "{refused}");
+    for annotations in [json!({}), json!({"eventing.qsl.dev/inject": "false"})] {
+        admitted(&case, annotations).await.unwrap();
+    }
+    let configurations: Api<MutatingWebhookConfiguration> = Api::all(case.client.clone());
+    configurations.delete(&name, &DeleteParams::default()).await.unwrap();
+    let pod = eventually("annotated pods start again", || admitted(&case, asks())).await;
+    assert_eq!(pod.spec.unwrap().init_containers.unwrap()[0].name, "qsl-eventing");
+}
+
+#[test]
+fn the_injector_of_these_tests_is_the_chart_s() {
+    let chart = include_str!("../../../charts/qsl-eventing/templates/webhooks.yaml");
+    let (injecting, _) = chart.split_once("kind: ValidatingWebhookConfiguration").unwrap();
+    for line in [
+        &format!("expression: \"{ANNOTATED}\""),
+        "failurePolicy: Fail",
+        "reinvocationPolicy: IfNeeded",
+        "operator: NotIn, values: [kube-system, {{ .Release.Namespace | quote }}]",
+        "{apiGroups: [\"\"], apiVersions: [v1], operations: [CREATE], resources: [pods], scope: Namespaced}",
+    ] {
+        assert!(injecting.contains(line), "{line}");
     }
 }

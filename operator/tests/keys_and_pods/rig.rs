@@ -37,7 +37,7 @@ use test_cluster::ControlPlane;
 use crate::support::installed::{self, install, until_trusted};
 pub use crate::support::{
     apply, client_of, eventually,
-    installed::{KEEP, KEYS, RELEASE, UNJUDGED, installation},
+    installed::{ANNOTATED, KEEP, KEYS, RELEASE, UNJUDGED, injector, installation, pod_metrics},
     make_namespace, place,
 };
 
@@ -147,11 +147,15 @@ impl Case {
 
     /// The notes of the Events with that reason on an object of ours.
     pub async fn told(&self, short: &str, name: &str, reason: &str) -> Vec<String> {
-        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace(short));
+        let found = self.events(&self.namespace(short), name).await.into_iter();
+        found.filter(|event| event.reason.as_deref() == Some(reason)).filter_map(|event| event.note).collect()
+    }
+
+    /// The Events on an object.
+    pub async fn events(&self, namespace: &str, name: &str) -> Vec<Event> {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), namespace);
         let about = |event: &Event| event.regarding.as_ref().and_then(|object| object.name.as_deref()) == Some(name);
-        let found = events.list(&ListParams::default()).await.unwrap().items;
-        let found = found.into_iter().filter(|event| about(event) && event.reason.as_deref() == Some(reason));
-        found.filter_map(|event| event.note).collect()
+        events.list(&ListParams::default()).await.unwrap().items.into_iter().filter(about).collect()
     }
 
     /// A note of an Event with that reason that has `text` in it, once there is one.

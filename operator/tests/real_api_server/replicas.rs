@@ -119,6 +119,7 @@ impl Replica {
             tenancy: Arc::default(),
             metrics,
             signing: operator::publication::metrics::SigningMetrics::default(),
+            pods: operator::pods::PodMetrics::default(),
             publication: readiness.check("publication's watches", ""),
         };
         let stopping = stop.clone();

@@ -1,11 +1,18 @@
 //! An operator as it is installed: first start, webhooks and publication, with the controllers that a test gives it.
 
-use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use k8s_openapi::api::{admissionregistration::v1::MutatingWebhookConfiguration, core::v1::ConfigMap};
 use kube::{Api, Client};
 use operator::{
-    installation::{Installation, WebhookCertificates, root::pods::Told},
+    installation::{Installation, WebhookCertificates},
+    pods::{PodMetrics, Rounds, Told},
     publication::{Publisher, PublisherSettings, metrics::SigningMetrics},
     runner::{Hub, record::Events},
     webhooks::{
@@ -71,6 +78,7 @@ pub async fn operate<F: Future<Output = ()>>(
         aws_endpoint: None,
         aws_audience: "sts.amazonaws.com".into(),
         log_level: "info".into(),
+        otlp_endpoint: None,
     };
     let answers = Answers { template: Arc::new(template), installed: installed.clone(), hub: hub.clone() };
     let (configuring, runtime) = (client.clone(), tokio::runtime::Handle::current());
@@ -88,35 +96,63 @@ pub async fn operate<F: Future<Output = ()>>(
     let (events, metrics) = (Events::new(client.clone(), None), SigningMetrics::default());
     let publisher =
         Publisher::new(client.clone(), hub.clone(), Arc::new(place()), installed, publisher, events, metrics);
+    let rounds = Rounds {
+        client: client.clone(),
+        hub: hub.clone(),
+        published: publisher.published(),
+        events: Events::new(client.clone(), None),
+        metrics: pod_metrics(),
+        release_namespace: RELEASE.to_owned(),
+        period: Duration::from_secs(1),
+    };
     let controllers = async {
         hub.filled().await;
         controllers(hub.clone(), stop.clone()).await;
     };
-    let ((), (), served, (), ()) = tokio::join!(
+    let ((), (), served, (), (), ()) = tokio::join!(
         installation(&client, RELEASE).run(sender, stop.clone()),
         watches.run(client.clone(), &readiness, stop.clone()),
         serving,
         controllers,
         publisher.run(readiness.check("publication's watches", ""), stop.clone()),
+        rounds.run(stop.clone()),
     );
     served.unwrap();
 }
 
-/// The webhook configurations as the chart has them, but reached by address.
-async fn configure(client: &Client, address: SocketAddr) {
-    let rule = |groups: &str, versions: &str, operations: Value, resources: Value| json!([{"apiGroups": [groups], "apiVersions": [versions], "operations": operations, "resources": resources, "scope": "Namespaced"}]);
-    let annotated = "has(object.metadata.annotations) && 'eventing.qsl.dev/inject' in object.metadata.annotations && object.metadata.annotations['eventing.qsl.dev/inject'] != 'false'";
-    let mutating = json!({
+/// What the running operator counts of pods.
+pub fn pod_metrics() -> PodMetrics {
+    static METRICS: OnceLock<PodMetrics> = OnceLock::new();
+    METRICS.get_or_init(PodMetrics::default).clone()
+}
+
+/// Which pods meet the injector, as the chart has it.
+pub const ANNOTATED: &str = "has(object.metadata.annotations) && 'eventing.qsl.dev/inject' in object.metadata.annotations && object.metadata.annotations['eventing.qsl.dev/inject'] != 'false'";
+
+/// The injector's configuration as the chart has it, but reached by address, for the pods of `namespaces`.
+pub fn injector(configuration: &str, address: SocketAddr, namespaces: &Value) -> Value {
+    json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": "qsl-eventing"},
+        "metadata": {"name": configuration},
         "webhooks": [{
             "name": "inject.eventing.qsl.dev", "admissionReviewVersions": ["v1"], "sideEffects": "None",
             "failurePolicy": "Fail", "reinvocationPolicy": "IfNeeded", "timeoutSeconds": 10,
             "clientConfig": {"url": format!("https://{address}/inject")},
-            "rules": rule("", "v1", json!(["CREATE"]), json!(["pods"])),
-            "matchConditions": [{"name": "annotated", "expression": annotated}],
+            "rules": rule("", "v1", &json!(["CREATE"]), &json!(["pods"])),
+            "namespaceSelector": {"matchExpressions": [namespaces]},
+            "matchConditions": [{"name": "annotated", "expression": ANNOTATED}],
         }],
-    });
+    })
+}
+
+fn rule(group: &str, version: &str, operations: &Value, resources: &Value) -> Value {
+    json!([{"apiGroups": [group], "apiVersions": [version], "operations": operations, "resources": resources, "scope": "Namespaced"}])
+}
+
+/// The webhook configurations as the chart has them, but reached by address.
+async fn configure(client: &Client, address: SocketAddr) {
+    let others = json!({"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", RELEASE]});
+    let mutating = injector("qsl-eventing", address, &others);
     let validating = json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
         "metadata": {"name": "qsl-eventing"},
@@ -126,8 +162,8 @@ async fn configure(client: &Client, address: SocketAddr) {
             // Objects with that label are judged as if the webhook were away.
             "objectSelector": {"matchExpressions": [{"key": UNJUDGED, "operator": "DoesNotExist"}]},
             "clientConfig": {"url": format!("https://{address}/validate")},
-            "rules": rule("eventing.qsl.dev", "v1alpha1", json!(["CREATE", "UPDATE"]),
-                json!(["eventbuses", "eventrules", "inboxqueues", "signingkeys"])),
+            "rules": rule("eventing.qsl.dev", "v1alpha1", &json!(["CREATE", "UPDATE"]),
+                &json!(["eventbuses", "eventrules", "inboxqueues", "signingkeys"])),
         }],
     });
     for object in [validating, mutating] {

@@ -14,8 +14,8 @@ use std::{
 use eventing::{
     attributes::{self, Attributes},
     consumer::{
-        ConfigurationMetrics, DeadLetter, Delivery, Drain, Handler, HandlerAnswer, Metrics, Mount, Roots, consume,
-        pipeline::Clock,
+        ConfigurationMetrics, DeadLetter, Delivery, Drain, Handler, HandlerAnswer, Metrics, Mount, NoJournal, Roots,
+        consume, pipeline::Clock,
     },
     root::RootHashes,
     time::Millis,
@@ -69,7 +69,16 @@ impl Judge {
         let (queue, application) = (InMemory::default(), Arc::new(Application::default()));
         let (configuration, drain) = (mount.inbox(inbox), Drain::new(Duration::ZERO));
         let handler = application.clone();
-        tokio::spawn(consume(queue.clone(), KeySetClient, mount, configuration, handler, Metrics::default(), drain));
+        tokio::spawn(consume(
+            queue.clone(),
+            KeySetClient,
+            NoJournal,
+            mount,
+            configuration,
+            handler,
+            Metrics::default(),
+            drain,
+        ));
         Self { queue, application, folder }
     }
 

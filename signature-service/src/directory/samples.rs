@@ -9,11 +9,10 @@ use eventing::root::RootHashes;
 use eventing::signing::{EventFacts, sign_config, sign_event};
 use eventing::signing::{PrivateKey, kid_for, sign_keyset};
 use eventing::time::Micros;
-use eventing::types::Jti;
+use eventing::types::{InboxId, Jti};
 use serde_json::json;
 
 use super::*;
-use crate::inbox::InboxId;
 use crate::trust::Trusted;
 
 /// Seconds since 1970 at which the samples play.

@@ -5,7 +5,7 @@ use eventing::json::{Fault, Json, Limits, parse};
 use eventing::publish::FieldError;
 use eventing::time::Millis;
 
-use crate::inbox::InboxId;
+use eventing::types::InboxId;
 
 /// The most bytes of a request: a message's body may have a mebibyte, and as a JSON text up to three times that
 /// (`"` takes two bytes, `ü` written in ASCII six for its two).

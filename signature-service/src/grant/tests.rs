@@ -5,14 +5,13 @@ use eventing::attributes::{GRANT, SENT_AT};
 use eventing::config::{Clock, VerificationConfig};
 use eventing::signing::sign_grant;
 use eventing::time::Micros;
-use eventing::types::Jti;
+use eventing::types::{InboxId, Jti};
 
 use super::*;
 use crate::directory::samples::{
     NOON, Root, SampleKey, depot_inbox, event_body, grant_key, key, key_of, trams, trusted,
 };
 use crate::directory::{PublishedSet, SigningKeyFacts};
-use crate::inbox::InboxId;
 use crate::trust::Trusted;
 
 const DAY: i64 = 24 * 3_600;

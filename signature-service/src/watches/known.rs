@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use eventing::root::RootHashes;
 use eventing::time::Millis;
-use eventing::types::BusId;
+use eventing::types::{BusId, InboxId};
 
 use super::index::{Change, Index};
 use crate::directory::{BusFacts, Directory, HeldKey, PublishedSet, SigningKeyFacts};
-use crate::inbox::InboxId;
 use crate::trust::Trusted;
 
 /// The inboxes of one namespace, each with its signed entry.

@@ -8,14 +8,13 @@ use crds::{EventBus, SigningKey};
 use eventing::algorithm::Algorithm;
 use eventing::keyset::SourcePattern;
 use eventing::signing::PrivateKey;
-use eventing::types::{BusId, Kid, Source};
+use eventing::types::{BusId, InboxId, Kid, Source};
 use eventing_service::authentication::ServiceAccount;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use zeroize::Zeroize as _;
 
 use super::known::Entries;
 use crate::directory::{BusFacts, HeldKey, PublishedSet, Serves, SigningKeyFacts};
-use crate::inbox::InboxId;
 
 /// The Secrets that hold keys, for events and for grants.
 pub(super) const PRIVATE_KEY_SELECTOR: &str = "eventing.qsl.dev/use in (sig,grant)";

@@ -14,14 +14,14 @@ use serde_yaml_ng::{Deserializer, Value};
 use crate::cargo::{succeed, workspace};
 use crate::tools;
 
-/// Where each prefix is registered.
-const REGISTRIES: [(&str, &str); 6] = [
-    ("qsl_operator_", "operator/src"),
-    ("qsl_signature_service_", "signature-service/src"),
-    ("qsl_journal_", "journal/src"),
-    ("qsl_gateway_", "gateway/src"),
-    ("qsl_consumer_", "eventing/src"),
-    ("qsl_publisher_", "consumer-sidecar/src"),
+/// Where the metrics of each prefix are registered.
+const REGISTRIES: [(&[&str], &str); 6] = [
+    (&["qsl_operator_"], "operator/src"),
+    (&["qsl_signature_service_"], "signature-service/src"),
+    (&["qsl_journal_"], "journal/src"),
+    (&["qsl_gateway_"], "gateway/src"),
+    (&["qsl_consumer_"], "eventing/src"),
+    (&["qsl_publisher_", "qsl_sidecar_", "qsl_traces_"], "consumer-sidecar/src"),
 ];
 /// What stands before the name where a metric is registered.
 const MARKS: [&str; 5] =
@@ -31,10 +31,10 @@ const MARKS: [&str; 5] =
 pub fn check<'a>(rendered: impl Iterator<Item = &'a str>) -> Result<()> {
     let text = fs::read_to_string(workspace().join("docs/metrics.md")).context("docs/metrics.md")?;
     let documented = documented(&text);
-    for (prefix, folder) in REGISTRIES {
+    for (prefixes, folder) in REGISTRIES {
         let mut registered = BTreeSet::new();
         sources(&workspace().join(folder), &mut |source| registered.extend(names_in(source)))?;
-        agree(prefix, &documented, &registered).with_context(|| format!("docs/metrics.md and {folder}"))?;
+        agree(prefixes, &documented, &registered).with_context(|| format!("docs/metrics.md and {folder}"))?;
     }
     let mut alerts = BTreeSet::new();
     for document in rendered.flat_map(Deserializer::from_str) {
@@ -67,16 +67,17 @@ fn documented(text: &str) -> BTreeSet<String> {
     cells.map(|(name, _)| name.to_owned()).collect()
 }
 
-/// Both have the same metrics of that prefix. The registry adds `_seconds` and `_total` to some names.
-fn agree(prefix: &str, documented: &BTreeSet<String>, registered: &BTreeSet<String>) -> Result<()> {
+/// Both have the same metrics of those prefixes. The registry adds `_seconds` and `_total` to some names.
+fn agree(prefixes: &[&str], documented: &BTreeSet<String>, registered: &BTreeSet<String>) -> Result<()> {
     let mut left = registered.clone();
-    for name in documented.iter().filter_map(|name| name.strip_prefix(prefix)) {
-        let without = name.strip_suffix("_total").unwrap_or(name);
-        let forms = [name, without, without.strip_suffix("_seconds").unwrap_or(without)];
+    let without_prefix = |name: &str| prefixes.iter().find_map(|prefix| Some(name.strip_prefix(prefix)?.to_owned()));
+    for name in documented.iter().filter_map(|name| without_prefix(name)) {
+        let without = name.strip_suffix("_total").unwrap_or(&name);
+        let forms = [name.as_str(), without, without.strip_suffix("_seconds").unwrap_or(without)];
         let found = forms.into_iter().find(|form| registered.contains(*form));
-        left.remove(found.with_context(|| format!("{prefix}{name} is registered nowhere"))?);
+        left.remove(found.with_context(|| format!("{prefixes:?} {name} is registered nowhere"))?);
     }
-    ensure!(left.is_empty(), "not described: {prefix}{left:?}");
+    ensure!(left.is_empty(), "not described: {prefixes:?} {left:?}");
     Ok(())
 }
 
@@ -171,10 +172,11 @@ mod tests {
         let registered = names_in("r.register(\"calls\", ..); r.register_with_unit(\n  \"wait\", ..)");
         assert_eq!(registered, set(&["calls", "wait"]));
         let both = documented("| `p_calls_total` | counter |\n| `p_wait_seconds` | histogram |");
-        agree("p_", &both, &registered).unwrap();
-        let more = agree("p_", &documented("| `p_calls_total` |\n| `p_gone` |"), &registered).unwrap_err();
-        assert!(more.to_string().contains("p_gone"), "{more}");
-        let fewer = agree("p_", &documented("| `p_calls_total` |"), &registered).unwrap_err();
+        agree(&["p_"], &both, &registered).unwrap();
+        agree(&["p_", "q_"], &documented("| `p_calls_total` |\n| `q_wait_seconds` |"), &registered).unwrap();
+        let more = agree(&["p_"], &documented("| `p_calls_total` |\n| `p_gone` |"), &registered).unwrap_err();
+        assert!(more.to_string().contains("gone"), "{more}");
+        let fewer = agree(&["p_"], &documented("| `p_calls_total` |"), &registered).unwrap_err();
         assert!(fewer.to_string().contains("wait"), "{fewer}");
     }
 

@@ -137,5 +137,9 @@ fn examples(kubectl: &Kubectl) -> Result<()> {
     let count = fs::read_dir(&folder)?.count();
     ensure!(count > 1, "no examples in {}", folder.display());
     kubectl.run(STRICT.into_iter().chain([folder.display().to_string().as_str()]))?;
+    kubectl.run(["create", "namespace", "receipts"])?;
+    kubectl.run(["label", "namespace", "receipts", "pod-security.kubernetes.io/enforce=restricted"])?;
+    let guides = workspace().join("examples/guides/receipts.yaml");
+    kubectl.run(STRICT.into_iter().chain([guides.display().to_string().as_str()]))?;
     Ok(())
 }

@@ -45,6 +45,8 @@ async fn fifty_restarts_lose_nothing_and_move_nothing() {
             keys,
             settings: watch::channel(Arc::new(settings())).1,
             memory: Arc::default(),
+            claims: None,
+            dead_letters: None,
             metrics: Metrics::default(),
             clock: clock(),
         };

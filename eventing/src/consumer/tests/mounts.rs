@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::site::{DAY, NAMESPACE, Site, doors, entry, inbox_of, is_away, lamps, revoked, set, until};
 use super::*;
 use crate::compact::{Compact, b64url};
-use crate::config::{ConfigDocument, InboxConfig};
+use crate::config::{ConfigDocument, Consuming, InboxConfig};
 use crate::signing::{sign_config, sign_keyset};
 
 /// Long enough for everything mounted to be looked at.
@@ -149,4 +149,39 @@ async fn with_every_file_forged_the_consumer_judges_as_before() {
     site.send(&site.key, 2);
     until(|| site.queue.left() == 0).await;
     assert_eq!((site.handled(), site.queue.codes()), (1, vec!["KID_UNKNOWN".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inbox_that_is_paused_in_the_mounted_file_is_received_from_no_more_and_then_again_without_a_restart() {
+    let site = Site::new();
+    site.serve(&set(&lamps(), 5, &[&site.key], DAY));
+    site.mount_set(&set(&lamps(), 5, &[&site.key], DAY));
+    let consuming = |version, consuming| {
+        let mut inbox = inbox_of(&[&lamps()]);
+        inbox.consuming = consuming;
+        site.mount_entry(&entry(version, inbox));
+    };
+    consuming(5, Consuming::Enabled);
+    site.consume();
+    site.send(&site.key, 1);
+    until(|| site.handled() == 1).await;
+
+    // The kubelet brings a changed ConfigMap within a minute and a half; from then on it takes a look and a receive.
+    consuming(6, Consuming::Paused);
+    let (began, mut receives) = (Instant::now(), 0);
+    let mut last = began;
+    while began.elapsed() < Duration::from_mins(10) {
+        if site.queue.receives() != receives {
+            (receives, last) = (site.queue.receives(), Instant::now());
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert!(last - began < Duration::from_secs(30), "it went on receiving for {:?}", last - began);
+    site.send(&site.key, 2);
+    sleep(Duration::from_hours(1)).await;
+    assert_eq!((site.queue.receives(), site.handled(), site.queue.left()), (receives, 1, 1));
+
+    consuming(7, Consuming::Enabled);
+    until(|| site.handled() == 2 && site.queue.left() == 0).await;
+    assert!(site.queue.letters().is_empty());
 }

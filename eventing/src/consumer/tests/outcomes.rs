@@ -143,3 +143,56 @@ async fn good_events_outlive_a_handler_that_ends_again_and_again_while_it_has_th
     assert_eq!(world.handler.attempts(), [1; 10]);
     assert!(world.drained().await.0.letters().is_empty());
 }
+
+/// Writes down what it is told, or refuses to.
+#[derive(Default)]
+struct Log {
+    told: Mutex<Vec<DeadLetterNotice>>,
+    hangs: bool,
+}
+
+impl DeadLetterLog for Log {
+    fn tell<'a>(&'a self, notice: &'a DeadLetterNotice) -> futures::future::BoxFuture<'a, Result<(), NotTold>> {
+        Box::pin(async move {
+            if self.hangs {
+                std::future::pending::<()>().await;
+            }
+            self.told.lock().unwrap().push(notice.clone());
+            Err(NotTold("connection refused".to_owned()))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_journal_is_told_of_dead_letters_with_the_key_of_a_verified_event_and_the_claim_of_another() {
+    let log = Arc::new(Log::default());
+    let script = Script::answers([HandlerAnswer::from_status(422, None)]);
+    let world = world_told(script, settings(), true, clock(), Some(log.clone()));
+    world.queue.send(&world.event(1));
+    world.until(|world| world.queue.left() == 0).await;
+    let changed = String::from_utf8(world.event(2)).unwrap().replace("l-9\",\"n\"", "l-8\",\"n\"");
+    world.queue.send(changed.as_bytes()).send(b"no event");
+    world.until(|_| log.told.lock().unwrap().len() == 3).await;
+    let told = log.told.lock().unwrap().clone();
+    let of = |notice: &DeadLetterNotice| (notice.code.as_str(), notice.stage.as_str(), notice.attempts);
+    assert_eq!(of(&told[0]), ("HANDLER_REJECTED", "handle", 1));
+    let jti = Jti::from_uuid(uuid::Uuid::from_u128(1));
+    assert_eq!(told[0].subject, Subject::Event(crate::event_key::of_jti(&SOURCE.parse().unwrap(), &jti)));
+    assert_eq!(of(&told[1]), ("PAYLOAD_MISMATCH", "verify", 0));
+    assert_eq!(told[1].subject, Subject::Claimed(Some("story-17".parse().unwrap())));
+    assert_eq!((of(&told[2]), &told[2].subject), (("BODY_MALFORMED", "verify", 0), &Subject::Claimed(None)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_does_not_answer_delays_no_dead_letter() {
+    let log = Arc::new(Log { hangs: true, ..Log::default() });
+    let world = world_told(Script::takes(Duration::ZERO), settings(), true, clock(), Some(log));
+    for _ in 0..400 {
+        world.queue.send(b"no event");
+    }
+    let began = Instant::now();
+    world.until(|world| world.queue.left() == 0).await;
+    assert_eq!(world.queue.letters().len(), 400);
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+    world.drained().await;
+}

@@ -218,7 +218,7 @@ impl Site {
         let (queue, drain) = (TheQueue(self.queue.clone()), Drain::new(Duration::from_secs(20)));
         let (mount, metrics, handler) = (self.mount(roots), self.metrics.clone(), self.handler.clone());
         let inbox = self.configuration();
-        tokio::spawn(consume(queue, self.service.clone(), mount, inbox, handler, metrics, drain));
+        tokio::spawn(consume(queue, self.service.clone(), NoJournal, mount, inbox, handler, metrics, drain));
     }
 
     /// The `n`th event enters the queue, just signed.

@@ -12,24 +12,22 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use crate::runner::Wait;
 
 /// Condition `ReplayProtected`.
-pub(super) fn replay_protection(object: &InboxQueue, unsupported: &[Unsupported], now: &Time) -> Condition {
+pub(super) fn replay_protection(object: &InboxQueue, now: &Time) -> Condition {
     let deduplication = &object.spec.deduplication;
-    let unsupported = unsupported.iter().find(|one| one.field == "deduplication.store");
-    let (status, reason, message) = match (deduplication.store, deduplication.when_unavailable, unsupported) {
-        (DeduplicationStore::Memory, _, _) => (
+    let (status, reason, message) = match (deduplication.store, deduplication.when_unavailable) {
+        (DeduplicationStore::Memory, _) => (
             false,
             reason::MEMORY_OF_ONE_REPLICA,
             "deduplication.store is Memory: each replica remembers the last 100,000 events since its own start, for an \
              hour at most; a copy that reaches another replica, or comes later, is handed on again"
                 .to_owned(),
         ),
-        (DeduplicationStore::Journal, _, Some(unsupported)) => (false, reason::NOT_SUPPORTED, unsupported.to_string()),
-        (DeduplicationStore::Journal, WhenUnavailable::DeliverAnyway, None) => (
+        (DeduplicationStore::Journal, WhenUnavailable::DeliverAnyway) => (
             false,
             reason::DELIVERS_ANYWAY,
             "deduplication.whenUnavailable is DeliverAnyway: while the journal is away copies are handed on".to_owned(),
         ),
-        (DeduplicationStore::Journal, WhenUnavailable::Wait, None) => (true, reason::SHARED_STORE, String::new()),
+        (DeduplicationStore::Journal, WhenUnavailable::Wait) => (true, reason::SHARED_STORE, String::new()),
     };
     let generation = object.metadata.generation;
     conditions::condition(REPLAY_PROTECTED, status, reason, &message, generation, now.clone())
@@ -56,11 +54,10 @@ mod tests {
         publication::entries,
     };
 
-    fn judged(deduplication: &Value, supported: bool) -> (String, String) {
+    fn judged(deduplication: &Value) -> (String, String) {
         let spec = json!({"queueName": "lamp", "deduplication": deduplication});
         let inbox: InboxQueue = object("InboxQueue", "pier", "lamp", &spec);
-        let unsupported = if supported { Vec::new() } else { entries::unsupported(&inbox.spec) };
-        let Condition { status, reason, .. } = replay_protection(&inbox, &unsupported, &at(1));
+        let Condition { status, reason, .. } = replay_protection(&inbox, &at(1));
         (status, reason)
     }
 
@@ -68,22 +65,21 @@ mod tests {
     fn only_a_store_that_all_replicas_share_and_wait_for_protects() {
         let said = |status: &str, reason: &str| (status.to_owned(), reason.to_owned());
         let memory = said("False", reason::MEMORY_OF_ONE_REPLICA);
-        assert_eq!(judged(&json!({}), false), memory);
-        assert_eq!(judged(&json!({"store": "Memory"}), true), memory);
-        assert_eq!(judged(&json!({"store": "Journal"}), true), said("True", reason::SHARED_STORE));
+        assert_eq!(judged(&json!({})), memory);
+        assert_eq!(judged(&json!({"store": "Memory"})), memory);
+        assert_eq!(judged(&json!({"store": "Journal"})), said("True", reason::SHARED_STORE));
         let anyway = json!({"store": "Journal", "whenUnavailable": "DeliverAnyway"});
-        assert_eq!(judged(&anyway, true), said("False", reason::DELIVERS_ANYWAY));
-        assert_eq!(judged(&anyway, false), said("False", reason::NOT_SUPPORTED));
+        assert_eq!(judged(&anyway), said("False", reason::DELIVERS_ANYWAY));
     }
 
     #[test]
     fn what_consumers_cannot_do_is_said_with_the_field_and_the_way_out() {
-        let spec = json!({"queueName": "lamp", "forward": {"format": "CloudEventsBinary"}});
+        let spec = json!({"queueName": "lamp", "forward": {"format": "DetailCore", "batch": {"maxEvents": 10}}});
         let inbox: InboxQueue = object("InboxQueue", "pier", "lamp", &spec);
         let message = not_supported(&entries::unsupported(&inbox.spec)).map(|wait| wait.message).unwrap_or_default();
         assert!(
             message.starts_with(
-                "spec.forward.format: consumers of this version cannot do CloudEventsBinary; they hand on"
+                "spec.forward.batch: consumers of this version cannot do several events in one POST of format DetailCore; they can with"
             ),
             "{message}"
         );

@@ -1,37 +1,29 @@
 //! The pods that would refuse everything a new root signs: those whose sidecar was not given its hash.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
-};
-
 use eventing::root::RootHashes;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, Resource, ResourceExt, api::ListParams, runtime::events::EventType};
 
 use crate::{
+    pods::{Told, pages::walk},
     runner::record::Events,
     webhooks::inject::{INJECTED, sidecar::ROOT_VARIABLE},
 };
 
-/// How many pods are read at a time.
-const PAGE: u32 = 250;
 /// How many are named at a time, in the log and by Events.
 const NAMED: usize = 20;
 
 /// All pods with a sidecar, still running or yet to run, that do not know the root of that hash.
 pub async fn lacking(client: &Client, hash: &str) -> Result<Vec<Pod>, kube::Error> {
     let api: Api<Pod> = Api::all(client.clone());
-    let mut params = ListParams::default().labels(&format!("{INJECTED}=true")).limit(PAGE);
+    let list = |params: ListParams| {
+        let api = api.clone();
+        async move { api.list(&params).await }
+    };
     let mut lacking = Vec::new();
-    loop {
-        let page = api.list(&params).await?;
-        lacking.extend(page.items.into_iter().filter(|pod| lacks(pod, hash)));
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(lacking),
-        }
-    }
+    let injected = ListParams::default().labels(&format!("{INJECTED}=true"));
+    walk(list, injected, |pod| lacking.extend(Some(pod).filter(|pod| lacks(pod, hash)))).await?;
+    Ok(lacking)
 }
 
 /// Whether the pod may still receive something, and was not given that hash.
@@ -51,40 +43,24 @@ fn lacks(pod: &Pod, hash: &str) -> bool {
     !given.into_iter().any(knows)
 }
 
-/// The pods that were told, by uid and hash: each is told once, and again after a restart.
-#[derive(Clone, Debug, Default)]
-pub struct Told(Arc<Mutex<BTreeSet<(String, String)>>>);
-
-impl Told {
-    /// Says which pods the root of that hash waits for: in the log, and by an Event on each.
-    pub async fn tell(&self, events: &Events, hash: &str, lacking: &[Pod]) {
-        if lacking.is_empty() {
-            return;
-        }
-        let named: Vec<_> = lacking.iter().take(NAMED).map(full_name).collect();
-        tracing::warn!(
-            root_sha256 = hash,
-            count = lacking.len(),
-            pods = ?named,
-            "the new root does not sign yet: these pods do not know it; restart them"
-        );
-        for pod in self.news(hash, lacking) {
-            let note = format!(
-                "the root key rotates, and this pod's sidecar does not know the new one ({hash}): the rotation waits for the pod to be replaced (kubectl rollout restart)"
-            );
-            events.tell(&pod.object_ref(&()), None, EventType::Warning, "RootUnknown", note).await;
-        }
+/// Says which pods the root of that hash waits for: in the log, and by an Event on each.
+pub async fn tell(told: &Told, events: &Events, hash: &str, lacking: &[Pod]) {
+    if lacking.is_empty() {
+        return;
     }
-
-    /// Those not told yet, as many as are named at a time; the others come with the next rounds.
-    fn news<'a>(&self, hash: &str, lacking: &'a [Pod]) -> Vec<&'a Pod> {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = |pod: &Pod| (pod.uid().unwrap_or_default(), hash.to_owned());
-        let still: BTreeSet<_> = lacking.iter().map(key).collect();
-        told.retain(|known| still.contains(known));
-        let news: Vec<&Pod> = lacking.iter().filter(|pod| !told.contains(&key(pod))).take(NAMED).collect();
-        told.extend(news.iter().map(|pod| key(pod)));
-        news
+    let named: Vec<_> = lacking.iter().take(NAMED).map(full_name).collect();
+    tracing::warn!(
+        root_sha256 = hash,
+        count = lacking.len(),
+        pods = ?named,
+        "the new root does not sign yet: these pods do not know it; restart them"
+    );
+    let key = |pod: &&Pod| (pod.uid().unwrap_or_default(), hash.to_owned());
+    for pod in told.news(lacking.iter().collect(), key, NAMED) {
+        let note = format!(
+            "the root key rotates, and this pod's sidecar does not know the new one ({hash}): the rotation waits for the pod to be replaced (kubectl rollout restart)"
+        );
+        events.tell(&pod.object_ref(&()), None, EventType::Warning, "RootUnknown", note).await;
     }
 }
 
@@ -120,15 +96,5 @@ mod tests {
         let mut without = pod("one", "Running", &new);
         without.spec.as_mut().unwrap().init_containers = None;
         assert!(lacks(&without, &new), "what cannot be told is not taken for well");
-    }
-
-    #[test]
-    fn each_pod_is_told_once_and_many_are_told_in_turn() {
-        let (told, hash) = (Told::default(), "bb".repeat(32));
-        let pods: Vec<_> = (0..30).map(|number| pod(&format!("pod-{number}"), "Running", "")).collect();
-        assert_eq!(told.news(&hash, &pods).len(), NAMED);
-        assert_eq!(told.news(&hash, &pods).len(), 10);
-        assert!(told.news(&hash, &pods).is_empty());
-        assert_eq!(told.news(&"cc".repeat(32), &pods).len(), NAMED, "another root is another matter");
     }
 }

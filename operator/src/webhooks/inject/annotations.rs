@@ -9,6 +9,9 @@ use super::{ADMIN_PORT, LISTEN_PORT, Refusal};
 
 const PREFIX: &str = "eventing.qsl.dev/";
 
+/// The annotation that asks for a sidecar.
+pub const INJECT: &str = "eventing.qsl.dev/inject";
+
 /// Every annotation of a pod, without the prefix.
 pub const NAMES: [&str; 14] = [
     "inject",

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::{
     api::core::v1::{
         Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, Lifecycle,
-        LifecycleHandler, ObjectFieldSelector, PodSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext,
+        LifecycleHandler, ObjectFieldSelector, Pod, PodSpec, Probe, ResourceRequirements, SeccompProfile,
+        SecurityContext,
     },
     apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
 };
@@ -29,6 +30,11 @@ pub const TOKEN_FILE_VARIABLE: &str = "QSL_EVENTING_TOKEN_FILE";
 pub const TOKEN_FILE: &str = "/var/run/qsl-eventing/token";
 /// The variable that tells the sidecar which roots to trust: SHA-256 in hex, with commas between.
 pub const ROOT_VARIABLE: &str = "QSL_ROOT_SHA256";
+
+/// The variable that tells the sidecar from which inbox it receives.
+pub const INBOX_VARIABLE: &str = "QSL_INBOX";
+/// The variable that tells the sidecar on which bus it publishes: NAMESPACE/NAME.
+pub const BUS_VARIABLE: &str = "QSL_PUBLISH_TO";
 
 /// The first user id that is tried. Not 65532, which many images have without saying so in the pod.
 const FIRST_USER: i64 = 15_080;
@@ -67,6 +73,11 @@ pub fn container(spec: &PodSpec, request: &Request, settings: &Settings) -> Cont
     }
 }
 
+/// The sidecar of a pod, if it has one.
+pub fn of(pod: &Pod) -> Option<&Container> {
+    pod.spec.as_ref()?.init_containers.iter().flatten().find(|container| container.name == NAME)
+}
+
 /// A user id that no other container of the pod says it has.
 fn free_user(spec: &PodSpec) -> i64 {
     let pod = spec.security_context.as_ref().and_then(|context| context.run_as_user);
@@ -81,15 +92,17 @@ fn environment(request: &Request, settings: &Settings) -> Vec<EnvVar> {
     let mut variables = vec![
         field("QSL_NAMESPACE", "metadata.namespace"),
         field("QSL_POD_NAME", "metadata.name"),
+        // Where nobody but the sidecar should reach the application.
+        field("QSL_POD_IPS", "status.podIPs"),
         field("QSL_SERVICE_ACCOUNT", "spec.serviceAccountName"),
     ];
     if let Some(consume) = &request.consume {
-        variables.push(value("QSL_INBOX", &consume.inbox));
+        variables.push(value(INBOX_VARIABLE, &consume.inbox));
         variables.push(value("QSL_APP_PORT", &consume.port.to_string()));
         variables.extend(consume.path.iter().map(|path| value("QSL_APP_PATH", path)));
         variables.extend(consume.health_path.iter().map(|path| value("QSL_APP_HEALTH_PATH", path)));
     }
-    variables.extend(request.publish_to.iter().map(|bus| value("QSL_PUBLISH_TO", &bus.to_string())));
+    variables.extend(request.publish_to.iter().map(|bus| value(BUS_VARIABLE, &bus.to_string())));
     variables.extend([
         value(ROOT_VARIABLE, &settings.root_sha256.join(",")),
         value("QSL_CONFIG_DIR", CONFIG_PATH),
@@ -103,6 +116,7 @@ fn environment(request: &Request, settings: &Settings) -> Vec<EnvVar> {
         value("AWS_REGION", &settings.region),
     ]);
     variables.extend(settings.aws_endpoint.iter().map(|endpoint| value("AWS_ENDPOINT_URL", endpoint)));
+    variables.extend(settings.otlp_endpoint.iter().map(|endpoint| value("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)));
     variables
 }
 

@@ -13,6 +13,7 @@ fn settings() -> Settings {
         aws_endpoint: None,
         aws_audience: "sts.amazonaws.com".to_owned(),
         log_level: "info".to_owned(),
+        otlp_endpoint: None,
     }
 }
 
@@ -204,4 +205,90 @@ fn a_label_of_one_s_own_gives_no_container_the_tokens() {
     pod["metadata"]["labels"] = json!({"eventing.qsl.dev/injected": "true"});
     pod["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "qsl-eventing-identity", "mountPath": "/stolen"}]);
     assert!(refusal(&pod).contains("/stolen"));
+}
+
+/// A pod with about everything that a pod can have.
+fn crowded() -> Value {
+    let security = json!({"runAsUser": 15_080, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}});
+    let probe = json!({"httpGet": {"path": "/up", "port": 8080}, "periodSeconds": 3, "initialDelaySeconds": 1});
+    let full = json!({
+        "name": "stock", "image": "registry.example/stock", "imagePullPolicy": "Always",
+        "command": ["/stock"], "args": ["--level=$(LEVEL)"], "workingDir": "/data", "tty": true, "stdin": true,
+        "env": [
+            {"name": "LEVEL", "value": "3"},
+            {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+            {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "stock", "key": "password"}}},
+        ],
+        "envFrom": [{"configMapRef": {"name": "stock"}}],
+        "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+        "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}, "claims": [{"name": "card"}]},
+        "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "run", "mountPath": "/var/run"}],
+        "volumeDevices": [{"name": "disk", "devicePath": "/dev/disk"}],
+        "livenessProbe": probe, "readinessProbe": probe, "startupProbe": probe,
+        "lifecycle": {"postStart": {"exec": {"command": ["true"]}}},
+        "securityContext": security, "terminationMessagePath": "/end", "terminationMessagePolicy": "File",
+    });
+    let leaves_late = json!({
+        "name": "late", "image": "l", "lifecycle": {"preStop": {"exec": {"command": ["sleep", "3"]}}},
+    });
+    let mut pod = with(&[("drain-seconds", "7")]);
+    pod["metadata"]["finalizers"] = json!(["example.com/stays"]);
+    pod["spec"] = json!({
+        "serviceAccountName": "stock", "automountServiceAccountToken": false, "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": 60, "dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.0.0.10"]},
+        "nodeSelector": {"disk": "fast"}, "priorityClassName": "high", "schedulerName": "own", "hostname": "stock",
+        "imagePullSecrets": [{"name": "registry"}], "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["db"]}],
+        "tolerations": [{"key": "gpu", "operator": "Exists"}], "enableServiceLinks": false,
+        "securityContext": {"runAsUser": 15_081, "fsGroup": 5, "sysctls": [{"name": "net.a", "value": "1"}]},
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}},
+        "initContainers": [
+            {"name": "migrate", "image": "m", "env": [{"name": "A", "value": "b"}]},
+            {"name": "proxy", "image": "p", "restartPolicy": "Always", "lifecycle": {"preStop": {"sleep": {"seconds": 1}}}},
+        ],
+        "containers": [full, leaves_late, {"name": "bare", "image": "b"}],
+        "volumes": [{"name": "data", "emptyDir": {"medium": "Memory"}}, {"name": "run", "hostPath": {"path": "/run"}}],
+    });
+    pod
+}
+
+/// Takes `taken` out of a list, and the list out of its object where nothing is left.
+fn without(object: &mut Value, list: &str, taken: &[&str]) {
+    let elements = object[list].as_array_mut().unwrap();
+    let before = elements.len();
+    elements.retain(|element| !taken.contains(&element["name"].as_str().unwrap()));
+    assert_eq!(before - elements.len(), taken.len(), "{list}: each of {taken:?} once");
+    if elements.is_empty() {
+        object.as_object_mut().unwrap().remove(list);
+    }
+}
+
+#[test]
+fn but_for_what_is_added_the_pod_stays_as_it_was() {
+    let (before, mut after) = (crowded(), injected(&crowded()).unwrap());
+    assert_eq!(after["metadata"]["labels"].as_object_mut().unwrap().remove(INJECTED), Some(json!("true")));
+    without(&mut after["spec"], "volumes", &volumes::NAMES);
+    without(&mut after["spec"], "initContainers", &[sidecar::NAME]);
+    for (at, container) in after["spec"]["containers"].as_array_mut().unwrap().iter_mut().enumerate() {
+        without(container, "env", &["QSL_EVENTING_URL", "QSL_EVENTING_TOKEN_FILE"]);
+        without(container, "volumeMounts", &[volumes::DELIVERY]);
+        if before["spec"]["containers"][at]["lifecycle"]["preStop"].is_null() {
+            let lifecycle = container["lifecycle"].as_object_mut().unwrap();
+            assert_eq!(lifecycle.remove("preStop"), Some(json!({"sleep": {"seconds": 7}})));
+            if lifecycle.is_empty() {
+                container.as_object_mut().unwrap().remove("lifecycle");
+            }
+        }
+    }
+    assert_eq!(after, before);
+}
+
+#[test]
+fn the_sidecar_listens_for_the_application_on_loopback_alone() {
+    let out = injected(&with(&[("publish-to", "platform/stock-bus")])).unwrap();
+    let sidecar = &out["spec"]["initContainers"][0];
+    let listens = sidecar["env"].as_array().unwrap().iter().find(|set| set["name"] == "QSL_LISTEN").unwrap();
+    assert_eq!(listens["value"], "127.0.0.1:15080");
+    let ports: Vec<_> = sidecar["ports"].as_array().unwrap().iter().map(|port| port["containerPort"].clone()).collect();
+    assert_eq!(ports, [15_081], "the port of health and metrics alone is told to others");
 }

@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 struct Queue {
     messages: Vec<Message>,
     waiting: VecDeque<usize>,
-    dead_letters: usize,
+    dead_letters: Vec<Value>,
 }
 
 #[derive(Debug)]
@@ -37,14 +37,18 @@ pub struct Sqs {
 /// When a message was sent, and when it was last handed out.
 #[derive(Debug, Clone, Copy)]
 pub struct Way {
+    /// When it was sent.
     pub sent: Instant,
+    /// When it was last handed out.
     pub handed_out: Option<Instant>,
 }
 
 /// What became of all messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State {
+    /// All that there ever were.
     pub sent: usize,
+    /// Those that are gone for good.
     pub deleted: usize,
     /// Those that can be received.
     pub waiting: usize,
@@ -52,31 +56,60 @@ pub struct State {
     pub held: usize,
     /// Received more than once.
     pub redelivered: usize,
+    /// Those sent to the dead-letter queue.
     pub dead_letters: usize,
 }
 
 impl Sqs {
+    /// Puts messages into the queue.
     pub fn send_all(&self, bodies: &[String]) {
         let mut queue = self.lock();
         for body in bodies {
-            queue.push(body);
+            queue.push(body, &json!({}));
         }
         drop(queue);
+        self.arrived();
+    }
+
+    /// Puts one with attributes into the queue, each a text.
+    pub fn send_with(&self, body: &str, attributes: &[(&str, String)]) {
+        let attributes = attributes
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), json!({"DataType": "String", "StringValue": text})));
+        self.lock().push(body, &Value::from_iter(attributes));
+        self.arrived();
+    }
+
+    fn arrived(&self) {
         self.changed.notify_waiters();
         self.changed.notify_one();
     }
 
+    /// What was sent to the dead-letter queue, as `SendMessage` brought it.
+    pub fn dead_letters(&self) -> Vec<Value> {
+        self.lock().dead_letters.clone()
+    }
+
+    /// Of each message, in the order they were sent.
     pub fn ways(&self) -> Vec<Way> {
         let queue = self.lock();
         queue.messages.iter().map(|message| Way { sent: message.sent, handed_out: message.handed_out }).collect()
     }
 
+    /// What became of all messages until now.
     pub fn state(&self) -> State {
         let queue = self.lock();
         let deleted = queue.messages.iter().filter(|message| message.deleted).count();
         let (sent, waiting) = (queue.messages.len(), queue.waiting.len());
         let redelivered = queue.messages.iter().filter(|message| message.receives > 1).count();
-        State { sent, deleted, waiting, held: sent - deleted - waiting, redelivered, dead_letters: queue.dead_letters }
+        State {
+            sent,
+            deleted,
+            waiting,
+            held: sent - deleted - waiting,
+            redelivered,
+            dead_letters: queue.dead_letters.len(),
+        }
     }
 
     /// Waits until each message was deleted.
@@ -114,7 +147,7 @@ impl Sqs {
                 "{}".to_owned()
             }
             "SendMessage" => {
-                self.lock().dead_letters += 1;
+                self.lock().dead_letters.push(asked);
                 json!({"MessageId": "d-1", "MD5OfMessageBody": ""}).to_string()
             }
             _ => "{}".to_owned(),
@@ -186,12 +219,12 @@ fn at(receipt: &str) -> Option<usize> {
 }
 
 impl Queue {
-    fn push(&mut self, body: &str) {
+    fn push(&mut self, body: &str, attributes: &Value) {
         let at = self.messages.len();
         let body = Value::from(body);
         // As SQS does: what is not known is left out, and attributes are texts.
         let begins = format!(
-            r#"{{"MessageId":"m-{at}","Body":{body},"Attributes":{{"SentTimestamp":"{}","ApproximateReceiveCount":""#,
+            r#"{{"MessageId":"m-{at}","Body":{body},"MessageAttributes":{attributes},"Attributes":{{"SentTimestamp":"{}","ApproximateReceiveCount":""#,
             Millis::now().0
         );
         self.messages.push(Message { begins, sent: Instant::now(), handed_out: None, receives: 0, deleted: false });
