@@ -33,9 +33,9 @@ use crate::out::{print, tell};
 /// serviceaccounts/token of it; get on ConfigMap qsl-eventing of its namespace and on ConfigMap qsl-root of the release's;
 /// what kubectl port-forward service/qsl-signature-service needs there.
 ///
-/// Exit code 0 when the bus has all events; 3 when it refused some; 2 when the call or somebody's rights must be put
-/// right; 1 when something is away. After 1, run it again with the --idempotency-key that was printed: what the bus has
-/// already is then a copy to every consumer.
+/// Exit code 0 when the bus has all events; 3 when it refused some; 2 when the call, an event or what the bus grants
+/// must be put right; 1 when something is away or refuses. Where an idempotency key is printed, run it again with that: what
+/// the bus has already is then a copy to every consumer.
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
