@@ -184,6 +184,7 @@ mod tests {
     use eventing::algorithm::Algorithm;
     use eventing::config::{ConfigDocument, EVENT_BUS, ServicesConfig};
     use eventing::consumer::{Clock, ConfigurationMetrics, Mount, Roots};
+    use eventing::publish::Keys;
     use eventing::root::{RootHashes, root_hash};
     use eventing::signing::{PrivateKey, sign_config};
     use eventing::time::Millis;
