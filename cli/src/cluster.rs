@@ -1,45 +1,48 @@
-//! The cluster that a subcommand asks, as kubectl would find it.
+//! The cluster: which one, as whom, and what its refusals mean.
 
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::future::Future;
 use std::path::PathBuf;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config, Resource};
+use kube::{Client, Config};
 
 use crate::failure::Failure;
 
-/// Which cluster, and whose objects.
-#[derive(clap::Args, Debug)]
-pub struct Place {
-    /// The kubeconfig; as for kubectl, $KUBECONFIG and then ~/.kube/config when absent.
+/// Which cluster, as kubectl has it.
+#[derive(clap::Args, Debug, Clone)]
+pub struct ClusterArgs {
+    /// The kubeconfig; as for kubectl, $KUBECONFIG or ~/.kube/config when absent.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// The kubeconfig's context; its current one when absent.
+    /// The context of the kubeconfig; its current one when absent.
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
-    /// The namespace; the context's when absent.
-    #[arg(long, short, value_name = "NAME", conflicts_with = "all_namespaces")]
-    namespace: Option<String>,
-    /// All namespaces.
-    #[arg(long, short = 'A')]
-    all_namespaces: bool,
 }
 
-/// A cluster, and where in it to look.
+/// A cluster one may speak to.
+#[derive(Clone)]
 pub struct Cluster {
-    /// Its API server.
+    /// Speaks to the API server as the kubeconfig's user.
     pub client: Client,
-    /// The namespace; all of them when absent.
-    pub namespace: Option<String>,
+    /// The context's own namespace.
+    pub namespace: String,
 }
 
-impl Place {
-    /// Finds it; nothing is asked of it yet.
+impl ClusterArgs {
+    /// The same for kubectl.
+    pub fn to_kubectl(&self) -> Vec<OsString> {
+        let kubeconfig = self.kubeconfig.iter().flat_map(|path| ["--kubeconfig".into(), path.clone().into()]);
+        let context = self.context.iter().flat_map(|name| ["--context".into(), name.into()]);
+        kubeconfig.chain(context).collect()
+    }
+
+    /// Reads the kubeconfig; nothing is asked of the API server yet.
     ///
     /// # Errors
-    /// When there is no usable kubeconfig.
-    pub async fn find(&self) -> Result<Cluster, Failure> {
-        // A second one is the first: nothing is wrong then.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    /// When there is no such kubeconfig or context: a wrong call.
+    pub async fn connect(&self) -> Result<Cluster, Failure> {
         let unusable = |why: String| Failure::Usage(format!("no cluster to ask: {why}; --kubeconfig names one"));
         let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
         let config = match &self.kubeconfig {
@@ -50,29 +53,84 @@ impl Place {
             None => Config::from_kubeconfig(&options).await,
         };
         let config = config.map_err(|error| unusable(error.to_string()))?;
-        let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let namespace = config.default_namespace.clone();
         let client = Client::try_from(config).map_err(|error| unusable(error.to_string()))?;
-        Ok(Cluster { client, namespace: (!self.all_namespaces).then_some(namespace) })
+        Ok(Cluster { client, namespace })
     }
 }
 
-impl Cluster {
-    /// Why objects of a kind could not be listed, with what to do about it.
-    pub fn not_listed<K: Resource<DynamicType = ()>>(&self, error: &kube::Error) -> Failure {
-        let kinds = format!("{}.{}", K::plural(&()), K::group(&()));
-        let place = match &self.namespace {
-            Some(namespace) => format!("namespace {namespace}"),
-            None => "all namespaces".to_owned(),
-        };
-        let help = match error {
-            kube::Error::Api(status) if status.code == 403 => {
-                "; whoever has the ClusterRole view there may read them".to_owned()
-            }
-            kube::Error::Api(status) if status.code == 404 => {
-                "; does the cluster have the CustomResourceDefinitions of QSL Eventing?".to_owned()
-            }
-            _ => String::new(),
-        };
-        Failure::Cluster(format!("cannot list {kinds} in {place}: {error}{help}"))
+/// A call to the API server that failed, in words; `doing` comes after "cannot".
+pub fn failed(doing: impl Display) -> impl FnOnce(kube::Error) -> Failure {
+    move |error| told(&doing.to_string(), &error)
+}
+
+fn told(doing: &str, error: &kube::Error) -> Failure {
+    let kube::Error::Api(answer) = error else {
+        return Failure::Remote { doing: doing.to_owned(), why: chain(error) };
+    };
+    let said = answer.message.trim();
+    let why = match answer.code {
+        401 => format!("the API server does not know who you are ({said}); log in again, or name another --context"),
+        403 => format!("{said}; ask for that right (RBAC), or name another --context"),
+        // A kind that is not there is answered as a page, not as an object.
+        404 if said.contains("the server could not find") || said.contains("page not found") => {
+            format!("{said}; does the cluster have the CustomResourceDefinitions of QSL Eventing?")
+        }
+        404 | 409 | 422 => return Failure::Usage(format!("cannot {doing}: {said}")),
+        code => format!("the API server answered {code}: {said}"),
+    };
+    Failure::Remote { doing: doing.to_owned(), why }
+}
+
+/// An error and what it came from, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        // Some errors quote what they came from.
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = error.source();
+    }
+    text
+}
+
+/// Runs what waits for others to its end.
+///
+/// # Errors
+/// What it failed with, or that it could not be started.
+pub fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    // An error means that a provider is installed already, which is all that is wanted.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Failure::of("start"))?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn answer(code: u16, message: &str) -> String {
+        let status = Status { code, message: message.to_owned(), ..Status::default() };
+        told("list SigningKeys", &kube::Error::Api(Box::new(status))).to_string()
+    }
+
+    #[test]
+    fn a_refusal_says_what_would_be_right() {
+        for (code, message, expected) in [
+            (401, "Unauthorized", "log in again"),
+            (403, "User \"mo\" cannot list \"signingkeys\"", "cannot list \"signingkeys\"; ask for that right (RBAC)"),
+            (404, "404 page not found", "does the cluster have the CustomResourceDefinitions"),
+            (404, "inboxqueues \"arrivals\" not found", "cannot list SigningKeys: inboxqueues \"arrivals\" not found"),
+            (503, "etcd is away", "the API server answered 503: etcd is away"),
+        ] {
+            let said = answer(code, message);
+            assert!(said.starts_with("cannot list SigningKeys: ") && said.contains(expected), "{code}: {said}");
+        }
     }
 }

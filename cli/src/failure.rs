@@ -9,9 +9,6 @@ pub enum Failure {
     /// The call, or what it was given, must be put right.
     #[error("{0}")]
     Usage(String),
-    /// The cluster did not answer, or refused.
-    #[error("{0}")]
-    Cluster(String),
     /// The same call may work another time.
     #[error("cannot {doing}: {source}")]
     Machine {
@@ -19,6 +16,14 @@ pub enum Failure {
         doing: String,
         /// What came of it.
         source: io::Error,
+    },
+    /// The cluster, AWS or a service of ours did not answer, or refused.
+    #[error("cannot {doing}: {why}")]
+    Remote {
+        /// What was under way.
+        doing: String,
+        /// What came of it.
+        why: String,
     },
 }
 
@@ -34,7 +39,7 @@ impl Failure {
         eprintln!("error: {self}");
         match self {
             Self::Usage(_) => ExitCode::from(2),
-            Self::Cluster(_) | Self::Machine { .. } => ExitCode::FAILURE,
+            Self::Machine { .. } | Self::Remote { .. } => ExitCode::FAILURE,
         }
     }
 }

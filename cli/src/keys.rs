@@ -1,10 +1,9 @@
 //! `kubectl-qsl keys`: which keys sign, which still verify, and when the next one takes over.
 //!
-//! In: the SigningKeys of a namespace or of all. Out: a table with a line for each key, or JSON; [`table`] draws it.
+//! In: the SigningKeys of a namespace or of all. Out: a table with a line for each key, or JSON; [`table`] has its rows.
 
 mod table;
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use crds::signing_key::KeyStatus;
@@ -12,32 +11,30 @@ use crds::{SigningKey, conditions};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::ListParams;
-use kube::{Api, ResourceExt as _};
+use kube::{Api, Resource as _, ResourceExt as _};
 use serde::Serialize;
 
-use crate::cluster::Place;
+use crate::cluster::{self, Cluster, ClusterArgs, failed};
 use crate::failure::Failure;
+use crate::out::{self, Output};
 
 /// Shows the keys of SigningKeys: what signs, what is accepted, and the next rotation.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
-    place: Place,
-    /// How it is written.
+    cluster: ClusterArgs,
+    /// The namespace; the context's when absent.
+    #[arg(long, short, value_name = "NAME", conflicts_with = "all_namespaces")]
+    namespace: Option<String>,
+    /// All namespaces.
+    #[arg(long, short = 'A')]
+    all_namespaces: bool,
+    /// How it is written; as JSON it is a list of SigningKeys with their keys.
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
     output: Output,
     /// Only the SigningKey of this name.
     #[arg(value_name = "SIGNINGKEY")]
     name: Option<String>,
-}
-
-/// How an answer is written.
-#[derive(clap::ValueEnum, Clone, Copy, Debug)]
-enum Output {
-    /// For people.
-    Table,
-    /// For programs: a list of SigningKeys with their keys.
-    Json,
 }
 
 /// A SigningKey, as far as its keys go.
@@ -81,30 +78,46 @@ impl From<SigningKey> for Shown {
 
 /// Asks, and writes the answer.
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let keys = runtime.map_err(Failure::of("start"))?.block_on(read(args))?;
-    let text = match args.output {
-        Output::Json => serde_json::to_string_pretty(&keys).map_err(|error| Failure::of("write")(error.into()))? + "\n",
-        Output::Table => table::draw(&keys, Timestamp::now()),
-    };
-    io::stdout().write_all(text.as_bytes()).map_err(Failure::of("write"))?;
+    let keys = cluster::run(read(args))?;
+    match args.output {
+        Output::Json => {
+            out::print(&serde_json::to_string_pretty(&keys).map_err(|error| Failure::of("write")(error.into()))?)?;
+        }
+        Output::Table if keys.is_empty() => {
+            out::print(&"There are no SigningKeys here; -A looks into all namespaces.")?;
+        }
+        Output::Table => table::of(&keys, Timestamp::now()).print()?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn read(args: &Args) -> Result<Vec<Shown>, Failure> {
-    let cluster = args.place.find().await?;
-    let api: Api<SigningKey> = match &cluster.namespace {
-        Some(namespace) => Api::namespaced(cluster.client.clone(), namespace),
-        None => Api::all(cluster.client.clone()),
+    let Cluster { client, namespace } = args.cluster.connect().await?;
+    let namespace = (!args.all_namespaces).then(|| args.namespace.clone().unwrap_or(namespace));
+    let api: Api<SigningKey> = match &namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
     };
     let named = args.name.as_ref().map(|name| format!("metadata.name={name}"));
     let params = ListParams { field_selector: named, ..ListParams::default() };
-    let list = api.list(&params).await.map_err(|error| cluster.not_listed::<SigningKey>(&error))?;
+    let list = api.list(&params).await.map_err(|error| not_listed(namespace.as_deref(), error))?;
     match &args.name {
         Some(name) if list.items.is_empty() => {
-            let place = cluster.namespace.as_deref().unwrap_or("any namespace");
+            let place = namespace.as_deref().unwrap_or("any namespace");
             Err(Failure::Usage(format!("there is no SigningKey {name} in {place}; -A looks into all namespaces")))
         }
         _ => Ok(list.items.into_iter().map(Shown::from).collect()),
+    }
+}
+
+fn not_listed(namespace: Option<&str>, error: kube::Error) -> Failure {
+    let place = namespace.map_or_else(|| "all namespaces".to_owned(), |namespace| format!("namespace {namespace}"));
+    let doing = format!("list {}.{} in {place}", SigningKey::plural(&()), SigningKey::group(&()));
+    match error {
+        kube::Error::Api(status) if status.code == 403 => {
+            let why = format!("{}; whoever has the ClusterRole view there may read them", status.message);
+            Failure::Remote { doing, why }
+        }
+        other => failed(doing)(other),
     }
 }

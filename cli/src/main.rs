@@ -1,26 +1,36 @@
 //! `kubectl-qsl`: what people do with signed events by hand, one subcommand a module.
 //!
-//! In: arguments, files and standard input. Out: lines of JSON on standard output, sentences for people on standard
-//! error. Exit codes: 0 done; 1 the machine failed (a disk, a pipe); 2 the call or its input is wrong; 3 something was
-//! judged and refused.
+//! In: arguments, files and standard input. Out: tables or lines of JSON on standard output, sentences for people on
+//! standard error. Exit codes: 0 done; 1 something failed or refused (a disk, the cluster, AWS, a service of ours); 2 the
+//! call or its input is wrong; 3 something was judged and refused.
 //!
-//! Rooms: [`verify`] judges events, [`sign`] makes them for tests, [`keys`] shows what signs; [`input`] is where text comes
-//! from, [`cluster`] whom objects are asked of, [`failure`] why a subcommand ended before its time.
+//! Rooms: without a cluster, [`verify`] judges events and [`sign`] makes them for tests; with one, [`keys`] shows what
+//! signs and [`check`] who has no sidecar. [`publish`], [`dlq`] and [`tail`] get in as a service account, by [`access`]: the program holds no credential.
+//! [`input`] is where text comes from and [`events`] what events it holds, [`out`] and [`table`] how people see things,
+//! [`cluster`] the API server, [`failure`] why a subcommand ended before its time.
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
 
+mod access;
+mod check;
 mod cluster;
+mod dlq;
+mod events;
 mod failure;
 mod input;
 mod keys;
+mod out;
+mod publish;
 mod sign;
+mod table;
+mod tail;
 mod verify;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Signed events by hand: judge them, make them, see the keys.
+/// Signed events by hand: judge them, send them, follow them, bring them back.
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-qsl", bin_name = "kubectl qsl", version)]
 enum Command {
@@ -30,6 +40,14 @@ enum Command {
     Sign(sign::Args),
     /// Show what signs, what is accepted, and when the next key takes over.
     Keys(keys::Args),
+    /// Find who asked for a sidecar and has none, and whose sidecar waits.
+    Check(check::Args),
+    /// Put events on a bus, signed by the signature service.
+    Publish(publish::Args),
+    /// Look at an inbox's dead letters, bring them back, drop them.
+    Dlq(dlq::Args),
+    /// Show the events of a bus, or of an inbox, as they arrive.
+    Tail(tail::Args),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +59,10 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Publish(args) => publish::run(&args),
+        Command::Dlq(args) => dlq::run(&args),
+        Command::Tail(args) => tail::run(&args),
     };
     ended.unwrap_or_else(|failure| failure.told())
 }

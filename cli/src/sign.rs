@@ -6,20 +6,20 @@
 
 mod local_key;
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use eventing::algorithm::Algorithm;
-use eventing::json::Limits;
-use eventing::publish::{InputFault, NewEvent, parse_events};
+use eventing::publish::NewEvent;
 use eventing::signing::{EventFacts, MonotonicStamp, sign_event};
 use eventing::time::Micros;
 use eventing::types::{Jti, Source};
 use serde_json::{Value, json};
 
+use crate::events;
 use crate::failure::Failure;
 use crate::input::Input;
+use crate::out::print;
 use local_key::LocalKey;
 
 /// First make a key, then sign with it:
@@ -84,8 +84,7 @@ fn new_key(args: &Args, path: &std::path::Path) -> Result<(), Failure> {
 }
 
 fn sign(args: &Args, key: &LocalKey, input: &Input) -> Result<(), Failure> {
-    let text = input.read_at_most(Limits::BODY.bytes as u64)?;
-    let (events, _) = parse_events(&text).map_err(|fault| Failure::Usage(format!("{input}: {}", told(&fault))))?;
+    let (events, _) = events::read(input)?;
     let stamp = MonotonicStamp::new();
     for event in &events {
         let ts = stamp.next(args.ts.unwrap_or_else(Micros::now));
@@ -103,7 +102,7 @@ fn sign(args: &Args, key: &LocalKey, input: &Input) -> Result<(), Failure> {
 fn body(key: &LocalKey, event: &NewEvent, ts: Micros) -> Result<Value, Failure> {
     let NewEvent { source, detail_type, resource, trace, detail_core } = event;
     let wrong = |why: &dyn std::fmt::Display| Failure::Usage(why.to_string());
-    let facts = EventFacts { source, detail_type, resource, trace, detail_core: detail_core.get() };
+    let facts = EventFacts { source, detail_type, resource, trace, detail_core: detail_core.as_str() };
     let jti = Jti::from_uuid(uuid::Uuid::new_v4());
     let signed = sign_event(key.private(), key.kid(), facts, jti, ts).map_err(|error| wrong(&error))?;
     Ok(json!({
@@ -117,18 +116,4 @@ fn body(key: &LocalKey, event: &NewEvent, ts: Micros) -> Result<Value, Failure> 
         "resources": [resource],
         "detail": signed.detail,
     }))
-}
-
-fn told(fault: &InputFault) -> String {
-    match fault {
-        InputFault::TooLarge { limit } => format!("has more than {limit} bytes"),
-        InputFault::Fields(errors) => {
-            let told = errors.iter().map(|error| format!("{} {}", error.field, error.reason).trim().to_owned());
-            told.collect::<Vec<_>>().join("; ")
-        }
-    }
-}
-
-fn print(value: &Value) -> Result<(), Failure> {
-    writeln!(io::stdout().lock(), "{value}").map_err(Failure::of("write"))
 }

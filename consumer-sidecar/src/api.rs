@@ -13,14 +13,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use eventing::consumer::Drain;
-use eventing::publish::ids::IdempotencyKey;
-use eventing::publish::{FieldError, InputFault, NewEvent, Outcome, Placed, parse_events};
+use eventing::publish::{FieldError, InputFault, Outcome, Placed, Posted};
 use serde_json::json;
 use tokio::sync::watch;
 
+use crate::content::ContentKind;
 use crate::guard;
 use crate::problem::{EventOutcome, Problem};
 use crate::token::DeliveryToken;
+use crate::traces::{Tracer, publishing};
 
 /// The most bytes of a request that are read: more than any event, so that the fault is said properly.
 const BODY: usize = 4 * 1024 * 1024;
@@ -30,12 +31,7 @@ const UPLOAD: Duration = Duration::from_secs(15);
 /// Publishes what the application posts.
 pub trait Publish: Send + Sync + 'static {
     /// Publishes events that have their form; a failure of all is a problem.
-    fn publish(
-        &self,
-        events: &[NewEvent],
-        key: Option<&IdempotencyKey>,
-        in_list: bool,
-    ) -> impl Future<Output = Result<Vec<Placed>, Problem>> + Send;
+    fn publish(&self, posted: Posted) -> impl Future<Output = Result<Vec<Placed>, Problem>> + Send;
 }
 
 /// What the API works with.
@@ -43,6 +39,8 @@ pub trait Publish: Send + Sync + 'static {
 pub struct Api<P> {
     /// The bus, if the pod has one.
     pub publish: Option<Arc<P>>,
+    /// What records publishing.
+    pub tracer: Tracer,
     /// The pod's token, which `POST /drain` must carry.
     pub token: DeliveryToken,
     /// Whether `POST /v1/events` must carry it, too.
@@ -57,6 +55,7 @@ impl<P> Clone for Api<P> {
     fn clone(&self) -> Self {
         Self {
             publish: self.publish.clone(),
+            tracer: self.tracer.clone(),
             token: self.token.clone(),
             require_token: self.require_token,
             drain: self.drain.clone(),
@@ -103,7 +102,7 @@ fn authorized(headers: &HeaderMap, token: &DeliveryToken) -> Result<(), Problem>
 }
 
 async fn events<P: Publish>(State(api): State<Api<P>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    guard::check_json(&headers)?;
+    let content = ContentKind::of(&headers)?;
     if api.require_token {
         authorized(&headers, &api.token)?;
     }
@@ -111,7 +110,6 @@ async fn events<P: Publish>(State(api): State<Api<P>>, headers: HeaderMap, body:
         let detail = "this pod names no bus: annotate it with eventing.qsl.dev/publish-to";
         return Err(Problem::new(StatusCode::NOT_FOUND, "NO_BUS", detail));
     };
-    let key = idempotency_key(&headers)?;
     let body = match tokio::time::timeout(UPLOAD, to_bytes(body, BODY)).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => return Err(too_large(None, BODY)),
@@ -120,20 +118,21 @@ async fn events<P: Publish>(State(api): State<Api<P>>, headers: HeaderMap, body:
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "BODY_TIMEOUT", detail));
         }
     };
-    let (events, in_list) = parse_events(&body).map_err(|fault| match fault {
+    let mut posted = content.read(&headers, &body).map_err(|fault| match fault {
         InputFault::TooLarge { limit } => too_large(Some(body.len()), limit),
         InputFault::Fields(errors) => invalid(errors),
     })?;
-    let placed = publish.publish(&events, key.as_ref(), in_list).await?;
-    answer(placed)
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let fault =
-        |reason: &str| invalid(vec![FieldError { field: "Idempotency-Key".to_owned(), reason: reason.to_owned() }]);
-    let text = value.to_str().map_err(|_| fault("must be 1 to 255 printable ASCII characters"))?;
-    IdempotencyKey::parse(text).map(Some).map_err(|error| fault(error.reason))
+    let mut spans = publishing(&api.tracer, &headers, &mut posted);
+    let placed = publish.publish(posted).await;
+    for (at, span) in spans.iter_mut().enumerate() {
+        match placed.as_ref().map(|placed| placed.get(at).map(|placed| &placed.outcome)) {
+            Ok(Some(Outcome::Published { .. })) => {}
+            Ok(outcome) => span.fail(format!("{outcome:?}")),
+            Err(problem) => span.fail(problem.code()),
+        }
+    }
+    drop(spans);
+    answer(placed?)
 }
 
 fn invalid(errors: Vec<FieldError>) -> Problem {

@@ -24,6 +24,7 @@ use crate::forward::Forwarder;
 use crate::publishing::{self, BusPublisher};
 use crate::serve::{Limits, serve};
 use crate::token::DeliveryToken;
+use crate::traces::{self, Exporter, Tracer};
 use crate::{admin, api};
 
 /// What requests under way may take when the process ends.
@@ -46,7 +47,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let drain = Drain::new(settings.grace);
     let mut registry = Registry::default();
-    let parts = Parts::new(&settings, &drain, &mut registry);
+    let (tracer, tracing_ends) = traces(&settings, &mut registry)?;
+    let parts = Parts::new(&settings, &drain, &tracer, &mut registry);
     let publish = parts.publisher(&settings, &mut registry);
     let (ended, drained) = watch::channel(false);
     let consuming = parts.consumer(&settings, &token, &mut registry)?;
@@ -56,8 +58,14 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     });
 
     let stop = CancellationToken::new();
-    let api =
-        api::router(api::Api { publish, token, require_token: settings.require_token, drain: drain.clone(), drained });
+    let api = api::router(api::Api {
+        publish,
+        tracer,
+        token,
+        require_token: settings.require_token,
+        drain: drain.clone(),
+        drained,
+    });
     let admin = admin::router(Arc::new(registry));
     let serving = [
         tokio::spawn(serve(listener, api, API, stop.clone())),
@@ -77,6 +85,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         // Who has not finished by now is cut off.
         let _ = tokio::time::timeout(LAST_REQUESTS, server).await;
     }
+    tracing_ends.await;
     tracing::info!("ended");
     Ok(())
 }
@@ -91,10 +100,11 @@ struct Parts {
     mount: Mount,
     identity: Identity,
     drain: Drain,
+    tracer: Tracer,
 }
 
 impl Parts {
-    fn new(settings: &Settings, drain: &Drain, registry: &mut Registry) -> Self {
+    fn new(settings: &Settings, drain: &Drain, tracer: &Tracer, registry: &mut Registry) -> Self {
         let metrics = consumer::ConfigurationMetrics::default();
         metrics.register(registry);
         let mount = Mount {
@@ -105,7 +115,7 @@ impl Parts {
             metrics,
         };
         let identity = Identity::new(settings.token_dir.join("aws/token"), &settings.pod_name);
-        Self { mount, identity, drain: drain.clone() }
+        Self { mount, identity, drain: drain.clone(), tracer: tracer.clone() }
     }
 
     fn publisher(&self, settings: &Settings, registry: &mut Registry) -> Option<Arc<BusPublisher>> {
@@ -141,7 +151,7 @@ impl Parts {
         let name = InboxId::new(&settings.namespace, &inbox.name).context("--inbox (QSL_INBOX) is no name")?;
         let journal = InboxJournal::new(name, settings.token_dir.join("journal/token"));
         let exposure = Exposure::new(settings.pod_addresses.clone(), inbox.port, registry);
-        let handler = Arc::new(Forwarder::new(inbox, token, configuration.clone())?);
+        let handler = Arc::new(Forwarder::new(inbox, token, configuration.clone(), self.tracer.clone())?);
         let (identity, mount) = (self.identity.clone(), self.mount.clone());
         let watched = Arc::clone(&handler);
         let consuming =
@@ -153,6 +163,30 @@ impl Parts {
             }
         }))
     }
+}
+
+/// What records spans, and the future that sends the last of them.
+fn traces(
+    settings: &Settings,
+    registry: &mut Registry,
+) -> anyhow::Result<(Tracer, futures::future::BoxFuture<'static, ()>)> {
+    let Some(endpoint) = &settings.otlp_endpoint else { return Ok((Tracer::default(), Box::pin(async {}))) };
+    let metrics = traces::Metrics::default();
+    metrics.register(registry);
+    let origin = traces::Origin {
+        namespace: settings.namespace.clone(),
+        pod: settings.pod_name.clone(),
+        service_account: settings.service_account.clone(),
+    };
+    let (tracer, exporter) = Exporter::new(endpoint, &origin, metrics).context("spans cannot be sent")?;
+    let stop = CancellationToken::new();
+    let sending = tokio::spawn(exporter.run(stop.clone()));
+    let end = async move {
+        stop.cancel();
+        // One that failed has said so.
+        let _ = sending.await;
+    };
+    Ok((tracer, Box::pin(end)))
 }
 
 async fn bind(address: std::net::SocketAddr, what: &str) -> anyhow::Result<TcpListener> {

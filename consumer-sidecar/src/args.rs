@@ -80,6 +80,9 @@ pub struct RunArgs {
     /// How long what is in flight may take to finish when draining.
     #[arg(long, env = "QSL_DRAIN_SECONDS", default_value_t = 25)]
     pub drain_seconds: u64,
+    /// Where spans go, by OTLP over HTTP (without `/v1/traces`); nowhere when empty.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = text)]
+    pub otlp_endpoint: Option<Text>,
     /// What is logged, such as `info` or `eventing=debug`.
     #[arg(long, env = "QSL_LOG", default_value = "info")]
     pub log: String,
@@ -139,6 +142,8 @@ pub struct Settings {
     pub token_dir: PathBuf,
     /// The grace period of a drain.
     pub grace: Duration,
+    /// The collector of spans.
+    pub otlp_endpoint: Option<String>,
     /// The log filter.
     pub log: String,
 }
@@ -192,6 +197,10 @@ impl RunArgs {
                 "there is nothing to do: set --inbox (QSL_INBOX), --publish-to (QSL_PUBLISH_TO) or both".to_owned()
             );
         }
+        let otlp_endpoint = given(self.otlp_endpoint);
+        if otlp_endpoint.as_ref().is_some_and(|endpoint| !is_http(endpoint)) {
+            return Err("--otlp-endpoint (OTEL_EXPORTER_OTLP_ENDPOINT) must begin with http:// or https://".to_owned());
+        }
         if !self.listen.ip().is_loopback() {
             return Err("--listen (QSL_LISTEN) must be a loopback address".to_owned());
         }
@@ -210,9 +219,15 @@ impl RunArgs {
             delivery_token_file: self.delivery_token_file,
             token_dir: self.token_dir,
             grace: Duration::from_secs(self.drain_seconds),
+            otlp_endpoint,
             log: self.log,
         })
     }
+}
+
+fn is_http(endpoint: &str) -> bool {
+    let host = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://"));
+    host.is_some_and(|host| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
 fn path_of(path: Option<String>, flag: &str) -> Result<Option<String>, String> {
@@ -274,6 +289,8 @@ mod tests {
         let health = check(&["--inbox", "quay", "--app-port", "1", "--app-health-path", "up now"]);
         assert!(health.unwrap_err().contains("QSL_APP_HEALTH_PATH"));
         assert!(check(&["--publish-to", "lanes"]).unwrap_err().contains("QSL_PUBLISH_TO"));
+        let collector = check(&["--publish-to", "platform/lanes", "--otlp-endpoint", "collector:4318"]);
+        assert!(collector.unwrap_err().contains("OTEL_EXPORTER_OTLP_ENDPOINT"));
         let open = check(&["--publish-to", "platform/lanes", "--listen", "0.0.0.0:1"]);
         assert!(open.unwrap_err().contains("QSL_LISTEN"));
     }

@@ -1,6 +1,6 @@
 //! Who may speak to the loopback API: a process of this pod, not a browser page that found a way to loopback.
 
-use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 
 use crate::problem::Problem;
@@ -20,21 +20,6 @@ pub fn check(headers: &HeaderMap) -> Result<(), Problem> {
         return Err(forbidden("ORIGIN_NOT_ALLOWED", "a request with an Origin is a browser's, and refused"));
     }
     Ok(())
-}
-
-/// Refuses a body that is not said to be JSON: a form of a page never is.
-///
-/// # Errors
-/// 403, with what was wrong.
-pub fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let content_type = types.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if types.next().is_none() && essence.eq_ignore_ascii_case("application/json") {
-        return Ok(());
-    }
-    let detail = "Content-Type must be application/json";
-    Err(Problem::new(StatusCode::FORBIDDEN, "CONTENT_TYPE_NOT_JSON", detail))
 }
 
 fn is_loopback(host: &str) -> bool {

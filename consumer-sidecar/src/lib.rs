@@ -5,15 +5,17 @@
 //! Out: requests to the application's port, signed events on a bus, dead letters, metrics.
 //!
 //! Rooms: [`args`] is what it is told, [`app`] puts the parts together and ends them in order; [`forward`] is the
-//! consumer's handler, [`exposure`] a look at who else may reach the application; [`api`] and [`guard`] the loopback API with [`problem`]s for answers; [`publishing`] the bus as
+//! consumer's handler, [`exposure`] a look at who else may reach the application; [`api`] and [`guard`] the loopback API,
+//! [`content`] what a request may hold, [`problem`]s its answers; [`publishing`] the bus as
 //! its configuration changes; [`token`] the delivery token; [`admin`] health and metrics; [`serve`] the servers of
-//! both; [`drain`] the other end of
+//! both; [`traces`] the spans it records; [`drain`] the other end of
 //! `consumer-sidecar drain`.
 
 pub mod admin;
 pub mod api;
 pub mod app;
 pub mod args;
+pub mod content;
 pub mod drain;
 pub mod exposure;
 pub mod forward;
@@ -22,3 +24,4 @@ pub mod problem;
 pub mod publishing;
 pub mod serve;
 pub mod token;
+pub mod traces;

@@ -67,6 +67,11 @@ impl Problem {
         }))
     }
 
+    /// The code.
+    pub fn code(&self) -> &str {
+        &self.0.code
+    }
+
     /// With the fields at fault.
     #[must_use]
     pub fn errors(mut self, errors: Vec<FieldError>) -> Self {

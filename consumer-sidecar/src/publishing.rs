@@ -1,47 +1,22 @@
 //! The bus as its configuration changes: who may publish what, with which role, signed by whom.
 
+mod metrics;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use eventing::config::{BusConfig, PublisherConfig, Publishing};
-use eventing::publish::ids::IdempotencyKey;
-use eventing::publish::{FieldError, NewEvent, Outcome, Placed, PublishError, Publisher, SignFailure};
+use eventing::publish::{FieldError, Outcome, Placed, Posted, PublishError, Publisher, SignFailure};
 use eventing::types::BusId;
 use eventing_aws::{EventBridge, Identity};
 use eventing_http::{HttpSigner, Service};
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use crate::api::{Publish, too_large};
 use crate::problem::Problem;
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Label {
-    outcome: &'static str,
-}
-
-/// The numbers of publishing.
-#[derive(Clone, Debug, Default)]
-pub struct Metrics {
-    events: Family<Label, Counter>,
-}
-
-impl Metrics {
-    /// Registers the metrics under the prefix `qsl_publisher`.
-    pub fn register(&self, registry: &mut Registry) {
-        let registry = registry.sub_registry_with_prefix("qsl_publisher");
-        registry.register("events", "Events posted by the application, by what became of them", self.events.clone());
-    }
-
-    fn count(&self, outcome: &'static str, events: usize) {
-        self.events.get_or_create(&Label { outcome }).inc_by(events as u64);
-    }
-}
+pub use metrics::Metrics;
 
 /// What a publisher was made of; made anew when it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +28,6 @@ struct Facts {
     ca: String,
 }
 
-type Connected = Publisher<HttpSigner, EventBridge>;
-
 /// Publishes on the pod's bus.
 #[derive(Debug)]
 pub struct BusPublisher {
@@ -63,7 +36,7 @@ pub struct BusPublisher {
     configuration: watch::Receiver<Option<Arc<BusConfig>>>,
     identity: Identity,
     sign_token: PathBuf,
-    connected: Mutex<Option<(Facts, Connected)>>,
+    connected: Mutex<Option<(Facts, Publisher)>>,
     metrics: Metrics,
 }
 
@@ -80,7 +53,7 @@ impl BusPublisher {
         Self { bus, service_account, configuration, identity, sign_token, connected: Mutex::new(None), metrics }
     }
 
-    fn connected(&self, config: &BusConfig, publisher: &PublisherConfig) -> Result<Connected, Problem> {
+    fn connected(&self, config: &BusConfig, publisher: &PublisherConfig) -> Result<Publisher, Problem> {
         let facts = Facts {
             role_arn: publisher.role_arn.clone(),
             region: config.region.clone(),
@@ -112,8 +85,7 @@ fn granted<'a>(
     bus: &BusId,
     config: &'a BusConfig,
     service_account: &str,
-    events: &[NewEvent],
-    in_list: bool,
+    posted: &Posted,
 ) -> Result<&'a PublisherConfig, Problem> {
     if config.publishing == Publishing::Disabled {
         let detail = format!("publishing on {bus} is disabled");
@@ -123,12 +95,13 @@ fn granted<'a>(
     let Some(publisher) = config.publishers.iter().find(|entry| entry.service_account == service_account) else {
         return Err(forbidden(format!("the publishers of {bus} do not name the service account {service_account}")));
     };
-    let errors: Vec<FieldError> = events
+    let errors: Vec<FieldError> = posted
+        .events
         .iter()
         .enumerate()
         .filter(|(_, event)| !publisher.sources.iter().any(|pattern| pattern.covers(&event.source)))
         .map(|(at, _)| FieldError {
-            field: if in_list { format!("events/{at}/source") } else { "source".to_owned() },
+            field: if posted.in_list { format!("events/{at}/source") } else { "source".to_owned() },
             reason: "is not granted to this service account".to_owned(),
         })
         .collect();
@@ -141,27 +114,24 @@ fn granted<'a>(
 }
 
 impl Publish for BusPublisher {
-    async fn publish(
-        &self,
-        events: &[NewEvent],
-        key: Option<&IdempotencyKey>,
-        in_list: bool,
-    ) -> Result<Vec<Placed>, Problem> {
+    async fn publish(&self, posted: Posted) -> Result<Vec<Placed>, Problem> {
+        let began = Instant::now();
         let Some(config) = self.configuration.borrow().clone() else {
             let detail =
                 format!("waiting for the configuration of {}: does the bus name this pod's service account?", self.bus);
             return Err(unavailable("BUS_NOT_CONFIGURED", detail));
         };
-        let entry = granted(&self.bus, &config, &self.service_account, events, in_list)?;
+        let entry = granted(&self.bus, &config, &self.service_account, &posted)?;
         let publisher = self.connected(&config, entry)?;
-        let placed = match publisher.publish(events, key, in_list).await {
+        let placed = match publisher.publish(&posted).await {
             Ok(placed) => placed,
             Err(error) => {
-                self.metrics.count("not_signed", events.len());
+                self.metrics.count("not_signed", posted.events.len());
                 tracing::warn!(bus = %self.bus, %error, "nothing was published");
-                return Err(problem(error, in_list));
+                return Err(problem(error, posted.in_list));
             }
         };
+        self.metrics.published(began.elapsed());
         for placed in &placed {
             let outcome = match &placed.outcome {
                 Outcome::Published { .. } => "published",
@@ -214,6 +184,7 @@ mod tests {
     use eventing::algorithm::Algorithm;
     use eventing::config::{ConfigDocument, EVENT_BUS, ServicesConfig};
     use eventing::consumer::{Clock, ConfigurationMetrics, Mount, Roots};
+    use eventing::publish::Keys;
     use eventing::root::{RootHashes, root_hash};
     use eventing::signing::{PrivateKey, sign_config};
     use eventing::time::Millis;
@@ -269,9 +240,10 @@ mod tests {
         let (identity, token) = (Identity::new(folder.path().join("aws"), "quay-0"), folder.path().join("token"));
         let publisher =
             BusPublisher::new(bus, "pilot".to_owned(), configuration.clone(), identity, token, Metrics::default());
+        let nothing = || Posted { events: Vec::new(), in_list: true, keys: Keys::None };
         // Whose grant is looked at is past the switch.
         let refusal = async || {
-            let problem = publisher.publish(&[], None, false).await.unwrap_err().into_response();
+            let problem = publisher.publish(nothing()).await.unwrap_err().into_response();
             let body = axum::body::to_bytes(problem.into_body(), 65_536).await.unwrap();
             serde_json::from_slice::<serde_json::Value>(&body).unwrap()["code"].as_str().unwrap().to_owned()
         };

@@ -4,7 +4,8 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 /// How long an event waits before it is handed on again, after an answer that asks for that: doubling from
-/// `initialSeconds` up to `maxSeconds`, with jitter. A `Retry-After` of the application goes before it.
+/// `initialSeconds` up to `maxSeconds`, with jitter. A `Retry-After` of the application goes before it, up to 900 seconds
+/// or `maxSeconds`, whichever is more.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
 #[x_kube(
     validation = Rule::new("self.initialSeconds <= self.maxSeconds")
@@ -30,15 +31,18 @@ impl Default for Backoff {
     }
 }
 
-/// Several events in one POST, as a JSON array; the application answers for all of them.
+/// Several events in one POST, as a JSON array; `QSL-Events` says how many. The application answers for each, in their
+/// order, with `{"events": [{"status": 204}, {"status": 503, "retryAfterSeconds": 30}]}` in a 2xx; a status counts as the
+/// answer to that event alone would, and one that is missing is a retry. A 2xx without `events` accepts all. An event
+/// that was tried before is posted in an array of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Batch {
     /// The most events of one POST.
     #[schemars(range(min = 2, max = 100))]
     pub max_events: i32,
-    /// How long a POST waits for more events once it has one, in milliseconds (default 100).
-    #[serde(default = "hundred")]
+    /// How long a POST waits for more events once it has one, in milliseconds (default 5).
+    #[serde(default = "five")]
     #[schemars(range(min = 0, max = 10000))]
     pub max_wait_milliseconds: i32,
 }
@@ -47,8 +51,8 @@ fn one() -> i32 {
     1
 }
 
-fn hundred() -> i32 {
-    100
+fn five() -> i32 {
+    5
 }
 
 fn fifteen_minutes() -> i32 {

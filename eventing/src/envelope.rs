@@ -43,6 +43,12 @@ impl Trace {
         &self.correlation_id
     }
 
+    /// The members that are not null, the correlation too.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let others = self.others.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)));
+        others.chain([(CORRELATION_ID, self.correlation_id.as_str())])
+    }
+
     /// Another member, where it is there and not null.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.others.get(name)?.as_deref()

@@ -123,6 +123,11 @@ impl KeySet {
         self.term.version
     }
 
+    /// When it was issued.
+    pub fn issued(&self) -> Millis {
+        Millis::from_seconds(self.term.issued)
+    }
+
     /// From when on the set is of no use.
     pub fn expires(&self) -> Millis {
         Millis::from_seconds(self.term.expires)

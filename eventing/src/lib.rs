@@ -4,7 +4,7 @@
 //! [`verify::Verified`] event or one [`verify::Code`]; a compact signature. No I/O, no clock, no AWS: adapters live in
 //! `eventing-aws` and `eventing-http`.
 //!
-//! Rooms: [`types`], [`time`], [`envelope`] and [`json`] parse; [`compact`] and [`algorithm`] are the signature;
+//! Rooms: [`types`], [`time`], [`envelope`], [`json`] and [`trace_context`] parse; [`compact`] and [`algorithm`] are the signature;
 //! [`root`], [`keyset`], [`config`] and [`grant`] are the four things signed besides events; [`event_key`] names an
 //! event; [`verify`] judges one; [`signing`] makes one; [`claim`] is what an inbox's consumers share of those handled.
 
@@ -25,5 +25,6 @@ pub mod publish;
 pub mod root;
 pub mod signing;
 pub mod time;
+pub mod trace_context;
 pub mod types;
 pub mod verify;

@@ -141,5 +141,6 @@ fn template(settings: &Settings, region: &str) -> inject::Settings {
         aws_endpoint: settings.injection.sidecar_aws_endpoint.clone(),
         aws_audience: settings.aws.aws_token_audience.clone(),
         log_level: settings.injection.sidecar_log.clone(),
+        otlp_endpoint: settings.injection.sidecar_otlp_endpoint.clone(),
     }
 }

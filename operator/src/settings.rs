@@ -127,6 +127,9 @@ pub struct InjectionSettings {
     /// AWS endpoint for sidecars, where it is not AWS's own.
     #[arg(long, env = "QSL_SIDECAR_AWS_ENDPOINT")]
     pub sidecar_aws_endpoint: Option<String>,
+    /// Where sidecars send their spans, by OTLP over HTTP.
+    #[arg(long, env = "QSL_SIDECAR_OTLP_ENDPOINT")]
+    pub sidecar_otlp_endpoint: Option<String>,
     /// Address of the signature service; its Service in the release's namespace when absent.
     #[arg(long, env = "QSL_SIGNATURE_SERVICE_URL")]
     pub signature_service_url: Option<String>,

@@ -46,7 +46,7 @@ const LINGER: Duration = Duration::from_secs(3);
 /// # Errors
 /// When it cannot start, or a part of it fails.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
-    eventing_service::logging::init(&settings.log)?;
+    let traces = eventing_service::traces::init(&settings.log, "qsl-signature-service")?;
     let asked = shutdown::on_signals()?;
     let server = Server::tls(settings.listen, &settings.tls_dir).await?.limits(LIMITS);
     let admin = Server::plain(settings.admin_listen).await?;
@@ -81,5 +81,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     serving.spawn("server", server.serve(http::router(service), serving.shutdown()));
     last.spawn("watches", watching.run(last.shutdown()));
     last.spawn("admin", admin.serve(admin::router(readiness, Arc::new(registry)), last.shutdown()));
-    Ok(serving.join_before(last).await?)
+    let ended = serving.join_before(last).await;
+    traces.end().await;
+    Ok(ended?)
 }

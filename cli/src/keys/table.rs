@@ -1,38 +1,19 @@
 //! Keys for people: a line each.
 
-use std::fmt::Write as _;
-
 use crds::signing_key::{KeyState, KeyStatus};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::Shown;
+use crate::table::Table;
 
 const HEAD: [&str; 8] = ["NAMESPACE", "SIGNINGKEY", "BUS", "SOURCES", "KID", "ALGORITHM", "STATE", "WHAT IT DOES"];
 
-/// The table, or a sentence where there is nothing.
-pub(super) fn draw(keys: &[Shown], now: Timestamp) -> String {
-    if keys.is_empty() {
-        return "There are no SigningKeys here; -A looks into all namespaces.\n".to_owned();
-    }
-    let rows: Vec<[String; 8]> = keys.iter().flat_map(|shown| rows(shown, now)).collect();
-    let mut widths = HEAD.map(str::len);
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut out = String::new();
-    for row in std::iter::once(&HEAD.map(str::to_owned)).chain(&rows) {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
-            // Writing to a string does not fail.
-            let _ = write!(line, "{cell:width$}  ");
-        }
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    out
+/// The table.
+pub(super) fn of(keys: &[Shown], now: Timestamp) -> Table<8> {
+    let mut table = Table::new(HEAD);
+    keys.iter().flat_map(|shown| rows(shown, now)).for_each(|row| table.row(row));
+    table
 }
 
 /// A line for each key; for a SigningKey without any, one that says why.
@@ -119,10 +100,5 @@ mod tests {
         ] {
             assert_eq!(when(at(second), at(0)), told, "{second}");
         }
-    }
-
-    #[test]
-    fn where_nothing_is_that_is_said() {
-        assert_eq!(draw(&[], at(0)), "There are no SigningKeys here; -A looks into all namespaces.\n");
     }
 }

@@ -1,5 +1,7 @@
 //! Runs the program.
 
+#![allow(dead_code, reason = "not every test starts it in every way")]
+
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::{Command, Stdio};

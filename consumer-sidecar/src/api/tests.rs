@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use axum::http::Request;
 use axum::http::request::Builder;
-use eventing::publish::EntryFault;
+use eventing::publish::{EntryFault, NewEvent};
 use eventing::types::{BusId, Jti, Kid};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -21,18 +21,13 @@ struct Fake {
 }
 
 impl Publish for Fake {
-    async fn publish(
-        &self,
-        events: &[NewEvent],
-        key: Option<&IdempotencyKey>,
-        in_list: bool,
-    ) -> Result<Vec<Placed>, Problem> {
+    async fn publish(&self, posted: Posted) -> Result<Vec<Placed>, Problem> {
         if let Some(problem) = self.problem.lock().unwrap().clone() {
             return Err(problem);
         }
         let bus: BusId = "platform/lanes".parse().unwrap();
         let place = |(at, event): (usize, &NewEvent)| {
-            let jti = key.map(|key| key.jti(&bus, &event.source, in_list.then_some(at)));
+            let jti = posted.jti(&bus, at);
             self.signed.lock().unwrap().push((event.detail_core.as_str().to_owned(), jti.clone()));
             let published = Outcome::Published { event_id: format!("eb-{at}") };
             Placed {
@@ -41,7 +36,7 @@ impl Publish for Fake {
                 outcome: self.answer.lock().unwrap().clone().unwrap_or(published),
             }
         };
-        Ok(events.iter().enumerate().map(place).collect())
+        Ok(posted.events.iter().enumerate().map(place).collect())
     }
 }
 
@@ -64,7 +59,8 @@ fn world_with(has_bus: bool, require_token: bool) -> World {
     let drain = Drain::new(Duration::from_secs(1));
     let (ended, drained) = watch::channel(false);
     let publish = has_bus.then(|| fake.clone());
-    let api = Api { publish, token: token.clone(), require_token, drain: drain.clone(), drained };
+    let api =
+        Api { publish, tracer: Tracer::default(), token: token.clone(), require_token, drain: drain.clone(), drained };
     World { fake, router: router(api), drain, drained: ended, token }
 }
 
@@ -230,4 +226,60 @@ async fn a_drain_is_answered_when_receiving_has_ended() {
     assert!(!answer.is_finished());
     world.drained.send_replace(true);
     assert_eq!(answer.await.unwrap(), StatusCode::NO_CONTENT);
+}
+
+fn cloud_event() -> Value {
+    json!({
+        "specversion": "1.0", "id": "0F8FAD5B-D9CB-469F-A165-70867728950E", "source": "qsl.tram",
+        "type": "Tram.Left.v1", "subject": "urn:qsl:tram:line:7", "correlationid": "ride-4",
+        "data": {"b": 125.50, "a": 1},
+    })
+}
+
+/// A CloudEvent with its attributes in headers.
+fn binary() -> Builder {
+    let event = cloud_event();
+    let attributes = event.as_object().unwrap().iter().filter(|(name, _)| *name != "data");
+    attributes.fold(request(), |request, (name, value)| request.header(format!("ce-{name}"), value.as_str().unwrap()))
+}
+
+#[tokio::test]
+async fn a_cloud_event_of_each_mode_is_an_event_named_by_its_id() {
+    let typed = |content_type: &str, body: &Value| {
+        let request = Request::post("/v1/events").header("Host", "localhost").header("Content-Type", content_type);
+        request.body(Body::from(body.to_string())).unwrap()
+    };
+    for asked in [
+        typed("application/cloudevents+json; charset=utf-8", &cloud_event()),
+        typed("application/cloudevents-batch+json", &json!([cloud_event()])),
+        binary().body(Body::from(r#"{"b": 125.50, "a": 1}"#)).unwrap(),
+    ] {
+        let world = world();
+        let (status, body, _) = world.send(asked).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+        let (payload, jti) = world.fake.signed.lock().unwrap().remove(0);
+        assert_eq!(payload, r#"{"a":1,"b":125.5}"#);
+        assert_eq!(jti.unwrap().to_string(), "0f8fad5b-d9cb-469f-a165-70867728950e");
+    }
+}
+
+#[tokio::test]
+async fn a_cloud_event_that_is_none_of_ours_is_refused_with_the_attribute() {
+    let world = world();
+    let named = async |asked: Request<Body>| {
+        let (status, body, _) = world.send(asked).await;
+        assert_eq!((status, &body["code"]), (StatusCode::BAD_REQUEST, &json!("INVALID_EVENT")));
+        body["errors"][0]["field"].as_str().unwrap().to_owned()
+    };
+    let sourced = |source: &str| {
+        let mut asked = binary().body(Body::from("{}")).unwrap();
+        asked.headers_mut().insert("ce-source", source.parse().unwrap());
+        asked
+    };
+    assert_eq!(named(sourced("tram")).await, "ce-source");
+    assert_eq!(named(sourced("%FF")).await, "ce-source");
+    assert_eq!(named(request().header("ce-id", "1").body(Body::from("{}")).unwrap()).await, "ce-specversion");
+    let keyed = binary().header("Idempotency-Key", "k").body(Body::from("{}")).unwrap();
+    assert_eq!(named(keyed).await, "Idempotency-Key");
+    assert_eq!(world.signed(), 0);
 }

@@ -1,5 +1,5 @@
 //! Deliveries as an application meets them, on a real socket.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -7,10 +7,10 @@ use std::sync::Mutex;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use eventing::algorithm::Algorithm;
 use eventing::attributes::Attributes;
-use eventing::config::{Route, ServicesConfig, Unrouted, VerificationConfig};
+use eventing::config::{Format, Route, ServicesConfig, Unrouted, VerificationConfig};
 use eventing::envelope::Trace;
 use eventing::keyset::{Jwk, KeyRing, KeySet, KeySetDocument, KeyState, KeyUse, SourcePattern};
 use eventing::signing::{EventFacts, PrivateKey, kid_for, sign_event};
@@ -18,8 +18,12 @@ use eventing::time::Millis;
 use eventing::types::{BusId, Jti};
 use eventing::verify::{Policy, RawMessage, verify};
 use serde_json::json;
+use tokio::time::{sleep, timeout};
 
 use super::*;
+
+mod batches;
+mod cloud_events;
 
 const NOW: Millis = Millis(1_800_000_000_000);
 const ARN: &str = "arn:aws:sqs:eu-west-1:111122223333:quay-inbox";
@@ -39,6 +43,11 @@ fn config(format: Format, routes: Vec<Route>, unrouted: Unrouted) -> InboxConfig
 
 /// An event that was truly signed and verified; its body spells a number otherwise than it was signed.
 fn delivery(correlation: &str) -> Delivery {
+    delivery_of(correlation, &json!({"fare": 2.5}))
+}
+
+/// The same with another payload.
+fn delivery_of(correlation: &str, core: &serde_json::Value) -> Delivery {
     let private = PrivateKey::generate(Algorithm::MlDsa44).unwrap();
     let bus: BusId = "platform/lanes".parse().unwrap();
     let jwk = Jwk {
@@ -57,7 +66,7 @@ fn delivery(correlation: &str) -> Delivery {
         detail_type: &"Tram.Left.v1".parse().unwrap(),
         resource: &"urn:qsl:tram:line:7".parse().unwrap(),
         trace: &trace,
-        detail_core: &json!({"fare": 2.5}).to_string(),
+        detail_core: &core.to_string(),
     };
     let jti = Jti::parse("0d9c39a8-5b3e-4d0a-9c33-0d4b6a1f7e52").unwrap();
     let signed = sign_event(&private, &jwk.kid, facts, jti, NOW.into()).unwrap();
@@ -73,12 +82,12 @@ fn delivery(correlation: &str) -> Delivery {
     let raw = RawMessage { body: body.as_bytes(), attributes: &Attributes::new(), sent_at: NOW };
     let policy = Policy::new(&VerificationConfig::default(), ARN.parse().unwrap());
     let event = Arc::new(verify(&raw, &ring, &policy, NOW).unwrap());
-    Delivery { event, body: Arc::from(body), attempt: 2 }
+    Delivery { event, body: Arc::from(body), attempt: 2, received: NOW }
 }
 
 type Got = Arc<Mutex<Vec<(String, HeaderMap, String)>>>;
 
-/// An application that answers by path: `/429`, `/slow`, anything else is well.
+/// An application that answers by path: `/429`, `/until`, `/slow`, anything else is well.
 async fn application() -> (SocketAddr, Got) {
     let got: Got = Got::default();
     let handle = |State(got): State<Got>, uri: Uri, headers: HeaderMap, body: Bytes| async move {
@@ -86,6 +95,7 @@ async fn application() -> (SocketAddr, Got) {
         got.lock().unwrap().push((path.clone(), headers, String::from_utf8(body.to_vec()).unwrap()));
         match path.as_str() {
             "/429" => (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "7")]),
+            "/until" => (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")]),
             "/slow" => {
                 sleep(Duration::from_secs(30)).await;
                 (StatusCode::OK, [("x", "y")])
@@ -110,7 +120,7 @@ fn forwarder_to(app: Inbox, config: InboxConfig) -> (Arc<Forwarder>, DeliveryTok
     let directory = tempfile::tempdir().unwrap();
     let token = DeliveryToken::read_or_create(&directory.path().join("token")).unwrap();
     let configuration = watch::channel(Some(Arc::new(config))).1;
-    let forwarder = Arc::new(Forwarder::new(app, &token, configuration).unwrap());
+    let forwarder = Arc::new(Forwarder::new(app, &token, configuration, Tracer::default()).unwrap());
     let watched = Arc::clone(&forwarder);
     tokio::spawn(async move { watched.watch().await });
     (forwarder, token)
@@ -175,6 +185,10 @@ async fn answers_are_told_apart() {
     let (busy, _) = forwarder(address.port(), None, with("/429"));
     let retry_after = Some(Duration::from_secs(7));
     assert_eq!(busy.handle(delivery("r")).await, HandlerAnswer::Status { status: 429, retry_after });
+    let (until, _) = forwarder(address.port(), None, with("/until"));
+    let asked = until.handle(delivery("r")).await;
+    let HandlerAnswer::Status { status: 503, retry_after: Some(wait) } = asked else { panic!("{asked:?}") };
+    assert!(wait > Duration::from_hours(24 * 365), "{wait:?}");
     let (slow, _) = forwarder(address.port(), None, with("/slow"));
     assert_eq!(slow.handle(delivery("r")).await, HandlerAnswer::Timeout);
     // Bound and not listening: nobody else takes the port, and nobody answers.
@@ -212,7 +226,7 @@ async fn an_application_that_says_it_is_ill_is_handed_nothing_until_it_is_well()
     forwarder.ready().await;
     // Its port stays open all the while.
     *status.lock().unwrap() = StatusCode::SERVICE_UNAVAILABLE;
-    let mut able = forwarder.able.subscribe();
+    let mut able = forwarder.app.able();
     timeout(Duration::from_secs(30), able.wait_for(|able| !able)).await.unwrap().unwrap();
     *status.lock().unwrap() = StatusCode::OK;
     timeout(Duration::from_secs(30), forwarder.ready()).await.unwrap();

@@ -65,7 +65,7 @@ fn a_guide_shows_the_manifest_as_it_is_applied() {
 fn the_reference_has_each_code_that_the_api_answers() {
     let reference = read("docs/sidecar.md");
     let mut codes = 0;
-    for file in ["api.rs", "guard.rs", "publishing.rs"] {
+    for file in ["api.rs", "content.rs", "guard.rs", "publishing.rs"] {
         let source = read(&format!("consumer-sidecar/src/{file}"));
         for code in source.split('"').filter(|text| is_code(text)) {
             assert!(reference.contains(&format!("`{code}`")), "docs/sidecar.md says nothing of {code} ({file})");

@@ -95,7 +95,7 @@ fn is_refused(error: &dyn Error) -> bool {
 
 /// There was a connection, and what became of the request on it is not known.
 fn is_of_connection(error: &dyn Error) -> bool {
-    sources(error).any(|error| error.is::<hyper::Error>())
+    sources(error).any(<dyn Error>::is::<hyper::Error>)
 }
 
 fn sources<'a>(error: &'a dyn Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

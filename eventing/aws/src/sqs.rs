@@ -118,8 +118,8 @@ impl Queue for Sqs {
     }
 }
 
-/// A message without a body or receipt is none; one without a time entered the queue now.
-fn received(message: &Message) -> Option<Received> {
+/// A message as SQS gave it. One without a body or receipt is none; one without a time entered the queue now.
+pub fn received(message: &Message) -> Option<Received> {
     let system = |name: MessageSystemAttributeName| {
         message.attributes.as_ref().and_then(|attributes| attributes.get(&name)).map(String::as_str)
     };
@@ -153,8 +153,9 @@ fn slow(_: tokio::time::error::Elapsed) -> QueueError {
     QueueError::Retry("SQS gave no answer in time".to_owned())
 }
 
+/// What a call to SQS failed with, by what the caller does next.
 #[expect(clippy::needless_pass_by_value, reason = "the shape map_err asks for")]
-fn failure<E: ProvideErrorMetadata + std::error::Error + 'static, R: std::fmt::Debug>(
+pub fn failure<E: ProvideErrorMetadata + std::error::Error + 'static, R: std::fmt::Debug>(
     error: SdkError<E, R>,
 ) -> QueueError {
     match error.as_service_error() {

@@ -1,12 +1,17 @@
 //! What the clients share: a connection pool that trusts one CA, a token from a file, problems as errors.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use eventing::publish::FieldError;
-use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+use crate::retry_after;
 
 /// The most bytes of an answer that is read.
 const ANSWER: usize = 32 * 1024 * 1024;
@@ -64,12 +69,39 @@ impl ClientError {
     }
 }
 
+/// A token that is in no file. `Debug` does not show it.
+#[derive(Clone)]
+pub struct Bearer(Zeroizing<String>);
+
+impl Bearer {
+    /// This token.
+    pub fn new(token: String) -> Self {
+        Self(Zeroizing::new(token))
+    }
+}
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bearer(..)")
+    }
+}
+
+/// Where the token of a request comes from.
+#[derive(Clone, Debug)]
+enum Token {
+    None,
+    /// Read at each request: it rotates.
+    File(PathBuf),
+    /// Renewed by whoever holds the other end.
+    Given(watch::Receiver<Bearer>),
+}
+
 /// One of our services.
 #[derive(Clone, Debug)]
 pub struct Service {
     http: Client,
     base: String,
-    token_file: Option<PathBuf>,
+    token: Token,
 }
 
 impl Service {
@@ -78,22 +110,31 @@ impl Service {
     /// # Errors
     /// When the address or the CA is none.
     pub fn new(base: &str, ca: &str, token_file: Option<PathBuf>) -> Result<Self, ClientError> {
-        let setup = |error: &dyn std::fmt::Display| ClientError::Setup(error.to_string());
-        reqwest::Url::parse(base).map_err(|error| setup(&error))?;
-        let authorities = Certificate::from_pem_bundle(ca.as_bytes()).map_err(|error| setup(&error))?;
-        let http = Client::builder()
-            .tls_certs_only(authorities)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(3))
-            .pool_idle_timeout(Duration::from_mins(1))
-            .http2_max_frame_size(FRAME)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .http2_keep_alive_timeout(KEEP_ALIVE)
-            .http2_keep_alive_while_idle(true)
-            .build()
-            .map_err(|error| setup(&error))?;
-        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), token_file })
+        let base = Url::parse(base).map_err(|error| setup(&error))?;
+        Self::build(&base, client(ca)?, token_file.map_or(Token::None, Token::File))
+    }
+
+    /// The same service where it is reached at another address, as through a port-forward: its certificate must be of
+    /// the name in `base` all the same.
+    ///
+    /// # Errors
+    /// When the address or the CA is none.
+    pub fn through(
+        base: &str,
+        ca: &str,
+        token: watch::Receiver<Bearer>,
+        address: SocketAddr,
+    ) -> Result<Self, ClientError> {
+        let mut base = Url::parse(base).map_err(|error| setup(&error))?;
+        let host = base.host_str().ok_or_else(|| setup(&"the address has no host"))?.to_owned();
+        // A port in the address wins over that of the override.
+        base.set_port(Some(address.port())).map_err(|()| setup(&"the address has no port"))?;
+        Self::build(&base, client(ca)?.resolve(&host, address), Token::Given(token))
+    }
+
+    fn build(base: &Url, client: ClientBuilder, token: Token) -> Result<Self, ClientError> {
+        let http = client.build().map_err(|error| setup(&error))?;
+        Ok(Self { http, base: base.as_str().trim_end_matches('/').to_owned(), token })
     }
 
     pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> RequestBuilder {
@@ -113,9 +154,13 @@ impl Service {
 
     /// Sends a request with the token; an answer is a success, or 304.
     pub(crate) async fn send(&self, request: RequestBuilder, limit: Duration) -> Result<Response, ClientError> {
-        let request = match &self.token_file {
-            None => request,
-            Some(path) => {
+        let request = match &self.token {
+            Token::None => request,
+            Token::Given(token) => {
+                let token = token.borrow().clone();
+                request.bearer_auth(token.0.as_str())
+            }
+            Token::File(path) => {
                 // A projected volume is memory: to have another thread read it takes longer than to read it.
                 let token = std::fs::read_to_string(path)
                     .map_err(|error| ClientError::Unreachable(format!("no token: {error}")))?;
@@ -127,17 +172,32 @@ impl Service {
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
-        let retry_after = response
-            .headers()
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .map(Duration::from_secs);
+        let retry_after = retry_after(response.headers(), SystemTime::now());
         let problem = match read(response).await {
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
             Err(_) => Problem::default(),
         };
         Err(ClientError::Answered { status: status.as_u16(), problem, retry_after })
     }
+}
+
+fn setup(error: &dyn fmt::Display) -> ClientError {
+    ClientError::Setup(error.to_string())
+}
+
+/// A client that trusts one CA and goes straight to where it is sent.
+fn client(ca: &str) -> Result<ClientBuilder, ClientError> {
+    let authorities = Certificate::from_pem_bundle(ca.as_bytes()).map_err(|error| setup(&error))?;
+    Ok(Client::builder()
+        .tls_certs_only(authorities)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(3))
+        .pool_idle_timeout(Duration::from_mins(1))
+        .http2_max_frame_size(FRAME)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .http2_keep_alive_timeout(KEEP_ALIVE)
+        .http2_keep_alive_while_idle(true))
 }
 
 /// A text as one segment of a path or one value of a query, whatever characters it has.

@@ -3,15 +3,19 @@
 //! `OTEL_TRACES_SAMPLER`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SERVICE_NAME`.
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use eventing_process::logs::discreet;
+use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use tokio::runtime::Handle;
-use tracing::Subscriber;
+use tracing::{Span, Subscriber};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -39,6 +43,14 @@ pub enum TracesError {
     /// The HTTP client.
     #[error("traces cannot be sent: {0}")]
     Client(#[from] reqwest::Error),
+}
+
+/// Makes a span that has just begun go on in the trace of a W3C `traceparent`, where that is one.
+pub fn continues(span: &Span, traceparent: Option<&str>) {
+    let Some(traceparent) = traceparent else { return };
+    let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+    // Without a layer that sends it, it has no parent either.
+    let _ = span.set_parent(TraceContextPropagator::new().extract(&carrier));
 }
 
 /// What sends traces, if anything does.

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::inbox::{BackoffConfig, Format, ForwardConfig, InboxConfig};
+use super::inbox::{Format, ForwardConfig, InboxConfig};
 
 /// A setting that consumers of this version cannot do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,22 +33,19 @@ impl InboxConfig {
 /// What of it consumers of this version cannot do; empty where they can do all of it.
 pub fn unsupported(forward: &ForwardConfig) -> Vec<Unsupported> {
     let cannot = |field, asked, instead| Unsupported { field, asked, instead };
-    let format = match forward.format {
-        Format::Envelope | Format::DetailCore => None,
-        format @ (Format::CloudEventsBinary | Format::CloudEventsStructured) => {
-            Some(cannot("forward.format", format!("{format:?}"), "they hand on Envelope or DetailCore"))
-        }
+    let batch = match forward.format {
+        Format::Envelope | Format::CloudEventsStructured => None,
+        // A request has one set of headers, and these have an event's facts in them.
+        format @ (Format::DetailCore | Format::CloudEventsBinary) => forward.batch.as_ref().map(|_| {
+            let asked = format!("several events in one POST of format {format:?}");
+            cannot(
+                "forward.batch",
+                asked,
+                "they can with Envelope and CloudEventsStructured: set format, or leave batch out",
+            )
+        }),
     };
-    let BackoffConfig { initial_seconds, max_seconds } = forward.backoff;
-    let backoff = (forward.backoff != BackoffConfig::default()).then(|| {
-        let asked = format!("{initial_seconds} to {max_seconds} seconds");
-        cannot("forward.backoff", asked, "they wait 1 to 900 seconds, which are the defaults")
-    });
-    let batch = forward.batch.as_ref().map(|batch| {
-        let asked = format!("{} events in one POST", batch.max_events);
-        cannot("forward.batch", asked, "they hand on one event at a time: leave batch out")
-    });
-    [format, backoff, batch].into_iter().flatten().collect()
+    batch.into_iter().collect()
 }
 
 impl Serialize for InboxConfig {

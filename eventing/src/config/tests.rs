@@ -75,31 +75,30 @@ fn dilithium2_signs_no_configuration() {
 
 #[test]
 fn what_consumers_cannot_do_is_refused_with_the_field_and_written_all_the_same() {
-    let mut standing = serde_json::to_value(inbox()).unwrap();
-    for (field, value, said) in [
-        (
-            "/forward/format",
-            json!("CloudEventsBinary"),
-            "forward.format: consumers of this version cannot do CloudEventsBinary",
-        ),
-        ("/forward/format", json!("CloudEventsStructured"), "they hand on Envelope or DetailCore"),
-        ("/forward/backoff", json!({"initialSeconds": 2, "maxSeconds": 900}), "cannot do 2 to 900 seconds"),
-        ("/forward/backoff", json!({"initialSeconds": 1, "maxSeconds": 60}), "forward.backoff"),
-    ] {
-        let before = std::mem::replace(standing.pointer_mut(field).unwrap(), value);
-        let refused = serde_json::from_value::<InboxConfig>(standing.clone()).unwrap_err().to_string();
-        assert!(refused.contains(said), "{refused}");
-        *standing.pointer_mut(field).unwrap() = before;
+    for format in [Format::DetailCore, Format::CloudEventsBinary] {
+        let mut asked = inbox();
+        asked.forward.batch = Some(BatchConfig { max_events: 10, max_wait_milliseconds: 5 });
+        asked.forward.format = format;
+        let fields: Vec<&str> = asked.unsupported().iter().map(|one| one.field).collect();
+        assert_eq!(fields, ["forward.batch"]);
+        let written = serde_json::to_value(&asked).unwrap();
+        assert_eq!(written.pointer("/forward/batch/maxEvents"), Some(&json!(10)));
+        let refused = serde_json::from_value::<InboxConfig>(written).unwrap_err().to_string();
+        assert!(refused.contains("forward.batch: consumers of this version cannot do several events"), "{refused}");
+        assert!(refused.contains(&format!("of format {format:?}")), "{refused}");
     }
-    assert_eq!(serde_json::from_value::<InboxConfig>(standing).unwrap(), inbox());
+}
 
-    let mut both = inbox();
-    both.forward.batch = Some(BatchConfig { max_events: 10, max_wait_milliseconds: 100 });
-    both.forward.backoff.max_seconds = 60;
-    let fields: Vec<&str> = both.unsupported().iter().map(|one| one.field).collect();
-    assert_eq!(fields, ["forward.backoff", "forward.batch"]);
-    let written = serde_json::to_value(&both).unwrap();
-    assert_eq!(written.pointer("/forward/batch/maxEvents"), Some(&json!(10)));
-    let refused = serde_json::from_value::<InboxConfig>(written).unwrap_err().to_string();
-    assert!(refused.contains("10 events in one POST") && refused.contains("; forward.batch"), "{refused}");
+#[test]
+fn every_format_backoff_and_batch_that_an_inbox_may_name_is_taken() {
+    for format in [Format::Envelope, Format::CloudEventsBinary, Format::CloudEventsStructured, Format::DetailCore] {
+        let mut asked = inbox();
+        asked.forward.format = format;
+        asked.forward.backoff = BackoffConfig { initial_seconds: 10, max_seconds: 39_600 };
+        if matches!(format, Format::Envelope | Format::CloudEventsStructured) {
+            asked.forward.batch = Some(BatchConfig { max_events: 10, max_wait_milliseconds: 5 });
+        }
+        let read: InboxConfig = serde_json::from_value(serde_json::to_value(&asked).unwrap()).unwrap();
+        assert_eq!(read, asked);
+    }
 }

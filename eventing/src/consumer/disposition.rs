@@ -44,6 +44,18 @@ impl HandlerAnswer {
         !matches!(self, Self::Unreachable | Self::Gone | Self::NoRoute | Self::Unrouted)
     }
 
+    /// Whether the event is never to be delivered again. 401, 403 and 404 are the mistakes of a service that is being set
+    /// up, so they are retried.
+    pub fn is_reject(&self) -> bool {
+        match self {
+            Self::Reject(_) => true,
+            Self::Status { status, .. } => {
+                (400..500).contains(status) && !matches!(status, 401 | 403 | 404 | 408 | 425 | 429)
+            }
+            _ => false,
+        }
+    }
+
     fn status(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. } => Some(*status),
@@ -65,6 +77,8 @@ pub struct Standing {
     pub max_receive_count: u32,
     /// Whether the consumer is being drained.
     pub draining: bool,
+    /// How long the inbox has an event wait.
+    pub backoff: Backoff,
 }
 
 impl Standing {
@@ -120,14 +134,36 @@ pub enum Disposition {
     DeadLetter(Verdict),
 }
 
-/// The longest a retry may be put off, by back-off or by `Retry-After`.
-pub const RETRY_CAP: Duration = Duration::from_mins(15);
+/// How long something waits before it is tried again: doubling, with jitter, up to a longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// After the first attempt.
+    pub initial: Duration,
+    /// The longest.
+    pub max: Duration,
+}
 
-/// Exponential with jitter: half of the step is fixed, half is drawn. `jitter` is in `[0, 1)`.
+impl Backoff {
+    /// That of our own calls, and of an inbox that names none: 1 second to 15 minutes.
+    pub const DEFAULT: Self = Self { initial: Duration::from_secs(1), max: Duration::from_mins(15) };
+
+    /// Half of the step is fixed, half is drawn. `jitter` is in `[0, 1)`.
+    pub fn after(self, attempt: u32, jitter: f64) -> Duration {
+        // From one second, sixteen doublings are more than the twelve hours that SQS hides a message.
+        let doublings = attempt.saturating_sub(1).min(16);
+        let step = self.initial.saturating_mul(1 << doublings).min(self.max);
+        step.div_f64(2.0) + step.div_f64(2.0).mul_f64(jitter.clamp(0.0, 1.0))
+    }
+
+    /// The longest a handler's own `Retry-After` puts an event off: it goes before the inbox's word, within reason.
+    fn longest_asked(self) -> Duration {
+        self.max.max(Self::DEFAULT.max)
+    }
+}
+
+/// How long our own calls wait before the next attempt.
 pub fn backoff(attempt: u32, jitter: f64) -> Duration {
-    let doublings = attempt.saturating_sub(1).min(10);
-    let step = Duration::from_secs(1 << doublings).min(RETRY_CAP);
-    step.div_f64(2.0) + step.div_f64(2.0).mul_f64(jitter.clamp(0.0, 1.0))
+    Backoff::DEFAULT.after(attempt, jitter)
 }
 
 /// Judges the handler's answer.
@@ -138,12 +174,14 @@ pub fn disposition(answer: &HandlerAnswer, standing: Standing, jitter: f64) -> D
             return verdict(Code::NoRoute, Stage::Route, "no route of the inbox takes this event", answer);
         }
         HandlerAnswer::Reject(why) => return verdict(Code::HandlerRejected, Stage::Handle, why, answer),
-        HandlerAnswer::Status { status, .. } if is_reject(*status) => {
+        HandlerAnswer::Status { status, .. } if answer.is_reject() => {
             let why = format!("the handler answered {status}");
             return verdict(Code::HandlerRejected, Stage::Handle, &why, answer);
         }
         HandlerAnswer::Unreachable => return put_back(standing, Duration::from_secs(2), answer),
-        HandlerAnswer::Gone => return put_back(standing, backoff(standing.receive_count, jitter), answer),
+        HandlerAnswer::Gone => {
+            return put_back(standing, standing.backoff.after(standing.receive_count, jitter), answer);
+        }
         HandlerAnswer::Status { status, .. } => format!("the handler last answered {status}"),
         HandlerAnswer::Timeout => "the handler last gave no answer in time".to_owned(),
         HandlerAnswer::Retry(why) => why.clone(),
@@ -155,7 +193,10 @@ pub fn disposition(answer: &HandlerAnswer, standing: Standing, jitter: f64) -> D
         HandlerAnswer::Status { retry_after, .. } => *retry_after,
         _ => None,
     };
-    let after = asked.map_or_else(|| backoff(standing.attempt, jitter), |after| after.min(RETRY_CAP));
+    let after = match asked {
+        None => standing.backoff.after(standing.attempt, jitter),
+        Some(after) => after.min(standing.backoff.longest_asked()),
+    };
     put_back(standing, after, answer)
 }
 
@@ -168,11 +209,6 @@ pub fn put_back(standing: Standing, after: Duration, answer: &HandlerAnswer) -> 
     Disposition::Retry(if standing.draining && !answer.is_attempt() { Duration::ZERO } else { after })
 }
 
-/// 401, 403 and 404 are the mistakes of a service that is being set up, so they are retried.
-fn is_reject(status: u16) -> bool {
-    (400..500).contains(&status) && !matches!(status, 401 | 403 | 404 | 408 | 425 | 429)
-}
-
 fn verdict(code: Code, stage: Stage, message: &str, answer: &HandlerAnswer) -> Disposition {
     Disposition::DeadLetter(Verdict { code, stage, message: message.to_owned(), status: answer.status() })
 }
@@ -182,7 +218,14 @@ mod tests {
     use super::*;
 
     fn standing() -> Standing {
-        Standing { attempt: 1, max_attempts: 5, receive_count: 1, max_receive_count: 15, draining: false }
+        Standing {
+            attempt: 1,
+            max_attempts: 5,
+            receive_count: 1,
+            max_receive_count: 15,
+            draining: false,
+            backoff: Backoff::DEFAULT,
+        }
     }
 
     fn status(status: u16) -> HandlerAnswer {
@@ -218,7 +261,28 @@ mod tests {
     fn retry_after_is_honoured_up_to_the_cap() {
         let after = |secs| HandlerAnswer::from_status(503, Some(Duration::from_secs(secs)));
         assert_eq!(disposition(&after(7), standing(), 0.9), Disposition::Retry(Duration::from_secs(7)));
-        assert_eq!(disposition(&after(86_400), standing(), 0.9), Disposition::Retry(RETRY_CAP));
+        assert_eq!(disposition(&after(86_400), standing(), 0.9), Disposition::Retry(Duration::from_mins(15)));
+        let patient = Backoff { initial: Duration::from_secs(5), max: Duration::from_hours(2) };
+        let patient = Standing { backoff: patient, ..standing() };
+        assert_eq!(disposition(&after(86_400), patient, 0.9), Disposition::Retry(Duration::from_hours(2)));
+    }
+
+    #[test]
+    fn an_event_waits_as_long_as_the_inbox_says() {
+        let seconds = |initial, max| Backoff { initial: Duration::from_secs(initial), max: Duration::from_secs(max) };
+        let waits = |backoff, attempt| {
+            let standing = Standing { backoff, attempt, max_attempts: 50, ..standing() };
+            disposition(&status(503), standing, 1.0)
+        };
+        let inbox = seconds(10, 60);
+        for (attempt, wait) in [(1, 10), (2, 20), (3, 40), (4, 60), (40, 60)] {
+            assert_eq!(waits(inbox, attempt), Disposition::Retry(Duration::from_secs(wait)), "{attempt}");
+        }
+        let longest = seconds(39_600, 39_600);
+        assert_eq!(waits(longest, 1), Disposition::Retry(Duration::from_hours(11)));
+        assert_eq!(waits(seconds(1, 39_600), 20), Disposition::Retry(Duration::from_hours(11)));
+        let half = Standing { backoff: inbox, ..standing() };
+        assert_eq!(disposition(&status(503), half, 0.0), Disposition::Retry(Duration::from_secs(5)));
     }
 
     #[test]
@@ -256,6 +320,6 @@ mod tests {
     fn backoff_doubles_with_jitter_and_is_capped() {
         assert_eq!(backoff(1, 0.0), Duration::from_millis(500));
         assert_eq!(backoff(3, 1.0), Duration::from_secs(4));
-        assert_eq!(backoff(200, 1.0), RETRY_CAP);
+        assert_eq!(backoff(200, 1.0), Duration::from_mins(15));
     }
 }

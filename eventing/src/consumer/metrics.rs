@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 use super::disposition::{Disposition, Verdict};
 use super::ports::{QueueError, Received};
 use super::told::NotTold;
+use crate::time::Millis;
 pub use claims::ClaimMetrics;
 pub use configuration::ConfigurationMetrics;
 pub(super) use keys::KeyMetrics;
@@ -23,6 +24,7 @@ pub(super) use keys::KeyMetrics;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Code {
     code: &'static str,
+    stage: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -47,6 +49,8 @@ pub struct Metrics {
     /// From the receive to the handler's call.
     pub(super) overhead: Histogram,
     handling: Histogram,
+    queue: Histogram,
+    end_to_end: Histogram,
     pub(super) keys: KeyMetrics,
     pub(super) claims: ClaimMetrics,
 }
@@ -62,6 +66,9 @@ impl Default for Metrics {
             in_flight: Gauge::default(),
             overhead: Histogram::new(exponential_buckets(0.000_125, 2.0, 14)),
             handling: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
+            // From milliseconds to a day: what waits longest waits while a consumer is away.
+            queue: Histogram::new(exponential_buckets(0.005, 3.0, 16)),
+            end_to_end: Histogram::new(exponential_buckets(0.005, 3.0, 16)),
             keys: KeyMetrics::default(),
             claims: ClaimMetrics::default(),
         }
@@ -80,6 +87,10 @@ impl Metrics {
         registry.register("messages_in_flight", "Messages held", self.in_flight.clone());
         registry.register("overhead_seconds", "From the receive to the handler's call", self.overhead.clone());
         registry.register("handling_seconds", "Time taken by the handler", self.handling.clone());
+        let help = "From a message's entry into the queue to its receive";
+        registry.register("queue_seconds", help, self.queue.clone());
+        let help = "From an event's signature to the handler's acceptance";
+        registry.register("end_to_end_seconds", help, self.end_to_end.clone());
         self.keys.register(registry);
         self.claims.register(registry);
     }
@@ -95,6 +106,16 @@ impl Metrics {
 
     pub(super) fn handled(&self, took: Duration) {
         self.handling.observe(took.as_secs_f64());
+    }
+
+    /// A message that entered the queue then is received; each receive counts.
+    pub(super) fn queued(&self, sent: Millis, received: Millis) {
+        self.queue.observe(seconds(sent, received));
+    }
+
+    /// The handler has accepted an event that was signed then.
+    pub(super) fn done(&self, signed: Millis, now: Millis) {
+        self.end_to_end.observe(seconds(signed, now));
     }
 
     pub(super) fn settled(&self, message: &Received, disposition: &Disposition) {
@@ -116,15 +137,15 @@ impl Metrics {
     }
 
     pub(super) fn dead_lettered(&self, message: &Received, verdict: &Verdict) {
-        let code = verdict.code.as_str();
+        let (code, stage) = (verdict.code.as_str(), verdict.stage.as_str());
         tracing::warn!(
             message_id = %message.message_id,
             code,
-            stage = verdict.stage.as_str(),
+            stage,
             reason = %verdict.message,
             "message moved to the dead-letter queue"
         );
-        self.dead_letters.get_or_create(&Code { code }).inc();
+        self.dead_letters.get_or_create(&Code { code, stage }).inc();
     }
 
     /// The queue has the dead letter; the journal does not know of it.
@@ -137,6 +158,11 @@ impl Metrics {
         tracing::warn!(operation, %error, "call to the queue failed");
         self.failures.get_or_create(&Operation { operation }).inc();
     }
+}
+
+/// From one instant to a later one. Clocks of two machines may have it the other way round, which is no time.
+fn seconds(from: Millis, to: Millis) -> f64 {
+    Duration::from_millis(u64::try_from(to.0.saturating_sub(from.0)).unwrap_or_default()).as_secs_f64()
 }
 
 /// Counts one message as held until dropped.

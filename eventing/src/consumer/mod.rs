@@ -31,7 +31,7 @@ mod fake;
 mod tests;
 
 pub use claims::{Claim, ClaimStore, ClaimStoreAway, ConnectJournal, Holder, NoJournal};
-pub use disposition::{Disposition, HandlerAnswer, disposition};
+pub use disposition::{Backoff, Disposition, HandlerAnswer, disposition};
 pub use drain::Drain;
 pub use inbox::{ConnectQueue, consume};
 pub use key_client::{ConnectKeySets, FetchError, Fetched, KeySets};

@@ -62,6 +62,7 @@ pub(super) async fn settle<Q: Queue, H: Handler>(
 ) -> Settled {
     let settings = shared.consumer.settings.borrow().clone();
     let mut known = Known::default();
+    shared.consumer.metrics.queued(message.sent_at, arrival.wall);
     let event = match verified(shared, message, &settings, arrival).await {
         Ok(event) => event,
         Err(NotNow::Rejected(rejection)) => {
@@ -114,13 +115,10 @@ async fn handle<Q: Queue, H: Handler>(
 ) -> Settled {
     let key = event.event_key.0;
     let attempt = known.attempts.saturating_add(1);
-    let delivery = Delivery { event, body: message.body.clone(), attempt };
-    let answer = match right.kept(hand_on(shared, &delivery, arrival)).await {
-        Ok(answer) => answer,
-        Err(Draining) => {
-            right.release(known.attempts).await;
-            return turn_away(shared, message).await;
-        }
+    let delivery = Delivery { event, body: message.body.clone(), attempt, received: arrival.wall };
+    let Ok(answer) = right.kept(hand_on(shared, &delivery, arrival)).await else {
+        right.release(known.attempts).await;
+        return turn_away(shared, message).await;
     };
     if answer.is_attempt() {
         known.attempts = attempt;
@@ -128,6 +126,7 @@ async fn handle<Q: Queue, H: Handler>(
     let disposition = disposition(&answer, standing(shared, message, settings, attempt), rand::random());
     match &disposition {
         Disposition::Acknowledge => {
+            shared.consumer.metrics.done(delivery.event.ts.millis(), shared.consumer.clock.now());
             right.confirm().await;
             shared.consumer.memory.attempts.forget(&key);
             conclude(shared, message, disposition, &known).await
@@ -185,6 +184,7 @@ fn standing<Q, H>(shared: &Shared<Q, H>, message: &Received, settings: &Settings
         receive_count: message.receive_count,
         max_receive_count: settings.max_receive_count,
         draining: shared.drain.is_requested(),
+        backoff: settings.backoff,
     }
 }
 

@@ -113,6 +113,8 @@ pub struct Delivery {
     pub body: Arc<str>,
     /// Which delivery of this event to a handler this is, counted from 1 in this process.
     pub attempt: u32,
+    /// When its message was received.
+    pub received: Millis,
 }
 
 impl fmt::Debug for Delivery {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::disposition::Backoff;
 use crate::config::{Consuming, InboxConfig, Store};
 use crate::verify::Policy;
 
@@ -18,6 +19,8 @@ pub struct Settings {
     pub visibility_timeout: Duration,
     /// Deliveries to the handler.
     pub max_attempts: u32,
+    /// How long an event waits before it is handed on again.
+    pub backoff: Backoff,
     /// Receives by SQS's count.
     pub max_receive_count: u32,
     /// Whether groups keep their order.
@@ -40,6 +43,10 @@ impl From<&InboxConfig> for Settings {
             wait: Duration::from_secs(inbox.forward.wait_time_seconds.min(20).into()),
             visibility_timeout: Duration::from_secs(inbox.visibility_timeout_seconds.into()),
             max_attempts: inbox.max_attempts,
+            backoff: Backoff {
+                initial: Duration::from_secs(inbox.forward.backoff.initial_seconds.into()),
+                max: Duration::from_secs(inbox.forward.backoff.max_seconds.into()),
+            },
             max_receive_count: inbox.max_receive_count,
             fifo: inbox.fifo,
             paused: inbox.consuming == Consuming::Paused,

@@ -32,6 +32,7 @@ mod gates;
 mod keys;
 mod lives;
 mod mounts;
+mod numbers;
 mod outcomes;
 mod site;
 
@@ -109,6 +110,7 @@ fn settings() -> Settings {
         wait: Duration::from_secs(20),
         visibility_timeout: Duration::from_mins(1),
         max_attempts: 5,
+        backoff: Backoff::DEFAULT,
         max_receive_count: 15,
         fifo: false,
         paused: false,

@@ -1,5 +1,7 @@
 //! Sizes and batches: what fits a bus, decided before anything is signed.
 
+use std::collections::BTreeSet;
+
 use super::input::NewEvent;
 use super::ports::Entry;
 
@@ -47,4 +49,21 @@ pub fn batches(entries: &[Entry]) -> Vec<Vec<usize>> {
         }
     }
     batches.into_iter().map(|batch| batch.members).collect()
+}
+
+/// Batches that go one after the other, since one request has events in several: so its events keep their order. The
+/// chains themselves go side by side.
+pub fn chains(batches: Vec<Vec<usize>>, owner: impl Fn(usize) -> Option<usize>) -> Vec<Vec<Vec<usize>>> {
+    let mut chains: Vec<(BTreeSet<usize>, Vec<Vec<usize>>)> = Vec::new();
+    for batch in batches {
+        let owners: BTreeSet<usize> = batch.iter().filter_map(|index| owner(*index)).collect();
+        match chains.iter_mut().find(|(others, _)| !others.is_disjoint(&owners)) {
+            Some((others, chain)) => {
+                others.extend(owners);
+                chain.push(batch);
+            }
+            None => chains.push((owners, vec![batch])),
+        }
+    }
+    chains.into_iter().map(|(_, chain)| chain).collect()
 }

@@ -87,9 +87,16 @@ pub(crate) struct FakeSigner {
     pub(crate) asked: Mutex<Vec<Vec<ToSign>>>,
     /// What it answers before it signs.
     pub(crate) failures: Mutex<VecDeque<SignFailure>>,
+    /// A source it refuses, and how.
+    refuses: Mutex<Option<(String, SignFailure)>>,
 }
 
 impl FakeSigner {
+    /// It refuses every request that has an event of this source.
+    pub(crate) fn refuses(&self, source: &str, failure: SignFailure) {
+        *self.refuses.lock().unwrap() = Some((source.to_owned(), failure));
+    }
+
     /// How many events each request had.
     pub(crate) fn sizes(&self) -> Vec<usize> {
         self.asked.lock().unwrap().iter().map(Vec::len).collect()
@@ -103,6 +110,7 @@ impl Default for FakeSigner {
             stamp: MonotonicStamp::new(),
             asked: Mutex::default(),
             failures: Mutex::default(),
+            refuses: Mutex::default(),
         }
     }
 }
@@ -111,6 +119,12 @@ impl Signer for FakeSigner {
     async fn sign(&self, _: &BusId, events: &[ToSign]) -> Result<Vec<Signed>, SignFailure> {
         self.asked.lock().unwrap().push(events.to_vec());
         if let Some(failure) = self.failures.lock().unwrap().pop_front() {
+            return Err(failure);
+        }
+        let refuses = self.refuses.lock().unwrap().clone();
+        if let Some((source, failure)) = refuses
+            && events.iter().any(|event| event.source.as_str() == source)
+        {
             return Err(failure);
         }
         let sign = |event: &ToSign| {

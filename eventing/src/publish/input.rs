@@ -1,10 +1,11 @@
 //! The body of a publish request: each field parsed, each fault named. Nothing is signed that a consumer would refuse.
 
+use super::ids::IdempotencyKey;
 use super::ports::FieldError;
 use crate::envelope::Trace;
 use crate::json::{Fault, Json, Limits, Object, parse};
 use crate::signing::{DetailCore, SignError};
-use crate::types::{DetailType, Resource, Source};
+use crate::types::{BusId, DetailType, Jti, Resource, Source};
 
 /// The most events of one request.
 pub const EVENTS: usize = 100;
@@ -24,6 +25,41 @@ pub struct NewEvent {
     pub detail_core: DetailCore,
 }
 
+/// What one request asks to publish.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    /// The events.
+    pub events: Vec<NewEvent>,
+    /// Whether they came as a list: faults name the place in it.
+    pub in_list: bool,
+    /// What makes the same request the same events.
+    pub keys: Keys,
+}
+
+/// The idempotency keys of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// None: the signature service names each signing.
+    None,
+    /// One for the whole request.
+    OfRequest(IdempotencyKey),
+    /// One for each event, in their order: the ids of CloudEvents.
+    OfEach(Vec<IdempotencyKey>),
+}
+
+impl Posted {
+    /// The name of an event's signing, where a key gives it one. A key of the whole request gives each event of a list
+    /// its own by the index; an event's own key does not depend on what else is in the list.
+    pub fn jti(&self, bus: &BusId, index: usize) -> Option<Jti> {
+        let source = &self.events.get(index)?.source;
+        match &self.keys {
+            Keys::None => None,
+            Keys::OfRequest(key) => Some(key.jti(bus, source, self.in_list.then_some(index))),
+            Keys::OfEach(keys) => Some(keys.get(index)?.jti(bus, source, None)),
+        }
+    }
+}
+
 /// What is wrong with a request's body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InputFault {
@@ -38,10 +74,7 @@ pub enum InputFault {
 
 /// The events of a request: one object, a list, or `{"events": [..]}`. `true` says that they came as a list.
 pub fn parse_events(body: &[u8]) -> Result<(Vec<NewEvent>, bool), InputFault> {
-    let json = parse(body, Limits::BODY).map_err(|fault| match fault {
-        Fault::TooLarge => InputFault::TooLarge { limit: Limits::BODY.bytes },
-        fault => fields(vec![error("", &fault.to_string())]),
-    })?;
+    let json = json(body)?;
     let list = match &json {
         Json::Array(list) => Some(list.as_slice()),
         Json::Object(object) => match object.get("events") {
@@ -66,11 +99,19 @@ pub fn parse_events(body: &[u8]) -> Result<(Vec<NewEvent>, bool), InputFault> {
     if errors.is_empty() { Ok((events, list.is_some())) } else { Err(fields(errors)) }
 }
 
-const fn fields(errors: Vec<FieldError>) -> InputFault {
+/// The body as JSON of one meaning.
+pub(super) fn json(body: &[u8]) -> Result<Json<'_>, InputFault> {
+    parse(body, Limits::BODY).map_err(|fault| match fault {
+        Fault::TooLarge => InputFault::TooLarge { limit: Limits::BODY.bytes },
+        fault => fields(vec![error("", &fault.to_string())]),
+    })
+}
+
+pub(super) const fn fields(errors: Vec<FieldError>) -> InputFault {
     InputFault::Fields(errors)
 }
 
-fn error(field: &str, reason: &str) -> FieldError {
+pub(super) fn error(field: &str, reason: &str) -> FieldError {
     FieldError { field: field.to_owned(), reason: reason.to_owned() }
 }
 

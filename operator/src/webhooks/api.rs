@@ -173,6 +173,7 @@ mod tests {
             aws_endpoint: None,
             aws_audience: "sts.amazonaws.com".to_owned(),
             log_level: "info".to_owned(),
+            otlp_endpoint: None,
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Settings {
     pub aws_audience: String,
     /// The log level where the pod names none.
     pub log_level: String,
+    /// Where sidecars send their spans, if anywhere.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// The label of pods with a sidecar.

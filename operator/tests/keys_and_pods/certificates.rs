@@ -94,6 +94,7 @@ impl Webhooks {
             aws_endpoint: None,
             aws_audience: "sts.amazonaws.com".into(),
             log_level: "info".into(),
+            otlp_endpoint: None,
         };
         let installed = self.installed.subscribe();
         let answers = Answers { template: Arc::new(template), installed: installed.clone(), hub: Hub::new().0 };

@@ -78,6 +78,7 @@ pub async fn operate<F: Future<Output = ()>>(
         aws_endpoint: None,
         aws_audience: "sts.amazonaws.com".into(),
         log_level: "info".into(),
+        otlp_endpoint: None,
     };
     let answers = Answers { template: Arc::new(template), installed: installed.clone(), hub: hub.clone() };
     let (configuring, runtime) = (client.clone(), tokio::runtime::Handle::current());

@@ -12,8 +12,10 @@ use eventing::types::{BusId, Jti, Source};
 use eventing_service::Problem;
 use eventing_service::authentication::ServiceAccount;
 use eventing_service::problem::FieldError;
+use eventing_service::traces;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tracing::Span;
 
 use super::Service;
 use super::asker::{Asker, body_of, too_large};
@@ -83,7 +85,10 @@ async fn sign(service: &Service, asker: &Asker, request: Request, of: &mut Optio
             key: Arc::clone(&held.private),
         })
         .collect();
+    // Each event goes on in its own trace, whoever else is in the batch.
+    let spans: Vec<Span> = orders.iter().map(span).collect();
     let signed = service.signer.sign(&orders, place).await.map_err(|_| Problem::internal())?;
+    drop(spans);
     let signed = signed.map_err(|(at, why)| {
         Problem::bad_request("INVALID_EVENT", "An event cannot be signed.")
             .with_field(format!("events/{at}/detailCore"), why.to_string())
@@ -94,6 +99,12 @@ async fn sign(service: &Service, asker: &Asker, request: Request, of: &mut Optio
     }
     service.metrics.batch(started.elapsed());
     Ok(Answer { events: signed.into_iter().map(Signed::from).collect() })
+}
+
+fn span(order: &Order) -> Span {
+    let span = tracing::info_span!("sign", otel.kind = "server", source = %order.event.source, kid = %order.kid);
+    traces::continues(&span, order.event.trace.traceparent());
+    span
 }
 
 fn refusal_problem(bus: &BusId, caller: &ServiceAccount, refusal: Refusal) -> Problem {

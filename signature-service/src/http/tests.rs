@@ -3,6 +3,7 @@
 
 mod grants;
 mod keys;
+mod one_trace;
 mod sign;
 mod telling;
 

@@ -73,10 +73,9 @@ impl Sqs {
 
     /// Puts one with attributes into the queue, each a text.
     pub fn send_with(&self, body: &str, attributes: &[(&str, String)]) {
-        let attributes = attributes
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), json!({"DataType": "String", "StringValue": text})));
-        self.lock().push(body, &Value::from_iter(attributes));
+        let attribute = |text: &String| json!({"DataType": "String", "StringValue": text});
+        let attributes: Value = attributes.iter().map(|(name, text)| ((*name).to_owned(), attribute(text))).collect();
+        self.lock().push(body, &attributes);
         self.arrived();
     }
 

@@ -44,9 +44,13 @@ impl Numbers {
     pub(super) fn dead_letters(&self) -> BTreeMap<String, u64> {
         let prefix = "qsl_consumer_dead_letters_total{code=\"";
         let codes = self.0.iter().filter(|(_, count)| **count > 0);
-        codes
-            .filter_map(|(name, count)| Some((name.strip_prefix(prefix)?.strip_suffix("\"}")?.to_owned(), *count)))
-            .collect()
+        let mut letters = BTreeMap::new();
+        for (code, count) in
+            codes.filter_map(|(name, count)| Some((name.strip_prefix(prefix)?.split_once('"')?.0, count)))
+        {
+            *letters.entry(code.to_owned()).or_default() += count;
+        }
+        letters
     }
 }
 
@@ -68,7 +72,7 @@ mod tests {
     use super::*;
 
     const PAGE: &str = "# TYPE qsl_consumer_dead_letters counter\n\
-        qsl_consumer_dead_letters_total{code=\"KEY_REVOKED\"} 3\n\
+        qsl_consumer_dead_letters_total{code=\"KEY_REVOKED\",stage=\"verify\"} 3\n\
         qsl_consumer_messages_settled_total{outcome=\"copy\"} 2\n\
         qsl_consumer_overhead_seconds_count 9\n";
 

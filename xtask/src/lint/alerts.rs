@@ -21,7 +21,7 @@ const REGISTRIES: [(&[&str], &str); 6] = [
     (&["qsl_journal_"], "journal/src"),
     (&["qsl_gateway_"], "gateway/src"),
     (&["qsl_consumer_"], "eventing/src"),
-    (&["qsl_publisher_", "qsl_sidecar_"], "consumer-sidecar/src"),
+    (&["qsl_publisher_", "qsl_sidecar_", "qsl_traces_"], "consumer-sidecar/src"),
 ];
 /// What stands before the name where a metric is registered.
 const MARKS: [&str; 5] =

@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 
 use super::Outcome;
 use crate::keyset::{KeyRing, KeySetError};
+use crate::time::Millis;
 use crate::types::BusId;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -29,6 +30,7 @@ struct Refusal {
 pub(in crate::consumer) struct KeyMetrics {
     usable: Gauge,
     expiry: Family<Bus, Gauge<f64, AtomicU64>>,
+    issued: Family<Bus, Gauge<f64, AtomicU64>>,
     left_out: Family<Bus, Gauge>,
     refused: Family<Refusal, Counter>,
     confirmations: Family<Outcome, Counter>,
@@ -41,6 +43,11 @@ impl KeyMetrics {
             "key_set_expiry_timestamp_seconds",
             "When the bus's key set expires: receiving stops then",
             self.expiry.clone(),
+        );
+        registry.register(
+            "key_set_issue_timestamp_seconds",
+            "When the bus's key set was issued: what has passed since is its age",
+            self.issued.clone(),
         );
         registry.register("keys_left_out", "Keys of the bus's set that do not parse", self.left_out.clone());
         registry.register("key_sets_refused", "Key sets that were not taken", self.refused.clone());
@@ -58,7 +65,9 @@ impl KeyMetrics {
                 let bus = Bus { bus: bus.to_string() };
                 // Seconds of any true date are far below 2^53, so the double is exact.
                 #[expect(clippy::cast_precision_loss, reason = "seconds of a date")]
-                self.expiry.get_or_create(&bus).set(set.expires().seconds() as f64);
+                let double = |at: Millis| at.seconds() as f64;
+                self.expiry.get_or_create(&bus).set(double(set.expires()));
+                self.issued.get_or_create(&bus).set(double(set.issued()));
                 self.left_out.get_or_create(&bus).set(i64::try_from(set.left_out()).unwrap_or(i64::MAX));
             }
         }
@@ -69,6 +78,7 @@ impl KeyMetrics {
         for bus in buses {
             let bus = Bus { bus: bus.to_string() };
             self.expiry.remove(&bus);
+            self.issued.remove(&bus);
             self.left_out.remove(&bus);
         }
     }

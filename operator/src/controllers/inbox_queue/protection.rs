@@ -74,12 +74,12 @@ mod tests {
 
     #[test]
     fn what_consumers_cannot_do_is_said_with_the_field_and_the_way_out() {
-        let spec = json!({"queueName": "lamp", "forward": {"format": "CloudEventsBinary"}});
+        let spec = json!({"queueName": "lamp", "forward": {"format": "DetailCore", "batch": {"maxEvents": 10}}});
         let inbox: InboxQueue = object("InboxQueue", "pier", "lamp", &spec);
         let message = not_supported(&entries::unsupported(&inbox.spec)).map(|wait| wait.message).unwrap_or_default();
         assert!(
             message.starts_with(
-                "spec.forward.format: consumers of this version cannot do CloudEventsBinary; they hand on"
+                "spec.forward.batch: consumers of this version cannot do several events in one POST of format DetailCore; they can with"
             ),
             "{message}"
         );

@@ -116,6 +116,7 @@ fn environment(request: &Request, settings: &Settings) -> Vec<EnvVar> {
         value("AWS_REGION", &settings.region),
     ]);
     variables.extend(settings.aws_endpoint.iter().map(|endpoint| value("AWS_ENDPOINT_URL", endpoint)));
+    variables.extend(settings.otlp_endpoint.iter().map(|endpoint| value("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)));
     variables
 }
 

@@ -13,6 +13,7 @@ fn settings() -> Settings {
         aws_endpoint: None,
         aws_audience: "sts.amazonaws.com".to_owned(),
         log_level: "info".to_owned(),
+        otlp_endpoint: None,
     }
 }
 

@@ -57,7 +57,7 @@ fn counted(book: &Book) -> BTreeMap<Consumer, Numbers> {
         let codes: BTreeSet<&str> = letters.iter().map(|letter| letter.code.as_str()).collect();
         let counters = codes.iter().map(|code| {
             let count = letters.iter().filter(|letter| letter.code == *code).count();
-            format!("qsl_consumer_dead_letters_total{{code=\"{code}\"}} {count}\n")
+            format!("qsl_consumer_dead_letters_total{{code=\"{code}\",stage=\"verify\"}} {count}\n")
         });
         let acknowledged = book.events.len() - letters.len();
         let page = counters.collect::<String>();
@@ -197,7 +197,7 @@ fn what_was_counted_is_what_is_there() {
     };
     let page = |letters: u32, acknowledged: u32| {
         format!(
-            "qsl_consumer_dead_letters_total{{code=\"KEY_REVOKED\"}} {letters}\n\
+            "qsl_consumer_dead_letters_total{{code=\"KEY_REVOKED\",stage=\"verify\"}} {letters}\n\
              qsl_consumer_messages_settled_total{{outcome=\"acknowledged\"}} {acknowledged}"
         )
     };
