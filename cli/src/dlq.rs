@@ -108,8 +108,8 @@ struct ShowArgs {
 /// A run that ends early (Ctrl-C, something away) loses nothing: the next one goes on with what is left. A letter that was
 /// sent and could not be deleted is sent once more then; consumers drop the copy by its event key.
 ///
-/// Exit code 0 when all that were meant went back; 3 when some stayed; 2 when the call or somebody's rights must be put
-/// right; 1 when it ended early.
+/// Exit code 0 when all that were meant went back; 3 when some stayed; 2 when the call is wrong; 1 when it ended
+/// early.
 #[derive(clap::Args, Debug)]
 struct RedriveArgs {
     #[command(flatten)]

@@ -5,13 +5,14 @@
 //! call or its input is wrong; 3 something was judged and refused.
 //!
 //! Rooms: without a cluster, [`verify`] judges events and [`sign`] makes them for tests; with one, [`keys`] shows what
-//! signs. [`publish`], [`dlq`] and [`tail`] get in as a service account, by [`access`]: the program holds no credential.
+//! signs and [`check`] who has no sidecar. [`publish`], [`dlq`] and [`tail`] get in as a service account, by [`access`]: the program holds no credential.
 //! [`input`] is where text comes from and [`events`] what events it holds, [`out`] and [`table`] how people see things,
 //! [`cluster`] the API server, [`failure`] why a subcommand ended before its time.
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
 
 mod access;
+mod check;
 mod cluster;
 mod dlq;
 mod events;
@@ -39,6 +40,8 @@ enum Command {
     Sign(sign::Args),
     /// Show what signs, what is accepted, and when the next key takes over.
     Keys(keys::Args),
+    /// Find who asked for a sidecar and has none, and whose sidecar waits.
+    Check(check::Args),
     /// Put events on a bus, signed by the signature service.
     Publish(publish::Args),
     /// Look at an inbox's dead letters, bring them back, drop them.
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Publish(args) => publish::run(&args),
         Command::Dlq(args) => dlq::run(&args),
         Command::Tail(args) => tail::run(&args),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use eventing::config::{BusConfig, PublisherConfig, Publishing};
 use eventing::publish::ids::IdempotencyKey;
-use eventing::publish::{NewEvent, Outcome, Placed, PublishError, Publisher, SignFailure};
+use eventing::publish::{Keys, NewEvent, Outcome, Placed, Posted, PublishError, Publisher, SignFailure};
 use eventing::types::{BusId, Source};
 use eventing_aws::EventBridge;
 use eventing_http::HttpSigner;
@@ -33,9 +33,9 @@ use crate::out::{print, tell};
 /// serviceaccounts/token of it; get on ConfigMap qsl-eventing of its namespace and on ConfigMap qsl-root of the release's;
 /// what kubectl port-forward service/qsl-signature-service needs there.
 ///
-/// Exit code 0 when the bus has all events; 3 when it refused some; 2 when the call or somebody's rights must be put
-/// right; 1 when something is away. After 1, run it again with the --idempotency-key that was printed: what the bus has
-/// already is then a copy to every consumer.
+/// Exit code 0 when the bus has all events; 3 when it refused some; 2 when the call, an event or what the bus grants
+/// must be put right; 1 when something is away or refuses. Where an idempotency key is printed, run it again with that: what
+/// the bus has already is then a copy to every consumer.
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -64,7 +64,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             (key, Some(made))
         }
     };
-    let placed = cluster::run(publish(args, &events, &key, in_list))?;
+    let posted = Posted { events, in_list, keys: Keys::OfRequest(key) };
+    let placed = cluster::run(publish(args, &posted))?;
     placed.iter().try_for_each(|placed| print(&line(placed)))?;
     let code = exit_code(&placed);
     if let (1, Some(key)) = (code, named) {
@@ -73,12 +74,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(code))
 }
 
-async fn publish(
-    args: &Args,
-    events: &[NewEvent],
-    key: &IdempotencyKey,
-    in_list: bool,
-) -> Result<Vec<Placed>, Failure> {
+async fn publish(args: &Args, posted: &Posted) -> Result<Vec<Placed>, Failure> {
     let access = args.access.connect().await?;
     let (namespace, name) = args.bus.within(&access.cluster.namespace);
     let bus = BusId::new(&namespace, &name).map_err(|error| Failure::Usage(error.to_string()))?;
@@ -86,13 +82,13 @@ async fn publish(
     let config = Configuration::read(&access, &account.namespace).await?.bus(&bus).map_err(|failure| {
         Failure::Usage(format!("{failure}. Service account {account} (--as) publishes on EventBus {bus} only where its publishers[] name it"))
     })?;
-    let publisher = granted(&bus, &config, &account.name, events).map_err(Failure::Usage)?;
+    let publisher = granted(&bus, &config, &account.name, &posted.events).map_err(Failure::Usage)?;
     let service = access.signature_service(&config.services).await?;
     let role = access.role(&publisher.role_arn, &config.region).await;
     let put = EventBridge::new(aws_sdk_eventbridge::Client::new(&role), &config.bus_arn);
     let signer = HttpSigner::new(service.service.clone());
     let publisher = Publisher::new(Arc::new(signer), Arc::new(put), bus);
-    publisher.publish(events, Some(key), in_list).await.map_err(|error| failure(&error))
+    publisher.publish(posted).await.map_err(|error| failure(&error))
 }
 
 /// The entry of a service account, if it may send all these events.

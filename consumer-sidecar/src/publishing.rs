@@ -184,6 +184,7 @@ mod tests {
     use eventing::algorithm::Algorithm;
     use eventing::config::{ConfigDocument, EVENT_BUS, ServicesConfig};
     use eventing::consumer::{Clock, ConfigurationMetrics, Mount, Roots};
+    use eventing::publish::Keys;
     use eventing::root::{RootHashes, root_hash};
     use eventing::signing::{PrivateKey, sign_config};
     use eventing::time::Millis;
@@ -239,9 +240,10 @@ mod tests {
         let (identity, token) = (Identity::new(folder.path().join("aws"), "quay-0"), folder.path().join("token"));
         let publisher =
             BusPublisher::new(bus, "pilot".to_owned(), configuration.clone(), identity, token, Metrics::default());
+        let nothing = || Posted { events: Vec::new(), in_list: true, keys: Keys::None };
         // Whose grant is looked at is past the switch.
         let refusal = async || {
-            let problem = publisher.publish(&[], None, false).await.unwrap_err().into_response();
+            let problem = publisher.publish(nothing()).await.unwrap_err().into_response();
             let body = axum::body::to_bytes(problem.into_body(), 65_536).await.unwrap();
             serde_json::from_slice::<serde_json::Value>(&body).unwrap()["code"].as_str().unwrap().to_owned()
         };

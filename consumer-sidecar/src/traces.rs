@@ -1,5 +1,6 @@
 //! The sidecar's part of an event's trace: spans `publish`, `receive` and `handle`, sent by OTLP where an endpoint is
-//! set. The crates of OpenTelemetry would be a tenth of the sidecar's size; three kinds of spans need little of them.
+//! set. It writes OTLP itself: an SDK, an exporter and protobuf are much for a program that is in every pod and whose
+//! size is a budget, and these spans need little of them.
 //!
 //! The trace goes with the event, in the signed `trace.traceparent`: the publisher's own, else that of the request that
 //! published it, else a new one. `export` sends, `publish` gives events their trace.
@@ -107,8 +108,8 @@ impl Drop for Span {
             parent: self.parent,
             name: self.name,
             kind: self.kind,
-            began: self.began,
-            ended: SystemTime::now(),
+            since: self.began,
+            until: SystemTime::now(),
             facts: std::mem::take(&mut self.facts),
             why: self.why.take(),
         };
@@ -124,8 +125,8 @@ pub struct Ended {
     parent: Option<TraceContext>,
     name: &'static str,
     kind: Kind,
-    began: SystemTime,
-    ended: SystemTime,
+    since: SystemTime,
+    until: SystemTime,
     facts: Vec<(&'static str, String)>,
     why: Option<String>,
 }

@@ -148,7 +148,7 @@ fn current(key: &Key, now: Millis) -> Option<&Record> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     const NOW: Millis = Millis(1_000_000);

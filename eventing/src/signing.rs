@@ -109,18 +109,18 @@ pub fn sign_new_event(
     let sig_compact = compact::sign(key, &heading, detail_core.as_str().as_bytes())?;
     let written = |error: serde_json::Error| SignError::Document(error.to_string());
     let trace: Box<RawValue> = serde_json::from_slice(&trace.to_json().canonical()).map_err(written)?;
-    let detail = Detail { detail_core, resource, sig_compact: &sig_compact, trace: &trace, version: envelope::VERSION };
+    let detail =
+        Detail { core: detail_core, resource, sig_compact: &sig_compact, trace: &trace, version: envelope::VERSION };
     let detail = to_raw_value(&detail).map_err(written)?;
     Ok(SignedEvent { sig_compact, detail, ts, kid: kid.clone(), jti })
 }
 
 /// `detail`, whose members stand in the order of their canonical form; its texts are ASCII without escapes.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Detail<'a> {
-    detail_core: &'a DetailCore,
+    #[serde(rename = "detailCore")]
+    core: &'a DetailCore,
     resource: &'a Resource,
-    #[serde(rename = "sig_compact")]
     sig_compact: &'a str,
     trace: &'a RawValue,
     version: &'a str,

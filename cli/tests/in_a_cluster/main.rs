@@ -2,6 +2,7 @@
 //! what stands for `kubectl port-forward`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
+mod checking;
 mod dead_letters;
 #[path = "../program/mod.rs"]
 mod program;

@@ -99,7 +99,7 @@ async fn sign(State(signs): State<Arc<Signs>>, headers: HeaderMap, Json(mut ask)
         let jti = event.as_object_mut().unwrap().remove("jti").unwrap();
         let (events, _) = parse_events(event.to_string().as_bytes()).unwrap();
         let NewEvent { source, detail_type, resource, trace, detail_core } = &events[0];
-        let facts = EventFacts { source, detail_type, resource, trace, detail_core: detail_core.get() };
+        let facts = EventFacts { source, detail_type, resource, trace, detail_core: detail_core.as_str() };
         let signed = sign_event(key, kid, facts, Jti::parse(&text(&jti)).unwrap(), stamp.next(Micros::now())).unwrap();
         json!({"detail": signed.detail, "kid": kid, "jti": jti})
     });

@@ -43,12 +43,15 @@ pub(super) fn of_one(
     Ok((headers, body))
 }
 
+/// Writes an event by itself; its error is a sentence.
+type Write = fn(&Delivery) -> Result<Vec<u8>, String>;
+
 /// The request of several events: a list of what each would be by itself. It has no event's facts in its headers.
 ///
 /// # Errors
 /// With a sentence when an event cannot be written, or the format has facts in headers.
 pub(super) fn of_several(format: Format, events: &[Delivery]) -> Result<(HeaderMap, Vec<u8>), String> {
-    let (content_type, write): (_, fn(&Delivery) -> Result<Vec<u8>, String>) = match format {
+    let (content_type, write): (_, Write) = match format {
         Format::Envelope => ("application/json", envelope),
         Format::CloudEventsStructured => (cloud_event::BATCH, structured),
         // A configuration that asks for these in batches is refused when it is read.

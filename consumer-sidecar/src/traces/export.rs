@@ -168,8 +168,8 @@ fn span(span: &Ended) -> Value {
         "spanId": span.context.span_id(),
         "name": span.name,
         "kind": span.kind as u8,
-        "startTimeUnixNano": nanos(span.began),
-        "endTimeUnixNano": nanos(span.ended),
+        "startTimeUnixNano": nanos(span.since),
+        "endTimeUnixNano": nanos(span.until),
         "attributes": span.facts.iter().map(|(name, value)| text(name, value)).collect::<Vec<_>>(),
     });
     if let Some(object) = value.as_object_mut() {

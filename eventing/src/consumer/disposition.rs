@@ -279,8 +279,8 @@ mod tests {
             assert_eq!(waits(inbox, attempt), Disposition::Retry(Duration::from_secs(wait)), "{attempt}");
         }
         let longest = seconds(39_600, 39_600);
-        assert_eq!(waits(longest, 1), Disposition::Retry(Duration::from_secs(39_600)));
-        assert_eq!(waits(seconds(1, 39_600), 20), Disposition::Retry(Duration::from_secs(39_600)));
+        assert_eq!(waits(longest, 1), Disposition::Retry(Duration::from_hours(11)));
+        assert_eq!(waits(seconds(1, 39_600), 20), Disposition::Retry(Duration::from_hours(11)));
         let half = Standing { backoff: inbox, ..standing() };
         assert_eq!(disposition(&status(503), half, 0.0), Disposition::Retry(Duration::from_secs(5)));
     }

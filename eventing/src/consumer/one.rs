@@ -116,12 +116,9 @@ async fn handle<Q: Queue, H: Handler>(
     let key = event.event_key.0;
     let attempt = known.attempts.saturating_add(1);
     let delivery = Delivery { event, body: message.body.clone(), attempt, received: arrival.wall };
-    let answer = match right.kept(hand_on(shared, &delivery, arrival)).await {
-        Ok(answer) => answer,
-        Err(Draining) => {
-            right.release(known.attempts).await;
-            return turn_away(shared, message).await;
-        }
+    let Ok(answer) = right.kept(hand_on(shared, &delivery, arrival)).await else {
+        right.release(known.attempts).await;
+        return turn_away(shared, message).await;
     };
     if answer.is_attempt() {
         known.attempts = attempt;

@@ -98,6 +98,7 @@ pub async fn run(operate: &Operate) -> Result<()> {
         tenancy: Arc::default(),
         metrics,
         signing: operator::publication::metrics::SigningMetrics::default(),
+        pods: operator::pods::PodMetrics::default(),
         publication: readiness.check("publication's watches", ""),
     };
     let stop = CancellationToken::new();

@@ -1,6 +1,6 @@
 //! What a sidecar waits for, by what it was given and by what there is. Pure.
 
-use crds::{EventBus, Eventing, InboxQueue, conditions, object::CommonStatus as _};
+use crds::{EventBus, Eventing, InboxQueue, conditions};
 use eventing::types::BusId;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
@@ -212,7 +212,7 @@ fn for_bus(given: &Given, id: &BusId, there: &There<'_>) -> Option<Wait> {
 
 /// The reason of condition `Ready`, which is bounded where its message is not.
 fn ready_says<K: Eventing>(object: &K) -> String {
-    let conditions = object.status().map(|status| status.conditions()).unwrap_or_default();
+    let conditions = object.status().map(crds::object::CommonStatus::conditions).unwrap_or_default();
     let ready = conditions.iter().find(|condition| condition.type_ == conditions::READY);
     ready.map_or_else(|| "nothing yet".to_owned(), |ready| ready.reason.clone())
 }

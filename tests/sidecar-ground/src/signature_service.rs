@@ -104,7 +104,7 @@ fn sign_one(key: &Key, json: &Json) -> Result<Value> {
         detail_type: &event.detail_type,
         resource: &event.resource,
         trace: &event.trace,
-        detail_core: event.detail_core.get(),
+        detail_core: event.detail_core.as_str(),
     };
     let jti = jti.map_or_else(|| Ok(Jti::from_uuid(uuid::Uuid::new_v4())), Jti::parse)?;
     let signed = key.sign(facts, jti)?;

@@ -1,5 +1,6 @@
 //! Several consumers of one queue that share what they handled.
 
+use super::site::until;
 use super::*;
 use crate::config::WhenUnavailable;
 use crate::consumer::claims::SharedClaims;
@@ -68,15 +69,6 @@ impl Replica {
         self.drain.request();
         timeout(Duration::from_mins(1), self.running).await.unwrap().unwrap();
     }
-}
-
-async fn until(what: impl Fn() -> bool) {
-    let reached = timeout(Duration::from_hours(2), async {
-        while !what() {
-            sleep(Duration::from_millis(20)).await;
-        }
-    });
-    assert!(reached.await.is_ok(), "never reached");
 }
 
 #[tokio::test(start_paused = true)]

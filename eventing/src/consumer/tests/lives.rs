@@ -53,6 +53,8 @@ async fn who_is_killed_before_he_deletes_has_a_successor_that_handles_those_even
         keys: keys.clone(),
         settings: watch::channel(Arc::new(settings())).1,
         memory: Arc::default(),
+        claims: None,
+        dead_letters: None,
         metrics: Metrics::default(),
         clock: clock(),
     };
@@ -73,6 +75,8 @@ async fn who_is_killed_before_he_deletes_has_a_successor_that_handles_those_even
         keys: keys.clone(),
         settings: watch::channel(Arc::new(settings())).1,
         memory: Arc::default(),
+        claims: None,
+        dead_letters: None,
         metrics: Metrics::default(),
         clock: clock(),
     };
