@@ -87,12 +87,11 @@ impl Access {
     /// The signature service, at the address and with the CA that the root signed.
     pub async fn signature_service(&self, services: &ServicesConfig) -> Result<SignatureService, Failure> {
         let tokens = token::renewed(self, SIGNATURE_SERVICE).await?;
-        let (address, forward) = match self.signature_service {
-            Some(address) => (address, None),
-            None => {
-                let forward = Forward::open(&self.args, &self.release_namespace, "qsl-signature-service", 443).await?;
-                (forward.address, Some(forward))
-            }
+        let (address, forward) = if let Some(address) = self.signature_service {
+            (address, None)
+        } else {
+            let forward = Forward::open(&self.args, &self.release_namespace, "qsl-signature-service", 443).await?;
+            (forward.address, Some(forward))
         };
         let service = Service::through(&services.signature_service, &services.ca, tokens.bearer(), address);
         let service = service.map_err(|error| Failure::Usage(format!("the signature service's address: {error}")))?;

@@ -56,13 +56,12 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     // Before anybody is asked for anything.
     let (events, in_list) = events::read(&args.input)?;
-    let (key, named) = match &args.idempotency_key {
-        Some(key) => (key.clone(), None),
-        None => {
-            let made = uuid::Uuid::new_v4().to_string();
-            let key = IdempotencyKey::parse(&made).map_err(|error| Failure::Usage(error.to_string()))?;
-            (key, Some(made))
-        }
+    let (key, named) = if let Some(key) = &args.idempotency_key {
+        (key.clone(), None)
+    } else {
+        let made = uuid::Uuid::new_v4().to_string();
+        let key = IdempotencyKey::parse(&made).map_err(|error| Failure::Usage(error.to_string()))?;
+        (key, Some(made))
     };
     let posted = Posted { events, in_list, keys: Keys::OfRequest(key) };
     let placed = cluster::run(publish(args, &posted))?;
@@ -120,8 +119,8 @@ fn failure(error: &PublishError) -> Failure {
     match error {
         PublishError::TooLarge { .. } => Failure::Usage(error.to_string()),
         PublishError::Sign(SignFailure::Refused { errors, .. }) => {
-            let fields = errors.iter().map(|error| format!("; {} {}", error.field, error.reason)).collect::<String>();
-            Failure::Usage(format!("the signature service refuses: {error}{fields}"))
+            let fields: Vec<String> = errors.iter().map(|error| format!("{} {}", error.field, error.reason)).collect();
+            Failure::Usage(format!("the signature service refuses: {error}; {}", fields.join("; ")))
         }
         PublishError::Sign(SignFailure::Unavailable { .. }) => Failure::Remote {
             doing: "have the events signed; nothing was published".to_owned(),

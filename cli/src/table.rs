@@ -39,8 +39,8 @@ impl<const N: usize> std::fmt::Display for Table<N> {
             }
         }
         for row in &self.rows {
-            let line: String = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}   ")).collect();
-            writeln!(f, "{}", line.trim_end())?;
+            let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            writeln!(f, "{}", cells.join("   ").trim_end())?;
         }
         Ok(())
     }

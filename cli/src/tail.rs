@@ -151,12 +151,11 @@ async fn find(args: &Args, access: &Access) -> Result<Followed, Failure> {
     } else {
         None
     };
-    if !args.source.is_empty() || !args.detail_type.is_empty() {
-        if let (Some(_), None) = (&inbox, &bus) {
-            return Err(Failure::Usage(
-                "--source and --detail-type go with a bus: an inbox gets what its rules say".to_owned(),
-            ));
-        }
+    let narrowed = !args.source.is_empty() || !args.detail_type.is_empty();
+    if narrowed && let (Some(_), None) = (&inbox, &bus) {
+        return Err(Failure::Usage(
+            "--source and --detail-type go with a bus: an inbox gets what its rules say".to_owned(),
+        ));
     }
     match (inbox, bus) {
         (Some(inbox), None) => Ok(Followed::Inbox(Box::new(inbox))),

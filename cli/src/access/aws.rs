@@ -30,7 +30,7 @@ pub(super) async fn role(access: &Access, role_arn: &str, region: &str) -> SdkCo
             .retry_config(RetryConfig::standard().with_max_attempts(retries))
     };
     let sts = aws_sdk_sts::Client::new(&base(3).no_credentials().load().await);
-    let role = Role { access: access.clone(), sts, role_arn: role_arn.to_owned() };
+    let role = Role { access: access.clone(), sts, arn: role_arn.to_owned() };
     base(4).credentials_provider(role).load().await
 }
 
@@ -38,22 +38,22 @@ pub(super) async fn role(access: &Access, role_arn: &str, region: &str) -> SdkCo
 struct Role {
     access: Access,
     sts: aws_sdk_sts::Client,
-    role_arn: String,
+    arn: String,
 }
 
 impl fmt::Debug for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Role").field("role_arn", &self.role_arn).finish_non_exhaustive()
+        f.debug_struct("Role").field("arn", &self.arn).finish_non_exhaustive()
     }
 }
 
 impl Role {
     async fn assume(&self) -> Result<Credentials, CredentialsError> {
         let token = token::one(&self.access, STS).await.map_err(|failure| refused(failure.to_string()))?;
-        let asked = self.sts.assume_role_with_web_identity().role_arn(&self.role_arn);
+        let asked = self.sts.assume_role_with_web_identity().role_arn(&self.arn);
         let asked = asked.role_session_name(session(&self.access.account.name)).web_identity_token(token);
         let answer = asked.send().await.map_err(|error| {
-            let (role, account) = (&self.role_arn, &self.access.account);
+            let (role, account) = (&self.arn, &self.access.account);
             refused(format!("role {role} cannot be taken as {account} (--as): {}", DisplayErrorContext(&error)))
         })?;
         let Some(given) = answer.credentials else { return Err(refused("STS gave no credentials".to_owned())) };

@@ -32,6 +32,7 @@ pub enum Outcome {
 /// How it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the attribute's name")]
 pub struct Sent {
     /// The time that was vouched for.
     pub sent_at: Millis,

@@ -88,9 +88,9 @@ impl<'a, Q: Queues> Run<'a, Q> {
                 }
                 let outcome = mover.move_letter(letter).await.map_err(&failed)?;
                 if matches!(outcome, Outcome::Left(_)) {
-                    self.tally.left += 1
+                    self.tally.left += 1;
                 } else {
-                    self.tally.done += 1
+                    self.tally.done += 1;
                 }
                 told(letter, &outcome)?;
             }

@@ -53,9 +53,9 @@ impl Scan {
                 return Ok(new);
             }
             if was_empty {
-                self.empty += 1
+                self.empty += 1;
             } else {
-                self.stale += 1
+                self.stale += 1;
             }
             // What was seen may all come again, one at a time at worst, before something new does.
             if self.empty >= EMPTY || self.stale > self.seen.len() {

@@ -83,7 +83,9 @@ impl Line {
 /// All of them in columns.
 pub fn table(lines: Vec<Line>, now: Millis) -> Table<8> {
     let mut table = Table::new(["ID", "QUEUE", "WRITER", "CODE", "AGE", "DETAIL-TYPE", "CORRELATION", "REDRIVE"]);
-    lines.into_iter().for_each(|line| table.row(line.cells(now)));
+    for line in lines {
+        table.row(line.cells(now));
+    }
     table
 }
 

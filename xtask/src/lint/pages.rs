@@ -23,7 +23,8 @@ pub fn check(root: &Path) -> Result<()> {
 /// it (`path::name`) or behind the one before (`::name`).
 fn check_page(root: &Path, text: &str) -> Result<usize> {
     let (mut named, mut last) = (0, String::new());
-    let is_name = |span: &&str| !span.contains(char::is_whitespace) && *span != "::";
+    // Between the backticks of a fence is nothing.
+    let is_name = |span: &&str| !span.is_empty() && !span.contains(char::is_whitespace) && *span != "::";
     for span in text.split('`').skip(1).step_by(2).filter(is_name) {
         let (path, test) = span.split_once("::").map_or((span, None), |(path, test)| (path, Some(test)));
         if path.is_empty() {

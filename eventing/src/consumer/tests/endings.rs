@@ -51,12 +51,18 @@ async fn fifty_restarts_lose_nothing_and_move_nothing() {
             clock: clock(),
         };
         let running = tokio::spawn(consumer.run(drain.clone()));
-        if restart < 20 {
-            for n in 0..10 {
-                queue.send(&event_of(&key, restart * 10 + n));
+        // Half of them come so late that they outlast the grace.
+        for pause in [600, 100] {
+            if restart < 20 {
+                for n in 0..5 {
+                    queue.send(&event_of(&key, restart * 10 + n + pause / 600 * 5));
+                }
             }
+            sleep(Duration::from_millis(pause)).await;
         }
-        sleep(Duration::from_millis(if restart == 49 { 60_000 } else { 700 })).await;
+        if restart == 49 {
+            sleep(Duration::from_mins(1)).await;
+        }
         drain.request();
         running.await.unwrap();
         started.extend(handler.got.lock().unwrap().iter().map(|(core, _)| core.clone()));

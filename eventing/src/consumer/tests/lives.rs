@@ -100,12 +100,17 @@ async fn a_week_without_the_operator_stops_receiving_when_the_sets_run_out_and_l
         ..entry(1, inbox_of(&[&lamps()]))
     });
     site.consume();
+    let expiry = || site.metric(r#"key_set_expiry_timestamp_seconds{bus="harbour/lamps"}"#);
+    let mut warned = None;
     for hour in 0..7 * 24 {
         site.send(&site.key, hour);
         sleep(HOUR).await;
+        if hour == 48 {
+            warned = expiry();
+        }
     }
     // By this gauge the alert warns a day before.
-    let expiry = site.metric(r#"key_set_expiry_timestamp_seconds{bus="harbour/lamps"}"#).unwrap();
+    let expiry = warned.unwrap();
     let expires = f64::from(u32::try_from(NOW.plus(DAY * 3).seconds()).unwrap());
     assert!((expiry - expires).abs() < 1.0, "{expiry}");
     assert_eq!((site.handled(), site.queue.left(), site.metric("keys_usable")), (72, 96, Some(0.0)));
