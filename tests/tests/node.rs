@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use system_tests::cloud::Cloud;
 use system_tests::environment::Endpoints;
 use system_tests::forward::{Forward, Kubectl};
-use system_tests::rotation::{self, Ground, Plan};
+use system_tests::ground::Ground;
 use system_tests::scenario::{self, Stage};
 use system_tests::services::{Services, Trace};
 use system_tests::stream::{self, Viewer};
+use system_tests::{flow, rotation};
 
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Where a sidecar takes events, on its pod's loopback.
@@ -31,13 +32,16 @@ async fn the_whole_system() -> anyhow::Result<()> {
         .install_default()
         .ok()
         .context("a TLS provider is installed already")?;
-    let mut system = connect().await?;
+    let system = connect().await?;
     every_object_is_ready(&system).await.context("every object is ready")?;
     sidecars_are_injected_and_alone_hold_credentials(&system).await.context("sidecars")?;
     a_job_with_a_sidecar_finishes(&system).await.context("a Job")?;
     events_reach_everybody_once_and_forged_ones_nobody(&system).await.context("events")?;
     no_event_is_lost_while_keys_rotate_and_nothing_of_a_revoked_one_is_accepted(&system).await.context("rotation")?;
-    what_was_sent_while_parts_were_away_arrives(&mut system).await.context("parts away")?;
+    every_good_event_is_handled_and_poison_alone_is_dead_while_pods_are_killed(&system).await.context("flow")?;
+    // Whatever was forwarded ended with its pod.
+    let system = connect().await?;
+    what_was_sent_while_parts_were_away_arrives(&system).await.context("parts away")?;
     bad_input_is_refused_with_a_sentence(&system).await.context("bad input")?;
     an_inbox_with_dead_letters_stays_and_then_aws_is_empty(&system).await.context("deletion")
 }
@@ -159,13 +163,25 @@ async fn events_reach_everybody_once_and_forged_ones_nobody(system: &System) -> 
 async fn no_event_is_lost_while_keys_rotate_and_nothing_of_a_revoked_one_is_accepted(
     system: &System,
 ) -> anyhow::Result<()> {
-    let ground = Ground::connect(&system.endpoints).await?;
-    let report = rotation::run(&ground, &Plan::short(), &|line| println!("  {line}")).await?;
-    println!("{report}");
-    rotation::check(&report)
+    let ground = Ground::connect(&system.endpoints, "rotation").await?;
+    let verdict = rotation::run(&ground, &rotation::Plan::short(), &|line| println!("  {line}")).await?;
+    println!("{verdict}");
+    verdict.check()
 }
 
-async fn what_was_sent_while_parts_were_away_arrives(system: &mut System) -> anyhow::Result<()> {
+/// A little more than a minute of `cargo xtask soak flow`, with other kills each time.
+async fn every_good_event_is_handled_and_poison_alone_is_dead_while_pods_are_killed(
+    system: &System,
+) -> anyhow::Result<()> {
+    let ground = Ground::connect(&system.endpoints, "flow").await?;
+    let seed = jiff::Timestamp::now().as_millisecond().unsigned_abs();
+    println!("seed {seed}");
+    let verdict = flow::soak(&ground, &flow::Plan::short(seed), &|line| println!("  {line}")).await?;
+    println!("{verdict}");
+    verdict.check()
+}
+
+async fn what_was_sent_while_parts_were_away_arrives(system: &System) -> anyhow::Result<()> {
     let (stage, kubectl) = (&system.stage, &system.kubectl);
     let release = &system.endpoints.release_namespace;
     let before = stage.viewer.timeline(&stage.trace.correlation_id).await?;

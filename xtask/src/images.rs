@@ -20,7 +20,7 @@ use crate::cargo;
 pub struct Args {}
 
 /// Each image with the binary in it.
-const IMAGES: [(&str, &str); 11] = [
+const IMAGES: [(&str, &str); 12] = [
     ("qsl-operator", "operator"),
     ("qsl-signature-service", "signature-service"),
     ("qsl-consumer-sidecar", "consumer-sidecar"),
@@ -32,6 +32,7 @@ const IMAGES: [(&str, &str); 11] = [
     ("qsl-example-treasury", "treasury"),
     ("qsl-example-compliance", "compliance"),
     ("qsl-example-notification", "notification"),
+    ("qsl-example-records", "records"),
 ];
 
 /// An image that is ready to be imported, as `docker.io/library/<name>` with the tags `latest` and `dev`.
