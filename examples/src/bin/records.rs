@@ -63,7 +63,7 @@ async fn read(State(rows): State<Rows>, Query(Place { after }): Query<Place>) ->
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
     use axum::body::{Body, to_bytes};
     use axum::http::Request;

@@ -1,5 +1,7 @@
 //! How long events took, and what a benchmark says of it.
 
+use std::time::Duration;
+
 use bench_figures::{Figure, Report};
 use eventing::time::Micros;
 
@@ -68,18 +70,18 @@ fn good(book: &Book) -> impl Iterator<Item = (&Name, &Event)> {
     book.events.iter().filter(|(_, event)| event.kind == Kind::Good)
 }
 
+/// Milliseconds from one to the other.
 fn between(from: Micros, to: Micros) -> f64 {
-    (to.0 - from.0) as f64 / 1_000.0
+    Duration::from_micros(u64::try_from(to.0 - from.0).unwrap_or_default()).as_secs_f64() * 1_000.0
 }
 
 /// The figures of a run without trouble. `left` is what the dead-letter queues hold after it.
 pub(super) fn report(book: &Book, left: usize) -> Report {
     let count = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    let seconds = good(book).map(|(_, event)| event.due.0);
-    let (first, last) = (seconds.clone().min().unwrap_or_default(), seconds.max().unwrap_or_default());
-    let seconds = ((last - first) as f64 / 1e6).round();
+    let dues = || good(book).map(|(_, event)| event.due);
+    let posted = dues().min().zip(dues().max()).map_or(0.0, |(first, last)| between(first, last) / 1_000.0);
     let mut figures =
-        vec![Figure::new(format!("events posted in {seconds} s"), count(book.events.len()), "events", None)];
+        vec![Figure::new(format!("events posted in {posted:.0} s"), count(book.events.len()), "events", None)];
     figures.extend(Times::of_handlers(book, None).figures("POST → handler, all three services", TO_HANDLER));
     for consumer in CONSUMERS.into_iter().filter(|consumer| consumer.is_sidecar()) {
         let p95 = Times::of_handlers(book, Some(consumer)).percentile(95);
@@ -99,6 +101,8 @@ pub(super) fn report(book: &Book, left: usize) -> Report {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "the figures are of whole milliseconds")]
+
     use super::*;
     use crate::flow::book::Row;
 

@@ -5,6 +5,7 @@ mod report;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::book::{Book, Event, Killed, Letter, Name, Row};
 use super::kills::Target;
@@ -209,9 +210,9 @@ impl<'a> Judge<'a> {
 fn rate(book: &Book) -> f64 {
     let first = book.events.values().map(|event| event.due).min();
     let last = book.events.values().filter_map(|event| event.published).max();
-    let micros = first.zip(last).map_or(0, |(first, last)| last.0 - first.0);
+    let micros = first.zip(last).map_or(0, |(first, last)| u64::try_from(last.0 - first.0).unwrap_or_default());
     let events = u32::try_from(book.events.len()).unwrap_or(u32::MAX);
-    if micros > 0 { f64::from(events) / (micros as f64 / 1e6) } else { 0.0 }
+    if micros > 0 { f64::from(events) / Duration::from_micros(micros).as_secs_f64() } else { 0.0 }
 }
 
 /// Who is killed where a consumer is.

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use eventing::time::Micros;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ListParams};
-use kube::{Api, ResourceExt as _};
+use kube::{Api, ResourceExt};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::book::{Killed, Shared};
@@ -101,7 +101,7 @@ async fn settled(ground: &Ground, target: Target) -> anyhow::Result<Vec<String>>
     let label = if target.is_example() { "app" } else { "app.kubernetes.io/name" };
     let pods = api(ground, target).list(&ListParams::default().labels(&format!("{label}={}", target.name()))).await?;
     let is_settled = pods.iter().all(|pod| pod.metadata.deletion_timestamp.is_none() && is_ready(pod));
-    let mut names: Vec<String> = pods.iter().filter(|_| is_settled).map(|pod| pod.name_any()).collect();
+    let mut names: Vec<String> = pods.iter().filter(|_| is_settled).map(ResourceExt::name_any).collect();
     names.sort();
     Ok(names)
 }

@@ -4,7 +4,7 @@ use crate::ground::{CONSUMERS, Consumer};
 
 /// What kind of event it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Every consumer is to handle it.
     Good,
     /// Published like any other; treasury answers 422, since its amount is negative.
@@ -45,9 +45,8 @@ impl Kind {
     /// What is to become of it there.
     pub(super) fn fate(self, consumer: Consumer) -> Fate {
         match self {
-            Self::Good => Fate::Handled,
             Self::Refused if consumer == Consumer::Treasury => Fate::DeadLetter("HANDLER_REJECTED"),
-            Self::Refused => Fate::Handled,
+            Self::Good | Self::Refused => Fate::Handled,
             Self::Tampered => Fate::DeadLetter("PAYLOAD_MISMATCH"),
             Self::UnknownKey => Fate::DeadLetter("KID_UNKNOWN"),
             Self::Malformed(own) if consumer == own => Fate::DeadLetter("BODY_MALFORMED"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::kinds::{Kind, POISON};
 
 /// The least rate that a run is to keep, in events a second.
-pub const LEAST_RATE: u32 = 50;
+pub(super) const LEAST_RATE: u32 = 50;
 /// One event of so many is poison.
 const POISON_EVERY: u32 = 100;
 
