@@ -1,6 +1,7 @@
-//! `cargo xtask soak`: what takes hours, or may. A minute of `fuzz` is part of CI, and two minutes of `rotation` of
-//! `cargo xtask test --node`; else it is run by hand, before a release and after a change of what it judges.
+//! `cargo xtask soak`: what takes hours, or may. A minute of `fuzz` is part of CI, and a few minutes of `rotation`
+//! and `flow` are part of `cargo xtask test --node`; else it is run by hand, before a release and after a change of what it judges.
 
+mod flow;
 mod fuzz;
 mod mutants;
 mod rotation;
@@ -22,6 +23,8 @@ enum What {
     Fuzz(fuzz::Args),
     /// Publish events while keys rotate and are revoked, and see that none is lost.
     Rotation(rotation::Args),
+    /// Publish 50 events a second and poison among them while pods are killed, and see that each is where it belongs.
+    Flow(flow::Args),
 }
 
 /// Runs it.
@@ -30,5 +33,6 @@ pub fn run(args: &Args) -> Result<()> {
         What::Mutants(args) => mutants::run(args),
         What::Fuzz(args) => fuzz::run(args),
         What::Rotation(args) => rotation::run(args),
+        What::Flow(args) => flow::run(args),
     }
 }
