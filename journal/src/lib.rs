@@ -16,6 +16,7 @@
 pub mod api;
 pub mod app;
 pub mod append;
+pub mod backup;
 pub mod claims;
 pub mod consumers;
 pub mod entry;
@@ -23,6 +24,7 @@ pub mod event;
 pub mod intake;
 pub mod observe;
 pub mod recorder;
+pub mod retention;
 pub mod settings;
 pub mod store;
 #[cfg(test)]
