@@ -10,6 +10,18 @@ use super::connection::failed;
 use super::surreal::SurrealStore;
 use super::{DeadLetterStore, StoreError};
 
+/// The latest events of a correlation whose dead letters are told, at most.
+const EVENTS: i64 = 2_000;
+/// Their keys.
+pub(super) const OF_CORRELATION: &str = "SELECT VALUE record::id(id) FROM event_journal \
+    WITH INDEX event_by_correlation WHERE correlationId = $correlation ORDER BY ts DESC, position DESC LIMIT $events";
+/// Of each there are as many as inboxes gave it up, and as often.
+pub(super) const OF_EVENTS: &str =
+    "SELECT * OMIT id FROM dead_letter WITH INDEX dead_letter_by_event WHERE eventKey IN $keys";
+/// Anybody can claim a correlation, so of these there may be many.
+pub(super) const CLAIMED: &str = "SELECT * OMIT id FROM dead_letter WITH INDEX dead_letter_by_claim \
+    WHERE claimedCorrelationId = $correlation ORDER BY failedAt DESC LIMIT $most";
+
 /// A dead letter as it is kept.
 #[derive(Debug, SurrealValue)]
 #[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
@@ -67,18 +79,15 @@ impl DeadLetterStore for SurrealStore {
 
     async fn of(&self, correlation: &CorrelationId, limit: usize) -> Result<Vec<DeadLetterReport>, StoreError> {
         // Those of a verified event have its correlation by the event itself, which the journal verified too.
-        let rows: Vec<DeadLetterRow> = self
-            .db()?
-            .query("LET $keys = (SELECT VALUE record::id(id) FROM event_journal WHERE correlationId = $correlation)")
-            .query(
-                "SELECT * OMIT id FROM dead_letter WHERE eventKey IN $keys OR claimedCorrelationId = $correlation \
-                 ORDER BY failedAt DESC LIMIT $limit",
-            )
-            .bind(("correlation", correlation.to_string()))
-            .bind(("limit", i64::try_from(limit).unwrap_or(i64::MAX)))
-            .await
-            .and_then(|mut answers| answers.take(1))
-            .map_err(failed("read dead letters"))?;
+        let doing = "read dead letters";
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let of = || surrealdb::types::object! { correlation: correlation.to_string(), most: most, events: EVENTS };
+        let keys: Vec<String> = self.rows(doing, OF_CORRELATION.to_owned(), of()).await?;
+        let mut rows: Vec<DeadLetterRow> =
+            self.rows(doing, OF_EVENTS.to_owned(), surrealdb::types::object! { keys: keys }).await?;
+        rows.extend(self.rows::<DeadLetterRow>(doing, CLAIMED.to_owned(), of()).await?);
+        rows.sort_by_key(|row| std::cmp::Reverse(row.failed_at));
+        rows.truncate(limit);
         rows.into_iter().map(DeadLetterRow::report).collect()
     }
 

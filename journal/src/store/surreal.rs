@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use eventing::time::Millis;
-use eventing::types::{EventId, EventKey, Resource};
+use eventing::types::{EventId, EventKey};
 use surrealdb::engine::any::Any;
 use surrealdb::method::Transaction;
 use surrealdb::types::{RecordId, SurrealValue};
@@ -16,7 +16,7 @@ use super::rows::{Ids, NewRow, Row, Standing, event_id, name, resource_id, stand
 use super::schema::STATE;
 use super::{Appended, EventStore, StoreError};
 use crate::append::{Changes, Known, append};
-use crate::entry::{Entry, Projection};
+use crate::entry::Entry;
 use crate::event::NewEvent;
 
 /// Everything of a recorded event but its body, which is the largest part and which no answer shows.

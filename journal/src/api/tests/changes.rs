@@ -16,8 +16,9 @@ async fn step(journal: &Journal, after: u64, limit: usize) -> (Vec<u64>, u64) {
     (changes.iter().map(|entry| entry["position"].as_u64().unwrap()).collect(), answer["position"].as_u64().unwrap())
 }
 
-/// Follows from a position to another, and says what it was told.
+/// Follows from a position, once that was given, to another, and says what it was told.
 async fn follow(journal: &Journal, from: u64, to: u64, limit: usize) -> Vec<u64> {
+    journal.end.clone().wait_for(|end| *end >= from).await.unwrap();
     let (mut after, mut seen) = (from, Vec::new());
     while after < to {
         let (positions, position) = step(journal, after, limit).await;
