@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use eventing::time::Millis;
 use eventing::types::{CorrelationId, ParseError};
 use eventing_http::DeadLetterReport;
-use surrealdb::types::SurrealValue;
+use sha2::{Digest as _, Sha256};
+use surrealdb::types::{RecordId, SurrealValue};
 
 use super::connection::failed;
 use super::surreal::SurrealStore;
@@ -61,14 +62,17 @@ impl DeadLetterRow {
 #[async_trait]
 impl DeadLetterStore for SurrealStore {
     async fn record(&self, report: &DeadLetterReport) -> Result<(), StoreError> {
-        let bindings = surrealdb::types::object! { row: DeadLetterRow::from(report) };
-        self.write("write a dead letter", "CREATE dead_letter CONTENT $row RETURN NONE", bindings).await.map(drop)
+        // The same told again is the same.
+        let id = RecordId::new("dead_letter", format!("{:x}", Sha256::digest(format!("{report:?}"))));
+        let bindings = surrealdb::types::object! { id: id, row: DeadLetterRow::from(report) };
+        self.write("write a dead letter", "UPSERT $id CONTENT $row RETURN NONE", bindings).await.map(drop)
     }
 
     async fn of(&self, correlation: &CorrelationId, limit: usize) -> Result<Vec<DeadLetterReport>, StoreError> {
         // Those of a verified event have its correlation by the event itself, which the journal verified too.
         let rows: Vec<DeadLetterRow> = self
-            .db()?
+            .db()
+            .await?
             .query("LET $keys = (SELECT VALUE record::id(id) FROM event_journal WHERE correlationId = $correlation)")
             .query(
                 "SELECT * OMIT id FROM dead_letter WHERE eventKey IN $keys OR claimedCorrelationId = $correlation \
