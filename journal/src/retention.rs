@@ -30,7 +30,7 @@ pub async fn forget(
                 if pruned.removed == AT_ONCE { PAUSE } else { LOOK }
             }
             // The writer was first, and what is old is still there.
-            Err(error) if error.is_conflict() => PAUSE,
+            Err(error) if error.may_be_repeated() => PAUSE,
             Err(error) => {
                 metrics.failed(&error);
                 LOOK

@@ -38,9 +38,12 @@ pub enum StoreError {
         /// Why it did not.
         source: Box<surrealdb::Error>,
     },
-    /// The database is opened again after a commit that failed.
-    #[error("the database is being opened again after a commit that failed")]
+    /// The database is being opened again.
+    #[error("the database is being opened again")]
     Opening,
+    /// The engine began a new log during the commit: whether it lasts is known when the database was opened again.
+    #[error("the engine began a new log during a commit")]
+    NewLog,
     /// A newer journal made this database.
     #[error(
         "the database has schema version {found}, and this journal knows versions up to {known}: run the newer journal, \
@@ -63,9 +66,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether another transaction was in the way: nothing was written, and it may be done again.
-    pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Database { source, .. } if connection::is_conflict(source))
+    /// Whether it is no failure, and the same is to be done again: another transaction was in the way, or it is not known
+    /// yet whether this one lasts.
+    pub fn may_be_repeated(&self) -> bool {
+        match self {
+            Self::Database { source, .. } => connection::is_conflict(source),
+            Self::NewLog => true,
+            Self::Opening | Self::Newer { .. } | Self::Record { .. } => false,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use eventing_process::testing::Program;
 
 use crate::child::{PATIENCE, Told};
+use crate::events::blocks;
 use crate::limit::{Limit, disk};
 
 /// Events that are written when the writer is killed, and how many it was to write.
@@ -50,7 +51,7 @@ pub fn run(folder: &Path, events: u32) -> Result<Course> {
     let mut course =
         Course { sizes: Vec::new(), disk: 0, peak: 0, reopened_peak: 0, reopening: [0.0; 2], wrong: 0, oom_kills: 0 };
     let mut begin = 0;
-    for events in [events / 100, events / 10, events] {
+    for events in [events / 100, events / 10, events].into_iter().filter(|events| blocks(*events) > 0) {
         step(&format!("writing to {events} events"));
         course.grow(&limit, folder, begin, events)?;
         begin = events;

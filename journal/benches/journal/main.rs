@@ -21,8 +21,9 @@ use clap::Parser;
 
 #[derive(Debug, Parser)]
 pub struct Arguments {
-    /// How many events the journal holds at last; reading is measured at a hundredth, a tenth and all of them.
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(100_000..))]
+    /// How many events the journal holds at last; reading is measured at a hundredth, a
+    /// tenth and all of them, where that is 10,000 or more.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..))]
     pub events: u32,
     /// Where the journal is written; a temporary folder when absent. A million events take about 13 GB.
     #[arg(long)]

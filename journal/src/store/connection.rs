@@ -1,20 +1,23 @@
 //! The open database, and how it is opened again.
 //!
-//! After a commit that the embedded engine could not bring to disk, the engine is not trusted. Half a record may stand at
-//! the end of its log, and at the next start everything behind that would be gone; an event may be in its memory and not
-//! on disk, and would look like a copy. What is on disk is known by reading it, so the database is closed and opened
-//! before anything else is written.
+//! The embedded engine is not trusted after two things, since at the next start it could lack what was acknowledged; what
+//! is on disk is then known by closing it, which writes down what is in its memory, and by reading.
+//! - A commit that failed. Half a record may stand at the end of its log, and a repair cuts off everything behind that.
+//! - A commit during which it began a new log. SurrealKV 0.21 may have the batch in the old log alone and in the memory
+//!   that belongs to the new one; the old log is deleted, and a kill then loses the batch (docs/decisions/0012).
+//!
+//! Nothing else is written and nobody is answered before that was done; readers wait meanwhile.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use surrealdb::Surreal;
 use surrealdb::engine::any::{Any, connect};
 use surrealdb::opt::auth;
 use surrealdb::types::QueryError;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
+use tokio::time::timeout;
 
 use super::StoreError;
 use super::schema::migrate;
@@ -22,8 +25,10 @@ use super::schema::migrate;
 const NAMESPACE: &str = "qsl";
 const DATABASE: &str = "journal";
 /// An engine that was dropped gives its files back in the background, when its last reader has ended.
-const OPENINGS: u32 = 50;
-const BETWEEN_OPENINGS: Duration = Duration::from_millis(100);
+const OPENINGS: u32 = 250;
+const BETWEEN_OPENINGS: Duration = Duration::from_millis(20);
+/// How long a reader waits for it.
+const READERS_WAIT: Duration = Duration::from_secs(5);
 
 /// Where the database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,20 +100,26 @@ pub(super) fn is_conflict(error: &surrealdb::Error) -> bool {
 pub(super) struct Connection {
     location: Location,
     /// None while it is opened again.
-    open: RwLock<Option<Surreal<Any>>>,
+    open: watch::Sender<Option<Surreal<Any>>>,
     suspect: AtomicBool,
     opening: Mutex<()>,
 }
 
+/// The number of the log that the engine writes to; none where the engine is not ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LogNumber(Option<u64>);
+
 impl Connection {
     pub(super) async fn open(location: &Location) -> Result<Self, StoreError> {
-        let open = RwLock::new(Some(location.open().await?));
+        let (open, _) = watch::channel(Some(location.open().await?));
         Ok(Self { location: location.clone(), open, suspect: AtomicBool::new(false), opening: Mutex::new(()) })
     }
 
     /// To read from.
-    pub(super) fn to_read(&self) -> Result<Surreal<Any>, StoreError> {
-        self.open.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Opening)
+    pub(super) async fn to_read(&self) -> Result<Surreal<Any>, StoreError> {
+        let mut open = self.open.subscribe();
+        let opened = timeout(READERS_WAIT, open.wait_for(Option::is_some)).await;
+        opened.ok().and_then(Result::ok).and_then(|open| open.clone()).ok_or(StoreError::Opening)
     }
 
     /// To write to: opened again where it must be.
@@ -116,7 +127,24 @@ impl Connection {
         if self.suspect.load(Ordering::SeqCst) {
             self.open_again().await?;
         }
-        self.to_read()
+        self.to_read().await
+    }
+
+    /// The log before a commit, for [`Self::committed`].
+    pub(super) fn log_number(&self) -> LogNumber {
+        let Location::Folder(folder) = &self.location else { return LogNumber(None) };
+        let files = std::fs::read_dir(folder.join("wal")).into_iter().flatten().flatten();
+        let number = |file: std::fs::DirEntry| file.path().file_stem()?.to_str()?.parse().ok();
+        LogNumber(files.filter_map(number).max())
+    }
+
+    /// Whether what was committed is on disk for good.
+    pub(super) fn committed(&self, before: LogNumber) -> Result<(), StoreError> {
+        if self.log_number() == before {
+            return Ok(());
+        }
+        self.suspect.store(true, Ordering::SeqCst);
+        Err(StoreError::NewLog)
     }
 
     /// What a commit's error means for what comes after it.
@@ -124,10 +152,20 @@ impl Connection {
         move |error| {
             // A server judges its own engine.
             if matches!(self.location, Location::Folder(_)) && !is_conflict(&error) {
+                tracing::warn!(%error, "a commit failed; the database is opened again");
                 self.suspect.store(true, Ordering::SeqCst);
             }
             failed(doing)(error)
         }
+    }
+
+    /// Closes it, which brings to disk what is in the engine's memory, and opens it.
+    pub(super) async fn settle(&self) -> Result<(), StoreError> {
+        if matches!(self.location, Location::Folder(_)) {
+            self.suspect.store(true, Ordering::SeqCst);
+            self.open_again().await?;
+        }
+        Ok(())
     }
 
     async fn open_again(&self) -> Result<(), StoreError> {
@@ -135,7 +173,9 @@ impl Connection {
         if !self.suspect.load(Ordering::SeqCst) {
             return Ok(());
         }
-        self.replace(None);
+        let begun = tokio::time::Instant::now();
+        // Its last handle closes it.
+        drop(self.open.send_replace(None));
         let mut opened = self.location.open().await;
         for _ in 1..OPENINGS {
             if opened.is_ok() {
@@ -144,15 +184,9 @@ impl Connection {
             tokio::time::sleep(BETWEEN_OPENINGS).await;
             opened = self.location.open().await;
         }
-        self.replace(Some(opened?));
+        self.open.send_replace(Some(opened?));
         self.suspect.store(false, Ordering::SeqCst);
-        tracing::warn!("database opened again after a commit that failed");
+        tracing::info!(took = ?begun.elapsed(), "database opened again");
         Ok(())
-    }
-
-    fn replace(&self, with: Option<Surreal<Any>>) {
-        let old = std::mem::replace(&mut *self.open.write().unwrap_or_else(PoisonError::into_inner), with);
-        // Its last handle closes it.
-        drop(old);
     }
 }

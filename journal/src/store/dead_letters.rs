@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use eventing::time::Millis;
 use eventing::types::{CorrelationId, ParseError};
 use eventing_http::DeadLetterReport;
-use surrealdb::types::SurrealValue;
+use sha2::{Digest as _, Sha256};
+use surrealdb::types::{RecordId, SurrealValue};
 
-use super::connection::failed;
 use super::surreal::SurrealStore;
 use super::{DeadLetterStore, StoreError};
 
@@ -73,8 +73,10 @@ impl DeadLetterRow {
 #[async_trait]
 impl DeadLetterStore for SurrealStore {
     async fn record(&self, report: &DeadLetterReport) -> Result<(), StoreError> {
-        let bindings = surrealdb::types::object! { row: DeadLetterRow::from(report) };
-        self.write("write a dead letter", "CREATE dead_letter CONTENT $row RETURN NONE", bindings).await.map(drop)
+        // The same told again is the same.
+        let id = RecordId::new("dead_letter", format!("{:x}", Sha256::digest(format!("{report:?}"))));
+        let bindings = surrealdb::types::object! { id: id, row: DeadLetterRow::from(report) };
+        self.write("write a dead letter", "UPSERT $id CONTENT $row RETURN NONE", bindings).await.map(drop)
     }
 
     async fn of(&self, correlation: &CorrelationId, limit: usize) -> Result<Vec<DeadLetterReport>, StoreError> {

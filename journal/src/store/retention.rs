@@ -87,7 +87,7 @@ impl RetentionStore for SurrealStore {
     }
 
     async fn pruned(&self) -> Result<u64, StoreError> {
-        let db = self.db()?;
+        let db = self.db().await?;
         let last = Self::pruned_in(db.query(format!("SELECT VALUE last FROM {STATE}:pruned"))).await?;
         Ok(last.try_into().unwrap_or_default())
     }

@@ -8,7 +8,7 @@ use eventing::time::Millis;
 use eventing::types::{EventId, EventKey};
 use surrealdb::engine::any::Any;
 use surrealdb::method::Transaction;
-use surrealdb::types::{RecordId, SurrealValue};
+use surrealdb::types::{Object, RecordId, SurrealValue};
 use surrealdb::{IndexedResults, Surreal};
 
 use super::connection::{Connection, Location, failed};
@@ -38,8 +38,8 @@ impl SurrealStore {
     }
 
     /// The database, to read from.
-    pub(super) fn db(&self) -> Result<Surreal<Any>, StoreError> {
-        self.connection.to_read()
+    pub(super) async fn db(&self) -> Result<Surreal<Any>, StoreError> {
+        self.connection.to_read().await
     }
 
     /// The database, to write to.
@@ -61,8 +61,9 @@ impl SurrealStore {
     ) -> Result<T, StoreError> {
         match worked {
             Ok(done) => {
+                let log = self.connection.log_number();
                 transaction.commit().await.map_err(self.connection.not_committed(doing))?;
-                Ok(done)
+                self.connection.committed(log).map(|()| done)
             }
             Err(error) => {
                 // The first error tells why; that of ending a broken transaction would hide it.
@@ -72,16 +73,30 @@ impl SurrealStore {
         }
     }
 
-    /// Runs statements that each commit by themselves.
+    /// Runs statements that each commit by themselves, and that may be run again.
     pub(super) async fn write(
         &self,
         doing: &'static str,
         query: &str,
-        bindings: impl SurrealValue,
+        bindings: Object,
     ) -> Result<IndexedResults, StoreError> {
-        let db = self.db_to_write().await?;
-        let done = db.query(query).bind(bindings).await.and_then(IndexedResults::check);
-        done.map_err(self.connection.not_committed(doing))
+        let mut tries = 1;
+        loop {
+            let db = self.db_to_write().await?;
+            let log = self.connection.log_number();
+            let done = db.query(query).bind(bindings.clone()).await.and_then(IndexedResults::check);
+            let done = done.map_err(self.connection.not_committed(doing))?;
+            match self.connection.committed(log) {
+                Ok(()) => return Ok(done),
+                Err(error) if tries == TRIES => return Err(error),
+                Err(_) => tries += 1,
+            }
+        }
+    }
+
+    /// Closes the database and opens it, after which everything written before is on disk.
+    pub(super) async fn settle_down(&self) -> Result<(), StoreError> {
+        self.connection.settle().await
     }
 
     /// Removes at most `most` of the records that a query over `$before` and `$most` selects, and says how many.
@@ -167,7 +182,8 @@ impl SurrealStore {
         query: String,
         bindings: impl surrealdb::types::SurrealValue,
     ) -> Result<Vec<R>, StoreError> {
-        self.db()?.query(query).bind(bindings).await.and_then(|mut answers| answers.take(0)).map_err(failed(doing))
+        let db = self.db().await?;
+        db.query(query).bind(bindings).await.and_then(|mut answers| answers.take(0)).map_err(failed(doing))
     }
 }
 
@@ -185,8 +201,9 @@ impl EventStore for SurrealStore {
         let mut tries = 1;
         loop {
             match self.append_once(batch).await {
-                // What is old is removed meanwhile, and that may be how a resource of the batch stood.
-                Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
+                // What is old is removed meanwhile, and that may be how a resource of the batch stood; or it is to be
+                // seen whether the batch is on disk, where its events look like copies now.
+                Err(error) if error.may_be_repeated() && tries < TRIES => tries += 1,
                 outcome => return outcome,
             }
         }

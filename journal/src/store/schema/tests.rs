@@ -56,10 +56,10 @@ async fn a_database_of_the_version_before_is_brought_to_this_one_with_all_it_hol
     let filter = EventFilter { correlation_id: Some("story-1".parse().unwrap()), ..EventFilter::default() };
     let page = store.events(&Asked { filter, after: None, limit: 10, bodies: false }).await.unwrap();
     assert_eq!(page.entries.iter().map(|entry| entry.position).collect::<Vec<_>>(), [1, 2]);
-    let db = store.db().unwrap();
+    let db = store.db().await.unwrap();
     assert_eq!(version(&db).await.unwrap(), VERSION);
     let (indexes, new) = (indexes(&db).await, opened(&TempDir::new().unwrap()).await.unwrap());
-    assert_eq!(indexes, self::indexes(&new.db().unwrap()).await);
+    assert_eq!(indexes, self::indexes(&new.db().await.unwrap()).await);
     assert!(indexes.contains(&"event_by_ts".to_owned()) && !indexes.contains(&"event_time".to_owned()), "{indexes:?}");
 }
 
@@ -72,7 +72,7 @@ async fn a_step_that_was_cut_off_is_made_again() {
     db.query(half).await.unwrap().check().unwrap();
     drop(db);
     let store = opened(&kept).await.unwrap();
-    assert_eq!(version(&store.db().unwrap()).await.unwrap(), VERSION);
+    assert_eq!(version(&store.db().await.unwrap()).await.unwrap(), VERSION);
 }
 
 #[tokio::test]

@@ -197,7 +197,7 @@ async fn recent_correlations_are_those_that_the_viewer_may_see_the_latest_first(
 async fn plan(store: &SurrealStore, query: &str, lead: Lead) -> String {
     let value = (lead != Lead::Time).then_some("one");
     let bindings = bindings(value, Cursor { ts: 5, position: 1 }, 10);
-    let mut answers = store.db().unwrap().query(format!("EXPLAIN {query}")).bind(bindings).await.unwrap();
+    let mut answers = store.db().await.unwrap().query(format!("EXPLAIN {query}")).bind(bindings).await.unwrap();
     answers.take::<Option<String>>(0).unwrap().unwrap()
 }
 
@@ -229,7 +229,7 @@ async fn what_is_read_besides_is_read_through_an_index_too() {
         let bindings = surrealdb::types::object! {
             correlation: "story-a".to_owned(), keys: vec!["a".to_owned(), "b".to_owned()], most: 10, events: 10,
         };
-        let mut answers = store.db().unwrap().query(format!("EXPLAIN {query}")).bind(bindings).await.unwrap();
+        let mut answers = store.db().await.unwrap().query(format!("EXPLAIN {query}")).bind(bindings).await.unwrap();
         let plan: String = answers.take::<Option<String>>(0).unwrap().unwrap();
         println!("{plan}");
         assert!(plan.contains(&format!("index: {index}, access: ")), "{plan}");
@@ -283,7 +283,7 @@ async fn zz_scratch() {
         "EXPLAIN SELECT * FROM $ids",
         "EXPLAIN SELECT id, position, sentAt, resource FROM event_journal WITH INDEX event_position WHERE position > $after ORDER BY position LIMIT $limit",
     ] {
-        let mut a = store.db().unwrap().query(q)
+        let mut a = store.db().await.unwrap().query(q)
             .bind(surrealdb::types::object! { after: 5, limit: 10, correlation: "story-1".to_owned(), keys: vec!["a".to_owned(), "b".to_owned()], ids: vec![surrealdb::types::RecordId::new("event_journal", "a")] })
             .await.unwrap();
         println!("{q}\n{}", a.take::<Option<String>>(0).unwrap().unwrap());
