@@ -17,6 +17,8 @@ use crate::recent::{Gathering, Glance, Recent, merge};
 
 /// Rows that one statement reads where facts beside the lead sift them.
 const CHUNK: usize = 500;
+/// What the engine reads at once along an index by its range alone, whatever the limit: less costs as much.
+const RANGE: usize = 1_000;
 /// Events that one answer looks at, at most: a part then ends with fewer than were asked for.
 const LOOKED_AT: usize = 2_000;
 /// Bodies that one statement reads: each may have a mebibyte.
@@ -146,7 +148,11 @@ impl SurrealStore {
         let Asked { filter, after, limit, bodies: _ } = asked;
         let (lead, value) = Lead::of(filter);
         // One more than is wanted tells whether there is more.
-        let size = if lead.is_all_of(filter) { limit.saturating_add(1) } else { CHUNK };
+        let size = match lead {
+            _ if lead.is_all_of(filter) => limit.saturating_add(1),
+            Lead::Time => RANGE,
+            _ => CHUNK,
+        };
         let line = Line { what: ROW, lead, value: value.as_deref(), way: Way::On };
         let (mut rows, mut looked_at, mut place) = (Vec::new(), 0_usize, begin(filter, *after));
         loop {
@@ -229,7 +235,7 @@ impl EventReader for SurrealStore {
             lines.push(line(Lead::Time, None));
         }
         // A correlation has some events, so of twice as many a first look may be enough.
-        let size = limit.saturating_mul(2).clamp(1, CHUNK);
+        let size = if signed_only { limit.saturating_mul(2).clamp(1, CHUNK) } else { RANGE };
         let (mut gathering, mut looked_at) = (Gathering::new(limit, signed_only), 0_usize);
         let mut place = before.unwrap_or(Cursor { ts: i64::MAX, position: 0 });
         loop {

@@ -232,61 +232,7 @@ async fn what_is_read_besides_is_read_through_an_index_too() {
         };
         let mut answers = store.db().await.unwrap().query(format!("EXPLAIN {query}")).bind(bindings).await.unwrap();
         let plan: String = answers.take::<Option<String>>(0).unwrap().unwrap();
-        println!("{plan}");
         assert!(plan.contains(&format!("index: {index}, access: ")), "{plan}");
         assert!(!plan.contains("TableScan") && !plan.contains("Sort") && !plan.contains("access: ,"), "{plan}");
-    }
-}
-
-#[tokio::test]
-async fn zz_scratch() {
-    let store = SurrealStore::open(&Location::Memory).await.unwrap();
-    for part in 0..40_i64 {
-        let batch: Vec<_> = (0..500)
-            .map(|n| part * 500 + n)
-            .map(|n| event(&format!("e-{n}")).ts(n).body(&"x".repeat(4_000)).build())
-            .collect();
-        store.append(&batch).await.unwrap();
-    }
-    for (what, filter) in [
-        ("time", EventFilter::default()),
-        ("user", EventFilter { user: Some("user-1".to_owned()), ..EventFilter::default() }),
-    ] {
-        for limit in [1, 10, 100, 1000] {
-            for bodies in [false, true] {
-                let mut times = Vec::new();
-                for n in 0..10_i64 {
-                    let begun = std::time::Instant::now();
-                    let after = Some(Cursor { ts: n * 1000, position: 1 });
-                    let page = store.events(&Asked { filter: filter.clone(), after, limit, bodies }).await.unwrap();
-                    assert_eq!(page.entries.len(), limit);
-                    times.push(begun.elapsed());
-                }
-                times.sort();
-                println!("{what} limit {limit} bodies {bodies}: median {:?} max {:?}", times[5], times[9]);
-            }
-        }
-    }
-    let mut times = Vec::new();
-    for _ in 0..10 {
-        let begun = std::time::Instant::now();
-        store.correlations(&Whose::default(), None, 20).await.unwrap();
-        times.push(begun.elapsed());
-    }
-    times.sort();
-    println!("correlations {:?}", times[5]);
-    for q in [
-        "EXPLAIN SELECT * OMIT body FROM event_journal WITH INDEX event_position WHERE position > $after ORDER BY position LIMIT $limit",
-        "EXPLAIN SELECT VALUE record::id(id) FROM event_journal WHERE correlationId = $correlation",
-        "EXPLAIN SELECT * OMIT id FROM dead_letter WHERE eventKey IN $keys OR claimedCorrelationId = $correlation ORDER BY failedAt DESC LIMIT $limit",
-        "EXPLAIN SELECT * OMIT id FROM dead_letter WHERE eventKey IN $keys ORDER BY failedAt DESC LIMIT $limit",
-        "EXPLAIN SELECT * OMIT id FROM dead_letter WHERE claimedCorrelationId = $correlation ORDER BY failedAt DESC LIMIT $limit",
-        "EXPLAIN SELECT * FROM $ids",
-        "EXPLAIN SELECT id, position, sentAt, resource FROM event_journal WITH INDEX event_position WHERE position > $after ORDER BY position LIMIT $limit",
-    ] {
-        let mut a = store.db().await.unwrap().query(q)
-            .bind(surrealdb::types::object! { after: 5, limit: 10, correlation: "story-1".to_owned(), keys: vec!["a".to_owned(), "b".to_owned()], ids: vec![surrealdb::types::RecordId::new("event_journal", "a")] })
-            .await.unwrap();
-        println!("{q}\n{}", a.take::<Option<String>>(0).unwrap().unwrap());
     }
 }
