@@ -95,7 +95,7 @@ pub trait EventStore: Send + Sync {
     /// list of EventBridge ids.
     async fn append(&self, batch: &[NewEvent]) -> Result<Appended, StoreError>;
 
-    /// At most `limit` events behind a position, in the order of their positions.
+    /// At most `limit` events behind a position, in the order of their positions; fewer where they are large.
     async fn changes(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError>;
 
     /// The last position given; 0 in an empty journal.

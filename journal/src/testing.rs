@@ -74,6 +74,12 @@ impl Builder {
         self
     }
 
+    /// With a payload of so many bytes.
+    pub(crate) fn payload(mut self, bytes: usize) -> Self {
+        self.0.detail_core = format!(r#"{{"text":"{}"}}"#, "x".repeat(bytes));
+        self
+    }
+
     pub(crate) fn body(mut self, body: &str) -> Self {
         body.clone_into(&mut self.0.body);
         self

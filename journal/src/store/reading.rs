@@ -23,11 +23,16 @@ const RANGE: usize = 1_000;
 const LOOKED_AT: usize = 2_000;
 /// Bodies that one statement reads: each may have a mebibyte.
 const BODIES: usize = 16;
-/// Bytes of bodies after which a part ends.
-const BODY_BYTES: usize = 8 << 20;
+/// Bytes after which an answer ends: of its entries, and of their bodies. Its reader has a limit too.
+const ANSWER_BYTES: usize = 8 << 20;
+/// Positions that one statement follows.
+const STEP: usize = 100;
 
 /// Everything of a recorded event but its body, which is the largest part.
 const ROW: &str = "SELECT * OMIT body FROM event_journal";
+/// Which positions.
+pub(super) const BETWEEN: &str =
+    "WITH INDEX event_position WHERE position > $after AND position <= $to ORDER BY position LIMIT $size";
 /// What a correlation is shown by.
 const GLANCE: &str =
     "SELECT position, ts, correlationId, source, detailType, resource, envelopeVerified FROM event_journal";
@@ -154,7 +159,8 @@ impl SurrealStore {
             _ => CHUNK,
         };
         let line = Line { what: ROW, lead, value: value.as_deref(), way: Way::On };
-        let (mut rows, mut looked_at, mut place) = (Vec::new(), 0_usize, begin(filter, *after));
+        let (mut rows, mut looked_at, mut bytes) = (Vec::new(), 0_usize, 0_usize);
+        let mut place = begin(filter, *after);
         loop {
             let chunk: Vec<Row> = self.along(&line, place, size).await?;
             let is_last = chunk.len() < size;
@@ -163,11 +169,12 @@ impl SurrealStore {
                 if filter.to.is_some_and(|to| row.ts >= to.0) {
                     return Ok((rows, None));
                 }
-                if rows.len() == *limit {
+                if rows.len() == *limit || bytes >= ANSWER_BYTES {
                     return Ok((rows, Some(place)));
                 }
                 place = row.place();
                 if fits(filter, row.facts()) {
+                    bytes = bytes.saturating_add(row.size());
                     rows.push(row);
                 }
             }
@@ -178,6 +185,29 @@ impl SurrealStore {
                 return Ok((rows, Some(place)));
             }
         }
+    }
+
+    /// What was recorded behind a position, in the order of positions. Those are next to each other but where retention
+    /// removed some, so a range of few of them has what is wanted, and the engine reads no more.
+    pub(super) async fn follow(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let (mut entries, mut bytes, mut place) = (Vec::new(), 0_usize, i64::try_from(after).unwrap_or(i64::MAX));
+        while entries.len() < limit && bytes < ANSWER_BYTES {
+            let size = i64::try_from(STEP.min(limit.saturating_sub(entries.len()))).unwrap_or(i64::MAX);
+            let behind = |to: i64| surrealdb::types::object! { after: place, to: to, size: size };
+            let mut rows: Vec<Row> = Vec::new();
+            for to in [place.saturating_add(size), i64::MAX] {
+                if rows.is_empty() {
+                    rows = self.rows("read changes", format!("{ROW} {BETWEEN}"), behind(to)).await?;
+                }
+            }
+            let Some(last) = rows.last() else { break };
+            place = last.position;
+            for row in rows {
+                bytes = bytes.saturating_add(row.size());
+                entries.push(row.entry()?);
+            }
+        }
+        Ok(entries)
     }
 
     /// The bodies of some events, by their keys.
@@ -195,7 +225,7 @@ impl SurrealStore {
             let some: Vec<Row> = rows.by_ref().take(BODIES).collect();
             let mut bodies = self.bodies(some.iter().map(Row::id).collect()).await?;
             for row in some {
-                if bytes >= BODY_BYTES {
+                if bytes >= ANSWER_BYTES {
                     return Ok((entries, last));
                 }
                 last = Some(row.place());

@@ -148,6 +148,11 @@ impl Row {
         self.id.clone()
     }
 
+    /// About how many bytes it has in an answer.
+    pub(super) fn size(&self) -> usize {
+        self.detail_core.len().saturating_add(self.trace.len())
+    }
+
     pub(super) fn place(&self) -> Cursor {
         Cursor { ts: self.ts, position: u64::try_from(self.position).unwrap_or_default() }
     }

@@ -12,15 +12,12 @@ use surrealdb::types::{Object, RecordId, SurrealValue};
 use surrealdb::{IndexedResults, Surreal};
 
 use super::connection::{Connection, Location, failed};
-use super::rows::{Ids, NewRow, Row, Standing, event_id, name, resource_id, standing_of, texts};
+use super::rows::{Ids, NewRow, Standing, event_id, name, resource_id, standing_of, texts};
 use super::schema::STATE;
 use super::{Appended, EventStore, StoreError};
 use crate::append::{Changes, Known, append};
 use crate::entry::Entry;
 use crate::event::NewEvent;
-
-/// Everything of a recorded event but its body, which is the largest part and which no answer shows.
-const FIELDS: &str = "SELECT * OMIT body FROM event_journal";
 
 /// A store in SurrealDB.
 #[derive(Clone, Debug)]
@@ -210,14 +207,7 @@ impl EventStore for SurrealStore {
     }
 
     async fn changes(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        let query =
-            format!("{FIELDS} WITH INDEX event_position WHERE position > $after ORDER BY position LIMIT $limit");
-        let bindings = surrealdb::types::object! {
-            after: i64::try_from(after).unwrap_or(i64::MAX),
-            limit: i64::try_from(limit).unwrap_or(i64::MAX),
-        };
-        let rows: Vec<Row> = self.rows("read changes", query, bindings).await?;
-        rows.into_iter().map(Row::entry).collect()
+        self.follow(after, limit).await
     }
 
     async fn end(&self) -> Result<u64, StoreError> {

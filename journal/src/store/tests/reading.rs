@@ -7,7 +7,7 @@ use eventing::types::{BusId, DetailType, Source};
 use eventing_http::Whose;
 
 use super::super::dead_letters::{CLAIMED, OF_CORRELATION, OF_EVENTS};
-use super::super::reading::{Reach, Way, bindings, statement};
+use super::super::reading::{BETWEEN, Reach, Way, bindings, statement};
 use super::*;
 use crate::query::Lead;
 
@@ -140,6 +140,34 @@ async fn a_part_with_large_bodies_ends_early_and_the_next_goes_on() {
 }
 
 #[tokio::test]
+async fn an_answer_with_large_events_ends_early_and_the_next_goes_on() {
+    let store = SurrealStore::open(&Location::Memory).await.unwrap();
+    let batch: Vec<_> = (0..10).map(|n| event(&format!("e-{n}")).ts(n).payload(1 << 20).build()).collect();
+    store.append(&batch).await.unwrap();
+    let positions = |entries: Vec<Entry>| entries.iter().map(|entry| entry.position).collect::<Vec<_>>();
+    let first = store.events(&of("story-1", None, 100)).await.unwrap();
+    assert_eq!(first.next, Some(Cursor { ts: 7, position: 8 }));
+    assert_eq!(positions(first.entries), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(positions(store.events(&of("story-1", first.next, 100)).await.unwrap().entries), [9, 10]);
+}
+
+#[tokio::test]
+async fn what_follows_a_position_is_read_past_gaps_and_in_parts_of_any_size() {
+    let store = SurrealStore::open(&Location::Memory).await.unwrap();
+    let batch: Vec<_> = (0..350).map(|n| event(&format!("e-{n}")).build()).collect();
+    store.append(&batch).await.unwrap();
+    let following = async |after, limit| -> Vec<u64> {
+        store.changes(after, limit).await.unwrap().iter().map(|entry| entry.position).collect()
+    };
+    assert_eq!(following(0, 1_000).await, (1..=350).collect::<Vec<_>>());
+    assert_eq!(following(20, 201).await, (21..=221).collect::<Vec<_>>());
+    assert_eq!(store.prune_events(Millis(i64::MAX), 220).await.unwrap().last, 220);
+    assert_eq!(following(0, 3).await, [221, 222, 223]);
+    assert_eq!(following(0, 1_000).await, (221..=350).collect::<Vec<_>>());
+    assert_eq!(following(350, 10).await, Vec::<u64>::new());
+}
+
+#[tokio::test]
 async fn a_filter_that_fits_little_ends_its_parts_and_misses_nothing() {
     let store = SurrealStore::open(&Location::Memory).await.unwrap();
     for part in 0..6_i64 {
@@ -222,13 +250,16 @@ async fn every_lead_is_read_through_its_index_in_its_order_both_ways_and_never_s
 #[tokio::test]
 async fn what_is_read_besides_is_read_through_an_index_too() {
     let store = forty().await;
+    let following = format!("SELECT * FROM event_journal {BETWEEN}");
     for (query, index) in [
+        (following.as_str(), "event_position"),
         (OF_CORRELATION, "event_by_correlation"),
         (OF_EVENTS, "dead_letter_by_event"),
         (CLAIMED, "dead_letter_by_claim"),
     ] {
         let bindings = surrealdb::types::object! {
             correlation: "story-a".to_owned(), keys: vec!["a".to_owned(), "b".to_owned()], most: 10, events: 10,
+            after: 5, to: 15, size: 10,
         };
         let mut answers = store.db().await.unwrap().query(format!("EXPLAIN {query}")).bind(bindings).await.unwrap();
         let plan: String = answers.take::<Option<String>>(0).unwrap().unwrap();
