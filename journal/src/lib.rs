@@ -16,13 +16,17 @@
 pub mod api;
 pub mod app;
 pub mod append;
+pub mod backup;
 pub mod claims;
 pub mod consumers;
 pub mod entry;
 pub mod event;
 pub mod intake;
 pub mod observe;
+pub mod query;
+pub mod recent;
 pub mod recorder;
+pub mod retention;
 pub mod settings;
 pub mod store;
 #[cfg(test)]

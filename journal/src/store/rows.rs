@@ -3,14 +3,16 @@
 //! In `#[surreal(…)]` the derive reads nothing behind `crate`, so `rename_all` comes first.
 
 use eventing::time::Micros;
-use eventing::types::{EventId, EventKey};
+use eventing::types::{EventId, EventKey, Resource};
 use serde_json::value::RawValue;
 use surrealdb::types::{RecordId, RecordIdKey, SurrealValue, Value};
 
 use super::StoreError;
 use super::schema::{EVENTS, RESOURCES};
 use crate::append::Placed;
-use crate::entry::{Entry, Projection};
+use crate::backup::line::Line;
+use crate::entry::{Cursor, Entry, Projection};
+use crate::query::Facts;
 
 /// A recorded event, without its body.
 #[derive(Debug, SurrealValue)]
@@ -22,6 +24,8 @@ pub(super) struct Row {
     source: String,
     detail_type: String,
     resource: String,
+    /// None of an event recorded before buses were.
+    bus: Option<String>,
     correlation_id: String,
     user_id: Option<String>,
     tenant_id: Option<String>,
@@ -90,6 +94,7 @@ impl NewRow {
                 source: event.source.to_string(),
                 detail_type: event.detail_type.to_string(),
                 resource: event.resource.to_string(),
+                bus: event.bus.as_ref().map(ToString::to_string),
                 correlation_id: event.correlation_id.to_string(),
                 user_id: event.user_id.clone(),
                 tenant_id: event.tenant_id.clone(),
@@ -106,6 +111,32 @@ impl NewRow {
             body: event.body.clone(),
         }
     }
+
+    /// The event as a backup has it.
+    pub(super) fn line(self) -> Line {
+        let Self { row, body } = self;
+        Line {
+            position: u64::try_from(row.position).unwrap_or_default(),
+            event_key: name(&row.id),
+            event_bridge_ids: row.event_bridge_ids,
+            source: row.source,
+            detail_type: row.detail_type,
+            resource: row.resource,
+            bus: row.bus,
+            correlation_id: row.correlation_id,
+            user_id: row.user_id,
+            tenant_id: row.tenant_id,
+            trace: row.trace,
+            ts: row.ts,
+            time: row.time,
+            sent_at: row.sent_at,
+            kid: row.kid,
+            algorithm: row.algorithm,
+            envelope_verified: row.envelope_verified,
+            detail_core: row.detail_core,
+            body,
+        }
+    }
 }
 
 pub(super) fn texts(ids: &[EventId]) -> Vec<String> {
@@ -113,6 +144,31 @@ pub(super) fn texts(ids: &[EventId]) -> Vec<String> {
 }
 
 impl Row {
+    pub(super) fn id(&self) -> RecordId {
+        self.id.clone()
+    }
+
+    /// About how many bytes it has in an answer.
+    pub(super) fn size(&self) -> usize {
+        self.detail_core.len().saturating_add(self.trace.len())
+    }
+
+    pub(super) fn place(&self) -> Cursor {
+        Cursor { ts: self.ts, position: u64::try_from(self.position).unwrap_or_default() }
+    }
+
+    pub(super) fn facts(&self) -> Facts<'_> {
+        Facts {
+            correlation_id: &self.correlation_id,
+            resource: &self.resource,
+            user: self.user_id.as_deref(),
+            tenant: self.tenant_id.as_deref(),
+            source: &self.source,
+            detail_type: &self.detail_type,
+            bus: self.bus.as_deref(),
+        }
+    }
+
     pub(super) fn entry(self) -> Result<Entry, StoreError> {
         let event_key = name(&self.id);
         let unreadable =
@@ -123,6 +179,7 @@ impl Row {
             source: self.source,
             detail_type: self.detail_type,
             resource: self.resource,
+            bus: self.bus,
             correlation_id: self.correlation_id,
             user_id: self.user_id,
             tenant_id: self.tenant_id,
@@ -135,6 +192,7 @@ impl Row {
             envelope_verified: self.envelope_verified,
             detail_core: RawValue::from_string(self.detail_core).map_err(unreadable)?,
             status: Some(self.status),
+            body: None,
             event_key,
         })
     }
@@ -150,4 +208,12 @@ impl Standing {
         let Self { id, status, last_updated, event_key } = self;
         Projection { resource: name(&id), status, last_updated, event_key }
     }
+}
+
+/// A resource, and how it stands.
+pub(super) fn standing_of(row: Standing) -> Result<(Resource, Projection), StoreError> {
+    let projection = row.projection();
+    let resource = Resource::parse(&projection.resource)
+        .map_err(|error| StoreError::Record { record: projection.resource.clone(), reason: error.to_string() })?;
+    Ok((resource, projection))
 }
