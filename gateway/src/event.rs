@@ -100,6 +100,8 @@ impl Event {
             source,
             detail_type,
             resource,
+            // Whoever follows a payment is not shown how it travels.
+            bus: _,
             correlation_id,
             user_id,
             tenant_id,
@@ -112,6 +114,7 @@ impl Event {
             envelope_verified,
             detail_core,
             status,
+            body: _,
         } = entry;
         let key: EventKey = event_key.parse().map_err(|_| NotShown)?;
         Shown {

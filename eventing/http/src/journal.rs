@@ -1,13 +1,16 @@
-//! The journal's API, as the gateway uses it.
+//! The journal's API, as the gateway and the tools use it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use eventing::types::{CorrelationId, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::client::{ClientError, Service, escape, read_json};
+use crate::dead_letters::DeadLetters;
+use crate::events::{Correlations, EventFilter, Events, Part, ResourceStatus, Whose};
 
 /// What a request may take besides what it waits.
 const SLACK: Duration = Duration::from_secs(10);
@@ -29,6 +32,9 @@ pub struct Entry {
     pub detail_type: String,
     /// What it happened to.
     pub resource: String,
+    /// The bus whose key verified it; none of an event recorded before buses were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bus: Option<String>,
     /// The story.
     pub correlation_id: String,
     /// Whose.
@@ -58,6 +64,9 @@ pub struct Entry {
     /// What the detail-type's action says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+    /// The body as it was received, byte for byte; only where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
 }
 
 /// A page of a correlation's events.
@@ -91,7 +100,12 @@ impl JournalClient {
     /// # Errors
     /// When the address or the CA is none.
     pub fn new(base: &str, ca: &str, token_file: impl Into<PathBuf>) -> Result<Self, ClientError> {
-        Ok(Self { service: Service::new(base, ca, Some(token_file.into()))? })
+        Ok(Self::over(Service::new(base, ca, Some(token_file.into()))?))
+    }
+
+    /// Over a service, which should have a token.
+    pub const fn over(service: Service) -> Self {
+        Self { service }
     }
 
     /// A page of a correlation's events.
@@ -127,5 +141,63 @@ impl JournalClient {
         query.extend(after.as_deref().map(|after| ("after", after)));
         let request = self.service.get("/v1/changes", &query);
         read_json(self.service.send(request, wait + SLACK).await?).await
+    }
+
+    /// A part of the events that fit.
+    ///
+    /// # Errors
+    /// When the journal does not answer, or with a problem.
+    pub async fn events(&self, filter: &EventFilter, part: Part<'_>) -> Result<Events, ClientError> {
+        let Part { after, limit, bodies } = part;
+        let mut query = filter.parameters();
+        query.push(("limit", limit.to_string()));
+        query.extend(after.map(|after| ("after", after.to_owned())));
+        query.extend(bodies.then(|| ("body", "true".to_owned())));
+        self.ask("/v1/events", &query).await
+    }
+
+    /// The latest correlations, at most `limit`; older ones behind the `next` of an answer.
+    ///
+    /// # Errors
+    /// When the journal does not answer, or with a problem.
+    pub async fn correlations(
+        &self,
+        whose: &Whose,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Correlations, ClientError> {
+        let Whose { user, tenant } = whose;
+        let mut query = vec![("limit", limit.to_string())];
+        query.extend(user.clone().map(|user| ("user", user)));
+        query.extend(tenant.clone().map(|tenant| ("tenant", tenant)));
+        query.extend(after.map(|after| ("after", after.to_owned())));
+        self.ask("/v1/correlations", &query).await
+    }
+
+    /// How a resource stands; a problem of status 404 where no event told.
+    ///
+    /// # Errors
+    /// When the journal does not answer, or with a problem.
+    pub async fn resource(&self, resource: &Resource) -> Result<ResourceStatus, ClientError> {
+        self.ask(&format!("/v1/resources/{}", escape(resource.as_str())), &[]).await
+    }
+
+    /// What the journal was told of a correlation's dead letters.
+    ///
+    /// # Errors
+    /// When the journal does not answer, or with a problem.
+    pub async fn dead_letters(&self, correlation: &CorrelationId, limit: usize) -> Result<DeadLetters, ClientError> {
+        let query = [("correlation", correlation.to_string()), ("limit", limit.to_string())];
+        self.ask("/v1/dead-letters", &query).await
+    }
+
+    async fn ask<T: for<'de> Deserialize<'de>>(
+        &self,
+        path: &str,
+        query: &[(&'static str, String)],
+    ) -> Result<T, ClientError> {
+        let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let request = self.service.get(path, &query);
+        read_json(self.service.send(request, SLACK).await?).await
     }
 }
