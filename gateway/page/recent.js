@@ -2,7 +2,7 @@
 
 import { recent } from "./api.js";
 import { el, fill, icon } from "./dom.js";
-import { ago, count } from "./format.js";
+import { ago } from "./format.js";
 import { microseconds } from "./timeline.js";
 
 /** Shows them in `main` until `signal`. */
@@ -13,14 +13,20 @@ export async function showRecent({ session, main, signal }) {
   const again = el("button", { type: "button", class: "quiet" }, "Refresh");
   fill(main,
     el("section", { class: "home" },
-      el("header", { class: "head" }, el("h1", { id: "recent" }, "Recent"), again),
+      el("header", { class: "head" }, el("div", {}, el("h1", { id: "recent" }, "Recent"),
+        el("p", { class: "label" }, "Where something happened last, as far as your sign-in lets you see")), again),
       note, list, more));
   let next = null;
+  const listed = new Set();
   const load = async (cursor) => {
     try {
       const page = await recent(cursor, session.token(), signal);
       next = page.next ?? null;
-      const rows = page.correlations.map(row);
+      if (!cursor) listed.clear();
+      // One that was listed can come again further down, by an older event.
+      const fresh = page.correlations.filter(({ correlationId }) => !listed.has(correlationId));
+      fresh.forEach(({ correlationId }) => listed.add(correlationId));
+      const rows = fresh.map(row);
       if (cursor) list.append(...rows);
       else fill(list, rows);
       more.hidden = !next;
@@ -39,14 +45,13 @@ export async function showRecent({ session, main, signal }) {
   await load(null);
 }
 
-function row({ correlationId, lastDetailType, lastResource, lastTs, events }) {
-  const [entity, action] = lastDetailType.split(".");
-  const at = microseconds(lastTs) / 1_000;
+function row({ correlationId, ts, source, detailType, resource }) {
+  const [entity, action] = detailType.split(".");
   return el("li", {},
     el("a", { href: `#c=${encodeURIComponent(correlationId)}` },
       el("span", { class: "id" }, correlationId),
       el("span", { class: "last" }, `${entity} `, el("strong", { "data-action": action }, action)),
-      el("span", { class: "of" }, lastResource.replace(/^urn:qsl:[^:]+:/, "").replace(":", " ")),
-      el("span", { class: "many" }, count(events, "step")),
-      el("time", { datetime: lastTs, title: lastTs }, ago(at, Date.now()))));
+      el("span", { class: "of" }, resource.replace(/^urn:qsl:[^:]+:/, "").replace(":", " ")),
+      el("span", { class: "source" }, source),
+      el("time", { datetime: ts, title: ts }, ago(microseconds(ts) / 1_000, Date.now()))));
 }

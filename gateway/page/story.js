@@ -108,7 +108,7 @@ export class Story {
     if (steps.length === 0) return fill(this.sum);
     const half = steps.filter((step) => !step.event.envelopeVerified).length;
     fill(this.sum,
-      el("span", {}, count(steps.length, "step")), el("span", {}, count(lanes.lanes.length, "lane")),
+      el("span", {}, count(steps.length, "step")), el("span", {}, count(lanes.lanes.length, "resource")),
       el("span", {}, steps.length > 1 ? `${duration(this.#timeline.span())} from first to last` : "just begun"),
       el("span", {}, `begun ${day(steps[0].ms)}, ${short(steps[0].ms)}`),
       half ? el("span", { class: "warn" }, icon("half"), `${half} with an unsigned envelope`) : el("span", { class: "good" }, icon("verified"), "every step verified"),

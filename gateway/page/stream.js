@@ -18,7 +18,7 @@ const MAX_BLOCK = 8 << 20;
  * `live`, `behind` (`{heard}`), `waiting` (`{until, problem}`), `ended` (the token's end) or `refused` (`{problem}`).
  */
 export async function follow(path, session, last, on, signal) {
-  const place = { id: last };
+  const place = { id: last, retry: 0 };
   for (let failures = 0; !signal.aborted; ) {
     on.state("connecting");
     const attempt = new AbortController();
@@ -41,7 +41,7 @@ export async function follow(path, session, last, on, signal) {
     } else if (problem.status >= 400 && problem.status < 500 && problem.status !== 429) {
       return on.state("refused", { problem });
     }
-    await pause(failures++, problem, on, signal);
+    await pause(failures++, Math.max(place.retry, (problem.retryAfter ?? 0) * 1_000), problem, on, signal);
   }
 }
 
@@ -66,8 +66,9 @@ async function once(path, session, place, on, attempt) {
   }
 }
 
-async function dispatch({ id, name, data }, place, on) {
+async function dispatch({ id, name, data, retry }, place, on) {
   if (id !== null) place.id = id;
+  if (retry !== null) place.retry = retry;
   if (name === "reset") await on.reset();
   else if (data !== null) on.event(JSON.parse(data));
   else {
@@ -93,13 +94,14 @@ class Blocks {
 }
 
 function parse(text) {
-  const block = { id: null, name: null, data: null };
+  const block = { id: null, name: null, data: null, retry: null };
   for (const line of text.split("\n")) {
     const colon = line.indexOf(":");
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
     if (field === "id") block.id = value;
     else if (field === "event") block.name = value;
+    else if (field === "retry" && /^\d+$/.test(value)) block.retry = Number(value);
     else if (field === "data") block.data = block.data === null ? value : `${block.data}\n${value}`;
   }
   return block;
@@ -133,10 +135,10 @@ class Watch {
   }
 }
 
-/** Waits before the next attempt: longer each time, never in step with others, as long as the gateway asks for. */
-function pause(failures, problem, on, signal) {
+/** Waits before the next attempt: longer each time, never in step with others, no sooner than asked. */
+function pause(failures, asked, problem, on, signal) {
   const grown = Math.min(PAUSES[0] * 2 ** failures, PAUSES[1]) * (0.5 + Math.random() / 2);
-  const wait = Math.max(grown, (problem.retryAfter ?? 0) * 1_000);
+  const wait = Math.max(grown, asked);
   on.state("waiting", { until: Date.now() + wait, problem });
   return new Promise((resolve) => {
     const done = () => {

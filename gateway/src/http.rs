@@ -1,5 +1,7 @@
 //! The HTTP interface: thin handlers over tokens, hub and journal.
 
+mod dead_letters;
+mod recent;
 mod stream;
 mod timeline;
 
@@ -18,6 +20,7 @@ use crate::hub::Hub;
 use crate::journal::{Journal, JournalError};
 use crate::metrics::Metrics;
 use crate::oidc::{TokenError, Tokens};
+use crate::page;
 use crate::viewer::Viewer;
 
 /// What the handlers stand on.
@@ -37,12 +40,16 @@ pub struct Gateway {
 
 /// The routes.
 pub fn router(gateway: Gateway) -> Router {
+    let page = page::router(Arc::clone(&gateway.tokens));
     Router::new()
+        .route("/events", get(recent::get_recent))
         .route("/events/stream", get(stream::of_correlation))
         .route("/events/stream/user", get(stream::of_user))
         .route("/events/{correlation_id}", get(timeline::get_timeline))
+        .route("/events/{correlation_id}/dead-letters", get(dead_letters::get_dead_letters))
         .fallback(async || Problem::not_found("There is nothing here.").into_response())
         .with_state(gateway)
+        .merge(page)
 }
 
 impl FromRequestParts<Gateway> for Viewer {

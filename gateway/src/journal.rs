@@ -6,7 +6,8 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use eventing_http::{ClientError, JournalClient, Timeline};
+use eventing::types::CorrelationId;
+use eventing_http::{ClientError, Correlations, DeadLetterReport, JournalClient, Timeline, Whose};
 
 use crate::event::Event;
 
@@ -50,6 +51,21 @@ pub trait Journal: Send + Sync {
 
     /// A part of a correlation's events.
     async fn timeline(&self, correlation_id: &str, limit: usize, cursor: Option<&str>) -> Result<Part, JournalError>;
+
+    /// The correlations in which something happened last, those of somebody or all.
+    async fn correlations(
+        &self,
+        whose: &Whose,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Correlations, JournalError>;
+
+    /// What the journal was told of a correlation's dead letters, the newest first.
+    async fn dead_letters(
+        &self,
+        correlation_id: &CorrelationId,
+        limit: usize,
+    ) -> Result<Vec<DeadLetterReport>, JournalError>;
 }
 
 /// The journal over HTTPS. The CA is read again whenever a call fails: the operator rotates it.
@@ -105,6 +121,25 @@ impl Journal for HttpJournal {
         let answer = self.client().await?.timeline(correlation_id, limit, cursor).await;
         let Timeline { events, next } = self.judge(answer)?;
         Ok(Part { events: shown(&events), next })
+    }
+
+    async fn correlations(
+        &self,
+        whose: &Whose,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Correlations, JournalError> {
+        let answer = self.client().await?.correlations(whose, cursor, limit).await;
+        self.judge(answer)
+    }
+
+    async fn dead_letters(
+        &self,
+        correlation_id: &CorrelationId,
+        limit: usize,
+    ) -> Result<Vec<DeadLetterReport>, JournalError> {
+        let answer = self.client().await?.dead_letters(correlation_id, limit).await;
+        Ok(self.judge(answer)?.dead_letters)
     }
 }
 

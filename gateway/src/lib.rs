@@ -4,10 +4,12 @@
 //!   journal /v1/changes ─▶ tail ──────────────▶ hub ─▶ cursor (once each, resumable) ─▶ SSE
 //!   qsl-clientupdates-inbox ─▶ inbox (verified) ─▶ hub   (ahead of the tail, for speed)
 //!   GET /events/{correlationId} ─▶ oidc ─▶ viewer ─▶ journal /v1/timeline
+//!   GET / ─▶ page (files in the binary), which uses the others as any client does
 //! ```
 //!
 //! Rooms: [`viewer`] (who may see what), [`cursor`] (what a client has got) and [`hub`] (who gets what) decide
-//! purely; [`oidc`] proves who asks; [`tail`], [`inbox`] and [`journal`] bring events; [`http`] is thin.
+//! purely; [`oidc`] proves who asks; [`tail`], [`inbox`] and [`journal`] bring events; [`http`] is thin, and [`page`] is
+//! files with their headers.
 
 pub mod app;
 pub mod cursor;
@@ -18,6 +20,7 @@ pub mod inbox;
 pub mod journal;
 pub mod metrics;
 pub mod oidc;
+pub mod page;
 pub mod settings;
 pub mod tail;
 pub mod viewer;

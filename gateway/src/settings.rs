@@ -89,6 +89,41 @@ pub struct OidcSettings {
     /// A mounted CA (PEM) that signed the issuer's certificate; the system's authorities when left out.
     #[arg(long = "oidc-ca", env = "GATEWAY_OIDC_CA")]
     pub ca: Option<PathBuf>,
+    /// How people sign in on the page.
+    #[command(flatten)]
+    pub sign_in: SignInSettings,
+}
+
+/// How people sign in on the page: by authorization code with PKCE, as a public client.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct SignInSettings {
+    /// The page's client at the issuer: a public one, whose redirect URI is the page's own address. Without it nobody
+    /// can sign in on the page; the rest of the interface works.
+    #[arg(long = "oidc-client-id", env = "GATEWAY_OIDC_CLIENT_ID")]
+    pub client_id: Option<String>,
+    /// The scopes that the page asks for; openid must be among them.
+    #[arg(
+        long = "oidc-scopes",
+        env = "GATEWAY_OIDC_SCOPES",
+        default_value = "openid,profile",
+        value_delimiter = ','
+    )]
+    pub scopes: Vec<String>,
+    /// Parameters that the issuer wants with the request besides OpenID Connect's own, such as audience=qsl-eventing.
+    #[arg(
+        long = "oidc-authorize-parameters",
+        env = "GATEWAY_OIDC_AUTHORIZE_PARAMETERS",
+        value_delimiter = ',',
+        value_parser = parameter
+    )]
+    pub authorize_parameters: Vec<(String, String)>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.trim().split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("{text:?} is not NAME=VALUE")),
+    }
 }
 
 fn asymmetric(text: &str) -> Result<Algorithm, String> {
@@ -118,6 +153,14 @@ mod tests {
         assert_eq!(parse("RS256, ES256").unwrap().oidc.algorithms, [Algorithm::RS256, Algorithm::ES256]);
         for bad in ["HS256", "none", "RS256,HS512", ""] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_an_issuer_wants_besides_is_named_and_has_a_value() {
+        assert_eq!(parameter("audience=a=b"), Ok(("audience".to_owned(), "a=b".to_owned())));
+        for bad in ["", "audience", "=events"] {
+            assert!(parameter(bad).is_err(), "{bad}");
         }
     }
 }
