@@ -1,4 +1,7 @@
 //! A journal in memory behind the journal's own HTTP interface, over TLS.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+mod listing;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,11 +18,15 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+#[allow(unused_imports, reason = "each test uses a part of it")]
+pub(crate) use listing::letter;
+
 /// The journal's content, and a bell that rings when something comes in.
 #[derive(Clone)]
 pub(crate) struct FakeJournal {
     entries: Arc<Mutex<Vec<Entry>>>,
     bell: watch::Sender<u64>,
+    listing: listing::Listing,
     pub(crate) address: SocketAddr,
 }
 
@@ -56,10 +63,12 @@ impl FakeJournal {
         std::fs::write(folder.join("ca.crt"), made.cert.pem()).unwrap();
         std::fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
         let server = Server::tls(SocketAddr::from(([127, 0, 0, 1], 0)), folder).await.unwrap();
-        let journal = Self { entries: Arc::default(), bell: watch::Sender::new(0), address: server.address() };
+        let journal = Self { entries: Arc::default(), bell: watch::Sender::new(0), listing: listing::Listing::default(), address: server.address() };
         let router = Router::new()
             .route("/v1/timeline/{correlation}", get(timeline))
             .route("/v1/changes", get(changes))
+            .route("/v1/correlations", get(listing::correlations))
+            .route("/v1/dead-letters", get(listing::dead_letters))
             .with_state(journal.clone());
         tokio::spawn(server.serve(router, CancellationToken::new()));
         journal
