@@ -11,6 +11,9 @@ use eventing_http::{ClientError, Correlations, DeadLetterReport, JournalClient, 
 
 use crate::event::Event;
 
+/// Dead letters that are told of one correlation, at most.
+const DEAD_LETTERS: usize = 1_000;
+
 /// The journal did not answer as agreed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the journal does not answer: {0}")]
@@ -61,11 +64,7 @@ pub trait Journal: Send + Sync {
     ) -> Result<Correlations, JournalError>;
 
     /// What the journal was told of a correlation's dead letters, the newest first.
-    async fn dead_letters(
-        &self,
-        correlation_id: &CorrelationId,
-        limit: usize,
-    ) -> Result<Vec<DeadLetterReport>, JournalError>;
+    async fn dead_letters(&self, correlation: &CorrelationId) -> Result<Vec<DeadLetterReport>, JournalError>;
 }
 
 /// The journal over HTTPS. The CA is read again whenever a call fails: the operator rotates it.
@@ -133,12 +132,8 @@ impl Journal for HttpJournal {
         self.judge(answer)
     }
 
-    async fn dead_letters(
-        &self,
-        correlation_id: &CorrelationId,
-        limit: usize,
-    ) -> Result<Vec<DeadLetterReport>, JournalError> {
-        let answer = self.client().await?.dead_letters(correlation_id, limit).await;
+    async fn dead_letters(&self, correlation: &CorrelationId) -> Result<Vec<DeadLetterReport>, JournalError> {
+        let answer = self.client().await?.dead_letters(correlation, DEAD_LETTERS).await;
         Ok(self.judge(answer)?.dead_letters)
     }
 }

@@ -66,7 +66,10 @@ async fn config(State(tokens): State<Arc<Tokens>>) -> Result<Response, Problem> 
         issuer: &tokens.settings().issuer,
         client_id,
         scopes,
-        authorize_parameters: authorize_parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        authorize_parameters: authorize_parameters
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect(),
         authorization_endpoint: sign_in.authorization.as_str(),
         token_endpoint: sign_in.token.as_str(),
         end_session_endpoint: sign_in.end_session.as_ref().map(AsRef::as_ref),

@@ -102,12 +102,7 @@ pub struct SignInSettings {
     #[arg(long = "oidc-client-id", env = "GATEWAY_OIDC_CLIENT_ID")]
     pub client_id: Option<String>,
     /// The scopes that the page asks for; openid must be among them.
-    #[arg(
-        long = "oidc-scopes",
-        env = "GATEWAY_OIDC_SCOPES",
-        default_value = "openid,profile",
-        value_delimiter = ','
-    )]
+    #[arg(long = "oidc-scopes", env = "GATEWAY_OIDC_SCOPES", default_value = "openid,profile", value_delimiter = ',')]
     pub scopes: Vec<String>,
     /// Parameters that the issuer wants with the request besides OpenID Connect's own, such as audience=qsl-eventing.
     #[arg(

@@ -1,5 +1,8 @@
 //! `GET /events/{correlationId}/dead-letters`: what could not be handled of a correlation, as far as the journal was told
 //! and the token allows.
+//!
+//! Nothing announces a dead letter, so whoever shows them asks again and again; therefore they are an answer of their own
+//! and no part of the timeline.
 
 use std::collections::HashSet;
 
@@ -8,7 +11,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use eventing::types::{CorrelationId, EventKey};
+use eventing::types::CorrelationId;
 use eventing_http::{DeadLetterReport, DeadLetters};
 use eventing_service::Problem;
 
@@ -17,14 +20,10 @@ use crate::event::ShortKey;
 use crate::journal::JournalError;
 use crate::viewer::{Reach, Viewer};
 
-/// Dead letters of one answer, the newest.
-const LIMIT: usize = 200;
 /// Events of one answer of the journal.
 const PART: usize = 500;
 /// A correlation is searched for what the viewer may see up to so many parts.
 const MAX_PARTS: usize = 20;
-/// The stage at which nothing was verified.
-const VERIFY: &str = "verify";
 
 pub(super) async fn get_dead_letters(
     State(gateway): State<Gateway>,
@@ -38,36 +37,35 @@ pub(super) async fn get_dead_letters(
     Ok(response)
 }
 
-/// Those of events that the viewer may see. Of a correlation that is another's, or that nobody knows, there are none.
+/// Of a correlation that is another's, or that nobody knows, there are none.
 async fn shown(
     gateway: &Gateway,
     viewer: &Viewer,
     correlation: &CorrelationId,
 ) -> Result<Vec<DeadLetterReport>, JournalError> {
-    let mut letters = gateway.journal.dead_letters(correlation, LIMIT).await?;
-    if viewer.reach == Reach::All {
-        return Ok(letters);
+    let mut told = gateway.journal.dead_letters(correlation).await?;
+    if viewer.reach == Reach::All || told.is_empty() {
+        return Ok(told);
     }
-    let mut hidden: HashSet<ShortKey> = letters.iter().filter_map(|letter| of_event(letter).map(ShortKey::of)).collect();
-    let mut cursor = None::<String>;
+    let seen = seen(gateway, viewer, correlation).await?;
+    told.retain(|one| viewer.may_see_dead_letter(one, &seen));
+    Ok(told)
+}
+
+/// The events of the correlation that the viewer may see.
+async fn seen(
+    gateway: &Gateway,
+    viewer: &Viewer,
+    correlation: &CorrelationId,
+) -> Result<HashSet<ShortKey>, JournalError> {
+    let (mut seen, mut cursor) = (HashSet::new(), None::<String>);
     for _ in 0..MAX_PARTS {
-        if hidden.is_empty() {
-            break;
-        }
         let part = gateway.journal.timeline(correlation.as_str(), PART, cursor.as_deref()).await?;
-        for event in part.events.iter().filter(|event| viewer.may_see(event)) {
-            hidden.remove(&event.key);
-        }
+        seen.extend(part.events.iter().filter(|event| viewer.may_see(event)).map(|event| event.key));
         cursor = part.next;
         if cursor.is_none() {
             break;
         }
     }
-    letters.retain(|letter| of_event(letter).is_some_and(|key| !hidden.contains(&ShortKey::of(key))));
-    Ok(letters)
-}
-
-/// The verified event that it is of. What was refused before anything was proven is of none.
-fn of_event(letter: &DeadLetterReport) -> Option<EventKey> {
-    letter.event_key.filter(|_| letter.stage != VERIFY)
+    Ok(seen)
 }

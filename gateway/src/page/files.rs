@@ -59,8 +59,7 @@ impl File {
     /// The file, or that it is still the one that the browser has. It is asked each time: an upgrade is seen at once.
     fn answer(&self, tag: &str, headers: &HeaderMap) -> Response {
         let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-        let mut response =
-            if known { StatusCode::NOT_MODIFIED.into_response() } else { self.text.into_response() };
+        let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { self.text.into_response() };
         let own = response.headers_mut();
         own.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
         own.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -1,7 +1,8 @@
 //! What the journal lists: correlations of late, and dead letters.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -11,14 +12,10 @@ use serde_json::json;
 
 use super::{FakeJournal, assert_token, hex};
 
-/// What it was told, and whether it lists anything.
+/// Whether it lists nothing.
 #[derive(Clone, Default)]
-pub(crate) struct Listing(Arc<Mutex<Inner>>);
-
-#[derive(Default)]
-struct Inner {
-    letters: Vec<(String, DeadLetterReport)>,
-    away: bool,
+pub(crate) struct Listing {
+    away: Arc<AtomicBool>,
 }
 
 /// A dead letter of the event with this name, or of none that was verified.
@@ -31,26 +28,19 @@ pub(crate) fn letter(name: Option<u8>, inbox: &str, code: &str, stage: &str, att
 }
 
 impl FakeJournal {
-    /// A consumer tells it of a dead letter.
-    pub(crate) fn tell(&self, correlation: &str, letter: DeadLetterReport) {
-        self.listing.0.lock().unwrap().letters.insert(0, (correlation.to_owned(), letter));
-    }
-
     /// From here on it lists nothing, as one of an older version.
     pub(crate) fn list_nothing(&self) {
-        self.listing.0.lock().unwrap().away = true;
+        self.listing.away.store(true, Ordering::Relaxed);
     }
 }
 
-type Asked = Query<HashMap<String, String>>;
-
 pub(super) async fn correlations(
     State(journal): State<FakeJournal>,
-    Query(asked): Asked,
+    Query(asked): Query<HashMap<String, String>>,
     headers: HeaderMap,
 ) -> Result<Json<Correlations>, StatusCode> {
     assert_token(&headers);
-    if journal.listing.0.lock().unwrap().away {
+    if journal.listing.away.load(Ordering::Relaxed) {
         return Err(StatusCode::NOT_FOUND);
     }
     let (user, tenant) = (asked.get("user"), asked.get("tenant"));
@@ -77,14 +67,11 @@ pub(super) async fn correlations(
 
 pub(super) async fn dead_letters(
     State(journal): State<FakeJournal>,
-    Query(asked): Asked,
     headers: HeaderMap,
 ) -> Result<Json<DeadLetters>, StatusCode> {
     assert_token(&headers);
-    let listing = journal.listing.0.lock().unwrap();
-    if listing.away {
+    if journal.listing.away.load(Ordering::Relaxed) {
         return Err(StatusCode::NOT_FOUND);
     }
-    let own = listing.letters.iter().filter(|(correlation, _)| *correlation == asked["correlation"]);
-    Ok(Json(DeadLetters { dead_letters: own.map(|(_, letter)| letter.clone()).collect() }))
+    Ok(Json(DeadLetters { dead_letters: journal.dead_letters.lock().unwrap().clone() }))
 }

@@ -9,7 +9,9 @@ use crate::world::{LINE, PAYMENT, TRANSFER, World, answer, find, sign_in, step, 
 #[tokio::test]
 async fn anothers_correlation_and_one_that_nobody_knows_look_alike() {
     let world = World::new().await;
-    story().into_iter().for_each(|step| world.journal.append(step));
+    for step in story() {
+        world.journal.append(step);
+    }
     let (_replica, _path, browser) = world.signed_in("ben", "").await;
     browser.wait_text("main .note", "Nothing happened lately that you may see").await;
     find(&browser, LINE).await;
@@ -35,7 +37,9 @@ async fn an_operator_waits_for_the_first_step_of_what_is_not_there_yet() {
     find(&browser, LINE).await;
     browser.wait_text(".empty h2", "Nothing has happened yet").await;
     browser.picture("empty").await;
-    story().into_iter().for_each(|step| world.journal.append(step));
+    for step in story() {
+        world.journal.append(step);
+    }
     browser.wait_count(".step", 6).await;
     assert_eq!(browser.script("return document.querySelector('.empty').hidden").await, true);
     assert_eq!(browser.complaints().await, Vec::<String>::new());
@@ -45,11 +49,12 @@ async fn an_operator_waits_for_the_first_step_of_what_is_not_there_yet() {
 async fn failures_stand_at_their_steps_and_what_proved_nothing_is_for_operators() {
     let world = World::new().await;
     story().into_iter().take(4).for_each(|step| world.journal.append(step));
-    let mut unsigned = step(7, 12_400, "Transfer.Failed.v1", TRANSFER, json!({"transferId": "t-93", "reason": "limit"}));
+    let mut unsigned =
+        step(7, 12_400, "Transfer.Failed.v1", TRANSFER, json!({"transferId": "t-93", "reason": "limit"}));
     unsigned.envelope_verified = false;
     world.journal.append(unsigned);
-    world.journal.tell(LINE, letter(Some(4), "treasury/ledger", "HANDLER_EXHAUSTED", "handle", 5));
-    world.journal.tell(LINE, letter(None, "compliance/compliance", "PAYLOAD_MISMATCH", "verify", 0));
+    world.journal.tell(letter(Some(4), "treasury/ledger", "HANDLER_EXHAUSTED", "handle", 5));
+    world.journal.tell(letter(None, "compliance/compliance", "PAYLOAD_MISMATCH", "verify", 0));
     let (_replica, path, browser) = world.signed_in("ada", "").await;
     find(&browser, LINE).await;
     browser.wait_text(".step:nth-child(4) .failures", "treasury/ledger could not handle it after 5 attempts").await;

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 /// What the page is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The name that WebDriver gives a reference to an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// Where screenshots go; without it there are none.
@@ -52,7 +52,9 @@ impl Browser {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .expect("chromedriver cannot be started: `cargo xtask tools` installs Debian's chromium and chromium-driver");
+            .expect(
+                "chromedriver cannot be started: `cargo xtask tools` installs Debian's chromium and chromium-driver",
+            );
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = loop {
             let line = lines.next_line().await.unwrap().expect("chromedriver ended");
@@ -101,8 +103,8 @@ impl Browser {
     }
 
     pub(crate) async fn look(&self, Look { dark, phone }: Look) {
-        let (width, height) = if phone { (375, 812) } else { (1_280, 900) };
-        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 2, "mobile": phone});
+        let (width, height, scale) = if phone { (375, 812, 2.0) } else { (1_280, 900, 1.5) };
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": scale, "mobile": phone});
         self.own("Emulation.setDeviceMetricsOverride", metrics).await;
         let scheme = if dark { "dark" } else { "light" };
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
@@ -180,7 +182,8 @@ impl Browser {
         let address = format!("http://127.0.0.1:{}/session/{}/screenshot", self.port, self.session);
         let picture = self.answer(self.http.get(address)).await;
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(format!("{name}.png")), STANDARD.decode(picture.as_str().unwrap()).unwrap()).unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), STANDARD.decode(picture.as_str().unwrap()).unwrap())
+            .unwrap();
     }
 
     /// What the browser complained of since it was last asked: violations of the policy, and errors of the page. A

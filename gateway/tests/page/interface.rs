@@ -23,7 +23,8 @@ async fn markup_in_a_payload_is_shown_and_does_nothing() {
     browser.click(".step summary").await;
     browser.wait_text(".payload pre", "onerror=").await;
     let text = browser.texts(".step").await.join("\n");
-    for shown in ["</script>", "<style>", "javascript:window.hit=1", "</pre><h1>forged</h1>", "<svg/onload", "<b>9f1K"] {
+    for shown in ["</script>", "<style>", "javascript:window.hit=1", "</pre><h1>forged</h1>", "<svg/onload", "<b>9f1K"]
+    {
         assert!(text.contains(shown), "{shown} is not shown in {text}");
     }
     let made = "return document.querySelectorAll('main img, main script, main style, main svg[onload], main h1, main b b').length";
@@ -32,7 +33,8 @@ async fn markup_in_a_payload_is_shown_and_does_nothing() {
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 
     // And if it were taken for markup, the browser would refuse: what is asserted above is not the only wall.
-    let sink = "try { document.querySelector('main').innerHTML = '<i>'; return 'done' } catch (error) { return error.name }";
+    let sink =
+        "try { document.querySelector('main').innerHTML = '<i>'; return 'done' } catch (error) { return error.name }";
     assert_eq!(browser.script(sink).await, "TypeError");
     assert!(!browser.complaints().await.is_empty(), "the violation is told");
 }
@@ -40,7 +42,9 @@ async fn markup_in_a_payload_is_shown_and_does_nothing() {
 #[tokio::test]
 async fn everything_can_be_done_with_a_keyboard() {
     let world = World::new().await;
-    story().into_iter().for_each(|step| world.journal.append(step));
+    for step in story() {
+        world.journal.append(step);
+    }
     let (_replica, _path, browser) = world.signed_in("ada", "").await;
     browser.wait_text(".recent .id", LINE).await;
     browser.press("/").await;
@@ -48,7 +52,8 @@ async fn everything_can_be_done_with_a_keyboard() {
     browser.press(ENTER).await;
     browser.wait_count(".step", 6).await;
     // From the head of the page on, by Tab alone, to the second step.
-    let focused = "document.activeElement.closest('.step:nth-child(2)') && document.activeElement.tagName === 'SUMMARY'";
+    let focused =
+        "document.activeElement.closest('.step:nth-child(2)') && document.activeElement.tagName === 'SUMMARY'";
     let mut stops = 0;
     while browser.script(&format!("return Boolean({focused})")).await != Value::Bool(true) {
         browser.press(TAB).await;
@@ -95,8 +100,10 @@ async fn every_text_stands_out_from_its_ground() {
       }
       return weak";
     let world = World::new().await;
-    story().into_iter().for_each(|step| world.journal.append(step));
-    world.journal.tell(LINE, crate::journal::letter(Some(4), "treasury/ledger", "HANDLER_EXHAUSTED", "handle", 5));
+    for step in story() {
+        world.journal.append(step);
+    }
+    world.journal.tell(crate::journal::letter(Some(4), "treasury/ledger", "HANDLER_EXHAUSTED", "handle", 5));
     let (_replica, path, browser) = world.signed_in("ops", "events:operator").await;
     find(&browser, LINE).await;
     browser.click(".step summary").await;
@@ -112,7 +119,9 @@ async fn every_text_stands_out_from_its_ground() {
 #[tokio::test]
 async fn a_listing_that_cannot_be_had_is_said_plainly() {
     let world = World::new().await;
-    story().into_iter().for_each(|step| world.journal.append(step));
+    for step in story() {
+        world.journal.append(step);
+    }
     world.journal.list_nothing();
     let (_replica, _path, browser) = world.signed_in("ada", "").await;
     browser.wait_text("main .note", "Recent correlations cannot be listed now").await;

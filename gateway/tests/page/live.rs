@@ -20,6 +20,15 @@ async fn actions(browser: &Browser) -> Vec<String> {
 #[tokio::test]
 async fn somebody_signs_in_finds_a_payment_and_sees_it_move() {
     let world = World::new().await;
+    for (name, detail_type, resource) in [
+        (11, "Payment.Settled.v1", "urn:qsl:paymentgateway:payment:p-4655"),
+        (12, "Transfer.Failed.v1", "urn:qsl:treasury:transfer:t-88"),
+        (13, "Payment.Authorized.v1", "urn:qsl:paymentgateway:payment:p-4702"),
+    ] {
+        let mut other = step(name, u32::from(name), detail_type, resource, json!({}));
+        other.correlation_id = format!("c-{name}d0/groceries");
+        world.journal.append(other);
+    }
     let mut story = story().into_iter();
     story.by_ref().take(2).for_each(|step| world.journal.append(step));
     let (_replica, path, browser) = world.page().await;
@@ -28,6 +37,9 @@ async fn somebody_signs_in_finds_a_payment_and_sees_it_move() {
     assert_eq!(browser.script("return location.search + location.pathname").await, "/", "no code stays in the address");
     browser.wait_text(".recent .id", LINE).await;
     browser.picture("recent").await;
+    browser.look(PHONE).await;
+    browser.picture("recent-phone").await;
+    browser.look(LIGHT).await;
 
     find(&browser, LINE).await;
     browser.wait_count(".step", 2).await;
@@ -46,15 +58,19 @@ async fn somebody_signs_in_finds_a_payment_and_sees_it_move() {
     assert_eq!(proofs[1], "Verified Dilithium2 · payments-9f1Kq2LmX0aBcD3e");
     browser.picture("live").await;
 
-    assert_eq!(browser.script("return document.querySelectorAll('.payload').length").await, 0, "not before it is asked for");
+    assert_eq!(
+        browser.script("return document.querySelectorAll('.payload').length").await,
+        0,
+        "not before it is asked for"
+    );
     browser.click(".step:nth-child(2) summary").await;
     browser.wait_text(".payload pre", "\"iban\": \"DE02120300000000202051\"").await;
     let shown = browser.script("return JSON.parse(document.querySelector('.payload pre').textContent)").await;
     assert_eq!(shown["references"], json!(["INV-2041", "INV-2042"]));
-    for (look, name) in [(LIGHT, "payload"), (DARK, "payload-dark"), (PHONE, "payload-phone")] {
-        browser.look(look).await;
-        browser.picture(name).await;
-    }
+    browser.picture("payload").await;
+    browser.look(PHONE).await;
+    browser.script("document.querySelector('.step:nth-child(2) summary').scrollIntoView({block: 'center'})").await;
+    browser.picture("payload-phone").await;
     browser.click(".step:nth-child(2) summary").await;
     browser.script("scrollTo(0, 0)").await;
     for (look, name) in [(DARK, "live-dark"), (PHONE, "live-phone")] {
@@ -139,7 +155,8 @@ async fn what_comes_late_or_twice_stands_once_where_it_belongs() {
     browser.wait_count(".step", 4).await;
     assert_eq!(actions(&browser).await, ["Initiated", "Authorized", "Settled", "Reported"]);
     assert_eq!(browser.texts(".gap").await[1..], ["+4.0 s", "+5.0 s", "+500 ms"].map(|gap| format!("after {gap}")));
-    let keys = browser.script("return [...document.querySelectorAll('.plot .dot')].map((dot) => dot.dataset.key)").await;
+    let keys =
+        browser.script("return [...document.querySelectorAll('.plot .dot')].map((dot) => dot.dataset.key)").await;
     assert_eq!(keys, json!([hex(1), hex(2), hex(3), hex(4)]));
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }

@@ -24,7 +24,8 @@ async fn events_in_any_order_and_number_are_the_timeline() {
                 entry
             })
             .collect();
-        entries.sort_by_key(|entry| (Micros::parse_rfc3339(&entry.ts).unwrap(), entry.position, entry.event_key.clone()));
+        entries
+            .sort_by_key(|entry| (Micros::parse_rfc3339(&entry.ts).unwrap(), entry.position, entry.event_key.clone()));
         let expected: Vec<Value> = entries.iter().map(|entry| json!(entry.event_key)).collect();
         entries.extend_from_within(20..40);
         entries.shuffle(&mut random);

@@ -81,8 +81,13 @@ impl World {
         let tokens = Arc::new(Tokens::new(settings.oidc, keys));
         let (fresh, ended) = (Arc::clone(&tokens), shutdown.clone());
         tokio::spawn(async move { fresh.keys().keep_fresh(ended, |_| ()).await });
-        let gateway =
-            Gateway { tokens: Arc::clone(&tokens), hub: hub.clone(), journal, metrics: Metrics::default(), shutdown: shutdown.clone() };
+        let gateway = Gateway {
+            tokens: Arc::clone(&tokens),
+            hub: hub.clone(),
+            journal,
+            metrics: Metrics::default(),
+            shutdown: shutdown.clone(),
+        };
         tokio::spawn(server.serve(router(gateway), shutdown.clone()));
         while hub.position().is_none() || !tokens.keys().are_known() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -129,6 +134,7 @@ pub(crate) async fn find(browser: &Browser, correlation: &str) {
 }
 
 /// A step of [`LINE`]: `name` is its key, and it is signed so many milliseconds after eight in the morning.
+#[expect(clippy::needless_pass_by_value, reason = "a payload is written where the step is")]
 pub(crate) fn step(name: u8, millis: u32, detail_type: &str, resource: &str, core: Value) -> Entry {
     let ts = format!("2026-11-23T08:{:02}:{:02}.{:03}000Z", millis / 60_000, millis / 1_000 % 60, millis % 1_000);
     let (source, kid, algorithm) = match resource.split(':').nth(2) {

@@ -46,13 +46,19 @@ fn code(address: &str) -> &str {
 async fn a_code_is_changed_once_by_the_page_that_began() {
     let issuer = issuer();
     let address = back(&issuer, "sub=ada&tenant_id=north&scope=events%3Atenant").await;
-    assert!(address.starts_with(BACK) && address.contains("state=a%20state") && address.contains("iss=http%3A"), "{address}");
+    assert!(
+        address.starts_with(BACK) && address.contains("state=a%20state") && address.contains("iss=http%3A"),
+        "{address}"
+    );
     let tokens = issuer.change(&change(code(&address))).unwrap();
     let claims = |name: &str| -> Value {
         let part = tokens[name].as_str().unwrap().split('.').nth(1).unwrap();
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
     };
-    assert_eq!((&claims("access_token")["aud"], &claims("access_token")["scope"]), (&json!("events"), &json!("events:tenant")));
+    assert_eq!(
+        (&claims("access_token")["aud"], &claims("access_token")["scope"]),
+        (&json!("events"), &json!("events:tenant"))
+    );
     assert_eq!((&claims("id_token")["aud"], &claims("id_token")["nonce"]), (&json!("page"), &json!("n")));
     assert_eq!(issuer.change(&change(code(&address))).unwrap_err()["error"], "invalid_grant");
 }
