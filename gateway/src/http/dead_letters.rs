@@ -18,7 +18,7 @@ use eventing_service::Problem;
 use super::{Gateway, journal_problem, no_such_correlation};
 use crate::event::ShortKey;
 use crate::journal::JournalError;
-use crate::viewer::{Reach, Viewer};
+use crate::viewer::Viewer;
 
 /// Events of one answer of the journal.
 const PART: usize = 500;
@@ -44,7 +44,7 @@ async fn shown(
     correlation: &CorrelationId,
 ) -> Result<Vec<DeadLetterReport>, JournalError> {
     let mut told = gateway.journal.dead_letters(correlation).await?;
-    if viewer.reach == Reach::All || told.is_empty() {
+    if told.is_empty() {
         return Ok(told);
     }
     let seen = seen(gateway, viewer, correlation).await?;
