@@ -16,6 +16,7 @@
 pub mod api;
 pub mod app;
 pub mod append;
+pub mod backup;
 pub mod claims;
 pub mod consumers;
 pub mod entry;
@@ -25,6 +26,7 @@ pub mod observe;
 pub mod query;
 pub mod recent;
 pub mod recorder;
+pub mod retention;
 pub mod settings;
 pub mod store;
 #[cfg(test)]

@@ -31,6 +31,8 @@ enum What {
     /// Trust: decoding, canonicalising and verifying events, and signing them through the service, against the bare
     /// signature.
     Trust(Measure),
+    /// The journal: events recorded a second, memory, disk, reopening and timelines of a million of them.
+    Journal(Measure),
     /// Write `docs/benchmarks.md` from the committed figures.
     Page(page::Args),
 }
@@ -55,6 +57,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         What::Sidecar(args) => args.run("sidecar-bench", &[]),
         What::Trust(args) => args.run_both("trust-bench", "signing-bench"),
+        What::Journal(args) => args.run("journal-bench", &[]),
         What::Page(args) => page::run(args),
     }
 }

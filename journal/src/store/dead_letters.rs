@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use eventing::time::Millis;
 use eventing::types::{CorrelationId, ParseError};
 use eventing_http::DeadLetterReport;
-use surrealdb::IndexedResults;
 use surrealdb::types::SurrealValue;
 
-use super::surreal::{SurrealStore, failed};
+use super::connection::failed;
+use super::surreal::SurrealStore;
 use super::{DeadLetterStore, StoreError};
 
 /// A dead letter as it is kept.
@@ -61,15 +61,14 @@ impl DeadLetterRow {
 #[async_trait]
 impl DeadLetterStore for SurrealStore {
     async fn record(&self, report: &DeadLetterReport) -> Result<(), StoreError> {
-        let row = DeadLetterRow::from(report);
-        let written = self.db().query("CREATE dead_letter CONTENT $row RETURN NONE").bind(("row", row)).await;
-        written.and_then(IndexedResults::check).map(drop).map_err(failed("write a dead letter"))
+        let bindings = surrealdb::types::object! { row: DeadLetterRow::from(report) };
+        self.write("write a dead letter", "CREATE dead_letter CONTENT $row RETURN NONE", bindings).await.map(drop)
     }
 
     async fn of(&self, correlation: &CorrelationId, limit: usize) -> Result<Vec<DeadLetterReport>, StoreError> {
         // Those of a verified event have its correlation by the event itself, which the journal verified too.
         let rows: Vec<DeadLetterRow> = self
-            .db()
+            .db()?
             .query("LET $keys = (SELECT VALUE record::id(id) FROM event_journal WHERE correlationId = $correlation)")
             .query(
                 "SELECT * OMIT id FROM dead_letter WHERE eventKey IN $keys OR claimedCorrelationId = $correlation \
@@ -85,6 +84,6 @@ impl DeadLetterStore for SurrealStore {
 
     async fn prune_dead_letters(&self, before: Millis, most: usize) -> Result<usize, StoreError> {
         let old = "SELECT VALUE id FROM dead_letter WITH INDEX dead_letter_failed WHERE failedAt < $before LIMIT $most";
-        self.remove(old, before, most).await.map_err(failed("remove old dead letters"))
+        self.remove("remove old dead letters", old, before, most).await
     }
 }

@@ -196,7 +196,7 @@ async fn recent_correlations_are_those_that_the_viewer_may_see_the_latest_first(
 async fn plan(store: &SurrealStore, query: &str, lead: Lead) -> String {
     let value = (lead != Lead::Time).then_some("one");
     let bindings = bindings(value, Cursor { ts: 5, position: 1 }, 10);
-    let mut answers = store.db().query(format!("EXPLAIN {query}")).bind(bindings).await.unwrap();
+    let mut answers = store.db().unwrap().query(format!("EXPLAIN {query}")).bind(bindings).await.unwrap();
     answers.take::<Option<String>>(0).unwrap().unwrap()
 }
 
