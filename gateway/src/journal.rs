@@ -6,9 +6,10 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use eventing_http::{ClientError, JournalClient, Timeline};
+use eventing_http::{ClaimAnswer, ClaimRequest, ClientError, JournalClient, Timeline};
 
 use crate::event::Event;
+use crate::tickets::Claims;
 
 /// The journal did not answer as agreed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -105,6 +106,14 @@ impl Journal for HttpJournal {
         let answer = self.client().await?.timeline(correlation_id, limit, cursor).await;
         let Timeline { events, next } = self.judge(answer)?;
         Ok(Part { events: shown(&events), next })
+    }
+}
+
+#[async_trait]
+impl Claims for HttpJournal {
+    async fn settle(&self, request: &ClaimRequest) -> Result<ClaimAnswer, JournalError> {
+        let answer = self.client().await?.settle(request).await;
+        self.judge(answer)
     }
 }
 

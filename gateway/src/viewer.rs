@@ -1,9 +1,12 @@
 //! Who asks, and what they may see. Decided event by event, from signed facts alone.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::Event;
 
 /// How far somebody sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Reach {
     /// Their own events.
     Own,
@@ -58,6 +61,7 @@ impl Viewer {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::event::ShortKey;
 
@@ -69,7 +73,8 @@ pub(crate) mod tests {
             user_id: user.map(Into::into),
             tenant_id: tenant.map(Into::into),
             envelope_verified,
-            json: "{}".into(),
+            json: crate::sse::Json::of(&serde_json::json!({})).unwrap(),
+            received: std::time::Instant::now(),
         }
     }
 

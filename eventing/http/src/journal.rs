@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::claims::{ClaimAnswer, ClaimRequest, LIMIT};
 use crate::client::{ClientError, Service, escape, read_json};
 
 /// What a request may take besides what it waits.
@@ -127,5 +128,14 @@ impl JournalClient {
         query.extend(after.as_deref().map(|after| ("after", after)));
         let request = self.service.get("/v1/changes", &query);
         read_json(self.service.send(request, wait + SLACK).await?).await
+    }
+
+    /// Settles a claim of an inbox of which the caller is a consumer.
+    ///
+    /// # Errors
+    /// When the journal does not answer, or with a problem.
+    pub async fn settle(&self, request: &ClaimRequest) -> Result<ClaimAnswer, ClientError> {
+        let request = self.service.post("/v1/claims").json(request);
+        read_json(self.service.send(request, LIMIT).await?).await
     }
 }

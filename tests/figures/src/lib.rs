@@ -3,6 +3,7 @@
 
 pub mod payment;
 pub mod process;
+pub mod times;
 
 use std::path::Path;
 
