@@ -30,12 +30,19 @@ use crate::tickets::Tickets;
 /// Requests that are answered at once, the opening of streams among them: all clients come back together.
 const REQUESTS: usize = 4_096;
 
-/// Runs until a signal asks it to stop.
+/// Files that are open besides the clients' connections: the journal, the queue, the issuer, the mounts.
+const OTHER_FILES: u64 = 128;
+
+/// Runs until a signal asks it to stop. So many `files` may be open.
 ///
 /// # Errors
 /// When it cannot start, or a part of it fails.
-pub async fn run(settings: Settings) -> anyhow::Result<()> {
+pub async fn run(settings: Settings, files: Option<u64>) -> anyhow::Result<()> {
     eventing_service::logging::init(&settings.log)?;
+    let needed = u64::try_from(settings.entrance.connections)?.saturating_add(OTHER_FILES);
+    if let Some(files) = files.filter(|files| *files < needed) {
+        tracing::warn!(files, needed, "fewer connections can be open than --connections (GATEWAY_CONNECTIONS) allows");
+    }
     let mut tasks = Tasks::new(eventing_service::shutdown::on_signals()?);
     let drain = Duration::from_secs(settings.drain_seconds);
     let admin = AdminServer::plain(settings.admin_listen).await?;

@@ -54,7 +54,7 @@ pub fn router(gateway: Gateway) -> Router {
         .route("/events/{correlation_id}", get(timeline::get_timeline))
         .fallback(async || Problem::not_found("There is nothing here.").into_response())
         .with_state(gateway)
-        .layer(from_fn_with_state(entrance, entrance::cross_origin))
+        .layer(from_fn_with_state(entrance, entrance::guard))
 }
 
 impl FromRequestParts<Gateway> for Viewer {

@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 
 use eventing::time::Millis;
 
+use crate::cursor::Position;
 use crate::event::Event;
 use crate::viewer::Viewer;
 use memory::Memory;
@@ -87,7 +88,7 @@ struct Inner {
 
 #[derive(Debug)]
 struct Tail {
-    position: u64,
+    position: Position,
     recent: Recent,
     memory: Memory,
 }
@@ -103,7 +104,7 @@ struct Follower {
 #[derive(Debug)]
 pub struct Following {
     /// The tail's position when it began: what is later comes out of [`Self::poll`].
-    pub position: u64,
+    pub position: Position,
     /// Its number among all of this process.
     pub number: u64,
     queue: Arc<Queue>,
@@ -151,12 +152,12 @@ impl Hub {
     }
 
     /// The tail begins at `position` at the time `now`, or begins anew.
-    pub fn start(&self, position: u64, now: Millis) {
-        self.start_knowing(position, Vec::new(), position, now);
+    pub fn start(&self, position: Position, now: Millis) {
+        self.start_knowing(position.at, Vec::new(), position, now);
     }
 
     /// The tail begins at `position`; `events` are all that came after the position `from`.
-    pub fn start_knowing(&self, from: u64, events: Vec<Event>, position: u64, now: Millis) {
+    pub fn start_knowing(&self, from: u64, events: Vec<Event>, position: Position, now: Millis) {
         let mut inner = self.inner();
         let memory = Memory::after(from);
         match &mut inner.tail {
@@ -180,7 +181,7 @@ impl Hub {
             inner.send(&event);
         }
         if let Some(tail) = &mut inner.tail {
-            tail.position = position;
+            tail.position.at = position;
         }
     }
 
@@ -198,7 +199,7 @@ impl Hub {
     }
 
     /// The tail's position. Every event up to it is in the queues of those who follow it.
-    pub fn position(&self) -> Option<u64> {
+    pub fn position(&self) -> Option<Position> {
         self.inner().tail.as_ref().map(|tail| tail.position)
     }
 
@@ -241,7 +242,7 @@ impl Hub {
         let mut inner = self.inner();
         inner.ticks += 1;
         let turn = inner.ticks % TICKS;
-        let Some(beat) = inner.tail.as_ref().map(|tail| Item::Beat(tail.position)) else { return };
+        let Some(beat) = inner.tail.as_ref().map(|tail| Item::Beat(tail.position.at)) else { return };
         inner.retain_all(|follower| {
             if now.seconds() >= follower.viewer.expires {
                 follower.queue.end(Ending::TokenExpired);

@@ -6,8 +6,9 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use eventing_http::{ClaimAnswer, ClaimRequest, ClientError, JournalClient, Timeline};
+use eventing_http::{Changes, ClaimAnswer, ClaimRequest, ClientError, JournalClient, Timeline};
 
+use crate::cursor::Position;
 use crate::event::Event;
 use crate::tickets::Claims;
 
@@ -27,8 +28,8 @@ impl From<ClientError> for JournalError {
 pub struct Page {
     /// In the order of their positions.
     pub events: Vec<Event>,
-    /// Where to go on. Below what was asked for, it says that the journal began anew.
-    pub position: u64,
+    /// Where to go on. Below what was asked for, or in another generation, it says that the journal began anew.
+    pub position: Position,
 }
 
 /// A part of a correlation's events, in the journal's order.
@@ -44,7 +45,7 @@ pub struct Part {
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// The position of the newest event.
-    async fn end(&self) -> Result<u64, JournalError>;
+    async fn end(&self) -> Result<Position, JournalError>;
 
     /// At most `limit` events after a position, waiting up to `wait` for the first.
     async fn changes(&self, after: u64, wait: Duration, limit: usize) -> Result<Page, JournalError>;
@@ -91,15 +92,15 @@ impl HttpJournal {
 
 #[async_trait]
 impl Journal for HttpJournal {
-    async fn end(&self) -> Result<u64, JournalError> {
+    async fn end(&self) -> Result<Position, JournalError> {
         let answer = self.client().await?.changes(None, Duration::ZERO, 1).await;
-        Ok(self.judge(answer)?.position)
+        Ok(place(&self.judge(answer)?))
     }
 
     async fn changes(&self, after: u64, wait: Duration, limit: usize) -> Result<Page, JournalError> {
         let answer = self.client().await?.changes(after, wait, limit).await;
         let changes = self.judge(answer)?;
-        Ok(Page { events: shown(&changes.changes), position: changes.position })
+        Ok(Page { events: shown(&changes.changes), position: place(&changes) })
     }
 
     async fn timeline(&self, correlation_id: &str, limit: usize, cursor: Option<&str>) -> Result<Part, JournalError> {
@@ -115,6 +116,10 @@ impl Claims for HttpJournal {
         let answer = self.client().await?.settle(request).await;
         self.judge(answer)
     }
+}
+
+fn place(changes: &Changes) -> Position {
+    Position { generation: changes.generation, at: changes.position }
 }
 
 fn shown(entries: &[eventing_http::Entry]) -> Vec<Event> {

@@ -118,7 +118,7 @@ impl Metrics {
 
     /// The tail went on.
     pub fn observe(&self, hub: &Hub) {
-        self.position.set(i64::try_from(hub.position().unwrap_or_default()).unwrap_or(i64::MAX));
+        self.position.set(i64::try_from(hub.position().map_or(0, |position| position.at)).unwrap_or(i64::MAX));
     }
 
     /// The tail could not go on.

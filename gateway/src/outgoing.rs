@@ -114,14 +114,14 @@ impl Outgoing {
             return Poll::Ready(Some(self.piece(reset.block())));
         }
         while let Some(event) = self.missed.pop_front() {
-            if event.position <= Some(self.following.position) && self.cursor.take(&event) {
+            if event.position <= Some(self.following.position.at) && self.cursor.take(&event) {
                 return Poll::Ready(Some(Piece { received: None, ..self.event(&event) }));
             }
         }
         if !self.begun {
             self.begun = true;
             self.missed = VecDeque::new();
-            self.cursor.pass(self.following.position);
+            self.cursor.pass(self.following.position.at);
             return Poll::Ready(Some(self.piece(Block::retry(RETRY + self.following.number % RETRY_SPREAD))));
         }
         self.poll_following(context)

@@ -8,6 +8,7 @@ use eventing::time::Millis;
 use eventing_service::admin::Check;
 use tokio_util::sync::CancellationToken;
 
+use crate::cursor::Position;
 use crate::event::Event;
 use crate::hub::Hub;
 use crate::journal::{Journal, JournalError};
@@ -82,27 +83,30 @@ async fn step(journal: &dyn Journal, hub: &Hub) -> Result<(), JournalError> {
         // What enters the journal from here on is seen: the memory of the hub begins before the end is asked for.
         let now = Millis::now();
         let end = journal.end().await?;
-        let from = end.saturating_sub(REMEMBERED);
+        let from = end.at.saturating_sub(REMEMBERED);
         let (events, position) = between(journal, from, end).await?;
         hub.start_knowing(from, events, position, now);
         return Ok(());
     };
-    let page = journal.changes(after, WAIT, LIMIT).await?;
-    if page.position < after {
-        tracing::error!(was = after, is = page.position, "the journal began anew");
+    let page = journal.changes(after.at, WAIT, LIMIT).await?;
+    if page.position.generation != after.generation || page.position.at < after.at {
+        tracing::error!(was = ?after, is = ?page.position, "the journal began anew");
         hub.start(page.position, Millis::now());
     } else {
-        hub.advance(page.events, page.position, Millis::now());
+        hub.advance(page.events, page.position.at, Millis::now());
     }
     Ok(())
 }
 
 /// What came after `from`, up to `end` or a little later, and up to where.
-async fn between(journal: &dyn Journal, from: u64, end: u64) -> Result<(Vec<Event>, u64), JournalError> {
-    let (mut events, mut position) = (Vec::new(), from);
-    while position < end {
-        let page = journal.changes(position, Duration::ZERO, LIMIT).await?;
-        if page.position <= position {
+async fn between(journal: &dyn Journal, from: u64, end: Position) -> Result<(Vec<Event>, Position), JournalError> {
+    let (mut events, mut position) = (Vec::new(), Position { at: from, ..end });
+    while position.at < end.at {
+        let page = journal.changes(position.at, Duration::ZERO, LIMIT).await?;
+        if page.position.generation != end.generation {
+            return Err(JournalError("it began anew meanwhile".to_owned()));
+        }
+        if page.position.at <= position.at {
             // What was there is older than the journal keeps.
             return Ok((events, end));
         }

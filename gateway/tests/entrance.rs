@@ -61,7 +61,7 @@ async fn a_stream_opens_to_nobody_without_a_token_of_the_issuer_for_this_gateway
     let ben = world.token("ben", "");
     for path in [PATH.to_owned(), format!("{PATH}&userId=ada&scope=events:operator")] {
         assert_eq!(get(&replica, &path, &ben, None).await.status(), 404, "{path}");
-        assert_eq!(get(&replica, &path, &ben, Some("0")).await.status(), 404, "{path}");
+        assert_eq!(get(&replica, &path, &ben, Some("1.0")).await.status(), 404, "{path}");
     }
     let south = Ask { tenant_id: Some("south".into()), scope: "events:tenant".into(), ..wanted("events", None) };
     let cleo = world.issuer.token(&Ask { sub: "cleo".into(), ..south }).unwrap();
@@ -83,7 +83,7 @@ async fn a_forged_event_is_not_shown_to_the_user_it_names_and_operators_see_what
     // Nor when it is all there is of a correlation, nor from what was missed.
     world.journal.append(entry(4, "line-8", "ada", false));
     assert_eq!(get(&replica, "/events/stream?correlationId=line-8", &world.token("ada", ""), None).await.status(), 404);
-    let mut again = Client::open(&replica, PATH, &world.token("ada", ""), Some("1")).await;
+    let mut again = Client::open(&replica, PATH, &world.token("ada", ""), Some("1.1")).await;
     again.expect(3).await;
 }
 
@@ -98,7 +98,7 @@ async fn a_ticket_opens_its_stream_once_at_any_replica_as_whom_it_was_given_to()
     let given: Value = given.json().await.unwrap();
     assert_eq!(given["expiresInSeconds"], 30);
     let text = given["ticket"].as_str().unwrap();
-    let mut stream = Client::of(present(&other, &format!("{PATH}&lastEventId=0"), text).await);
+    let mut stream = Client::of(present(&other, &format!("{PATH}&lastEventId=1.0"), text).await);
     stream.expect(1).await;
     world.journal.append(entry(2, "line-7", "ben", true));
     world.journal.append(entry(3, "line-7", "ada", true));

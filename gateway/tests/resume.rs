@@ -56,7 +56,7 @@ fn event(correlation: usize, nth: usize) -> Entry {
 
 /// Follows a correlation until everything was seen, coming and going.
 async fn follow(http: reqwest::Client, addresses: Addresses, token: String, correlation: usize) -> Seen {
-    let (mut seen, mut last) = (Seen::new(), "0".to_owned());
+    let (mut seen, mut last) = (Seen::new(), "1.0".to_owned());
     while seen.len() <= EVENTS {
         if visit(&http, &addresses, &token, correlation, (&mut last, &mut seen)).await.is_none() {
             sleep(Duration::from_millis(50)).await;

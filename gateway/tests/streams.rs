@@ -29,7 +29,7 @@ async fn a_timeline_shows_each_what_they_may_see() {
     assert_eq!((status, events), (200, 1));
     assert_eq!(body["correlationId"], "line-7");
     assert_eq!(body["events"][0]["detailCore"]["name"], 1);
-    assert_eq!(body["lastEventId"], "2");
+    assert_eq!(body["lastEventId"], "1.2");
     assert_eq!(read("ops", "events:operator", "/events/line-7").await.1, 2);
     assert_eq!(read("ben", "events:tenant", "/events/line-7").await.1, 1);
     let (status, _, problem) = read("ben", "", "/events/line-7").await;
@@ -57,17 +57,17 @@ async fn a_stream_brings_each_event_once_ahead_or_not_and_goes_on_where_it_was_c
     assert_eq!(replica.hub.ahead(early, Millis::now().plus_millis(60_000)), Ahead::Sent);
     client.expect(3).await;
     let with_key_ahead = client.last_id.clone();
-    assert!(with_key_ahead.starts_with("2~"), "{with_key_ahead}");
+    assert!(with_key_ahead.starts_with("1.2~"), "{with_key_ahead}");
     world.journal.append(entry(4, "line-7", "ben", true));
     world.journal.append(entry(3, "line-7", "ada", true));
     world.journal.append(entry(5, "line-7", "ada", true));
     client.expect(5).await;
-    assert_eq!(client.last_id, "5");
+    assert_eq!(client.last_id, "1.5");
     drop((client, replica));
 
     world.journal.append(entry(6, "line-7", "ada", true));
     let other = world.replica().await;
-    let mut client = Client::open(&other, path, &token, Some("5")).await;
+    let mut client = Client::open(&other, path, &token, Some("1.5")).await;
     client.expect(6).await;
     world.journal.append(entry(7, "line-7", "ada", true));
     client.expect(7).await;
@@ -94,7 +94,7 @@ async fn the_user_stream_follows_a_user_through_all_correlations() {
     }
     client.expect(1).await;
     client.expect(4).await;
-    let mut resumed = Client::open(&replica, "/events/stream/user", &token, Some("1")).await;
+    let mut resumed = Client::open(&replica, "/events/stream/user", &token, Some("1.1")).await;
     resumed.expect(4).await;
     assert_eq!(get(&replica, "/events/stream/user", &token, Some("nonsense")).await.status(), 400);
 }
@@ -120,16 +120,19 @@ async fn a_place_that_is_gone_is_said_to_be_and_a_journal_that_begins_anew_is_to
     let replica = world.replica().await;
     let (path, token) = ("/events/stream?correlationId=line-7", world.token("ada", ""));
     let reset = ("reset".to_owned(), "JOURNAL_BEGAN_ANEW".to_owned());
-    let mut lost = Client::open(&replica, path, &token, Some("900")).await;
+    let mut lost = Client::open(&replica, path, &token, Some("1.900")).await;
     assert_eq!(lost.told().await, reset);
     world.journal.append(entry(2, "line-7", "ada", true));
     lost.expect(2).await;
     world.journal.begin_anew();
     assert_eq!(lost.told().await, reset);
-    assert_eq!(lost.last_id, "0");
+    assert_eq!(lost.last_id, "2.0");
     world.journal.append(entry(3, "line-7", "ada", true));
     lost.expect(3).await;
-    assert_eq!(lost.last_id, "1");
+    assert_eq!(lost.last_id, "2.1");
+    // One that has grown past the client's place since is another one all the same.
+    let mut back = Client::open(&replica, path, &token, Some("1.1")).await;
+    assert_eq!(back.told().await, reset);
 }
 
 #[tokio::test]
@@ -140,12 +143,12 @@ async fn whoever_comes_back_too_late_for_the_users_stream_is_told_to_begin_anew(
     }
     let replica = world.replica().await;
     let token = world.token("ada", "");
-    let mut late = Client::open(&replica, "/events/stream/user", &token, Some("5")).await;
+    let mut late = Client::open(&replica, "/events/stream/user", &token, Some("1.5")).await;
     assert_eq!(late.told().await, ("reset".to_owned(), "TOO_FAR_BEHIND".to_owned()));
-    assert_eq!(late.last_id, "20010");
+    assert_eq!(late.last_id, "1.20010");
     // Read from the journal where memory does not reach, and from memory from there on.
     let ben = world.token("ben", "");
-    let mut just = Client::open(&replica, "/events/stream/user", &ben, Some("17000")).await;
+    let mut just = Client::open(&replica, "/events/stream/user", &ben, Some("1.17000")).await;
     for name in 17_000..20_010 {
         just.expect(name).await;
     }
@@ -156,11 +159,11 @@ async fn a_stream_goes_on_from_the_query_where_no_header_can_be_set_and_a_reconn
     let world = World::new().await;
     (1..=3).for_each(|name| world.journal.append(entry(name, "line-7", "ada", true)));
     let replica = world.replica().await;
-    let (path, token) = ("/events/stream?correlationId=line-7&lastEventId=1", world.token("ada", ""));
+    let (path, token) = ("/events/stream?correlationId=line-7&lastEventId=1.1", world.token("ada", ""));
     let mut client = Client::open(&replica, path, &token, None).await;
     client.expect(2).await;
     client.expect(3).await;
-    let mut again = Client::open(&replica, path, &token, Some("2")).await;
+    let mut again = Client::open(&replica, path, &token, Some("1.2")).await;
     again.expect(3).await;
     let bad = get(&replica, "/events/stream/user?lastEventId=nonsense", &token, None).await;
     assert_eq!(bad.json::<Value>().await.unwrap()["code"], "LAST_EVENT_ID_INVALID");
@@ -211,4 +214,24 @@ async fn many_streams_share_a_connection_of_http_2_and_none_is_compressed() {
     for client in &mut clients {
         assert_eq!(client.told().await, ("end".to_owned(), "SHUTDOWN".to_owned()));
     }
+}
+
+#[tokio::test]
+async fn a_payload_with_markup_and_lines_of_a_stream_is_data_and_nothing_else() {
+    let world = World::new().await;
+    world.journal.append(entry(1, "line-7", "ada", true));
+    let replica = world.replica().await;
+    let (path, token) = ("/events/stream?correlationId=line-7", world.token("ada", ""));
+    let mut client = Client::open(&replica, path, &token, None).await;
+    assert_eq!(client.response.headers()["x-content-type-options"], "nosniff");
+    let memo = "</script><img src=x onerror=alert(1)>\n\nevent: reset\ndata: {}\n\n\r\rid: 7\u{2028}";
+    let mut marked = entry(2, "line-7", "ada", true);
+    marked.detail_core = serde_json::value::to_raw_value(&serde_json::json!({"memo": memo})).unwrap();
+    world.journal.append(marked);
+    world.journal.append(entry(3, "line-7", "ada", true));
+    assert_eq!(client.expect(2).await["detailCore"]["memo"], memo);
+    client.expect(3).await;
+    let timeline = get(&replica, "/events/line-7", &token, None).await;
+    assert_eq!(timeline.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(timeline.headers()["content-type"], "application/json");
 }

@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Events that were there before.
 pub const HISTORY: u64 = 1_000_000;
+/// Which journal it is.
+pub const GENERATION: u64 = 1;
 /// Events of a correlation in its timeline.
 const TIMELINE: u64 = 10;
 /// Bytes of a payload.
@@ -137,6 +139,11 @@ fn answer(name: &str, events: &[String], rest: &str) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
+/// Where a reader of changes goes on.
+fn place(position: u64) -> String {
+    format!(r#","position":{position},"generation":{GENERATION}"#)
+}
+
 async fn timeline(State(journal): State<Journal>, UrlPath(correlation): UrlPath<String>) -> Response {
     let events: Vec<_> = (1..=TIMELINE).map(|nth| entry(HISTORY / 2 + nth, &correlation).to_string()).collect();
     drop(journal);
@@ -146,10 +153,10 @@ async fn timeline(State(journal): State<Journal>, UrlPath(correlation): UrlPath<
 async fn changes(State(journal): State<Journal>, Query(ask): Query<Ask>) -> Response {
     let mut bell = journal.bell.subscribe();
     let Some(after) = ask.after else {
-        return answer("changes", &[], &format!(r#","position":{}"#, journal.end()));
+        return answer("changes", &[], &place(journal.end()));
     };
     let _ = tokio::time::timeout(Duration::from_secs(ask.wait), bell.wait_for(|end| *end > after)).await;
     let end = journal.end().min(after + ask.limit.unwrap_or(100));
     let events: Vec<_> = (after + 1..=end).map(|position| journal.at(position)).collect();
-    answer("changes", &events, &format!(r#","position":{}"#, end.max(after)))
+    answer("changes", &events, &place(end.max(after)))
 }

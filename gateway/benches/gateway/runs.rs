@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::Arguments;
 use crate::clients::{Clients, Wish, open, open_http2};
-use crate::journal::{HISTORY, correlation, resource};
+use crate::journal::{GENERATION, HISTORY, correlation, resource};
 use crate::site::{Gateway, Site, together};
 
 /// How long everything is left alone before it is measured.
@@ -171,7 +171,7 @@ pub async fn resume(arguments: &Arguments, missed: u64, times: usize) -> Result<
     let mut took = Vec::new();
     for client in 0..times {
         let back = Wish {
-            last_id: Some((site.journal.end() - missed).to_string()),
+            last_id: Some(format!("{GENERATION}.{}", site.journal.end() - missed)),
             ..wish(&site, &gateways, client, arguments.correlations)
         };
         let start = Instant::now();

@@ -55,8 +55,8 @@ impl Entrance {
 }
 
 /// Cross-origin requests, by the list alone: no origin but those on it reads an answer. There are no cookies, so
-/// credentials are none of its business.
-pub(super) async fn cross_origin(State(entrance): State<Entrance>, request: Request, next: Next) -> Response {
+/// credentials are none of its business. And every answer is of the type it says, whatever its payloads look like.
+pub(super) async fn guard(State(entrance): State<Entrance>, request: Request, next: Next) -> Response {
     let allowed = entrance.allows(request.headers()).cloned();
     let asks_first = request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ORIGIN)
@@ -69,6 +69,7 @@ pub(super) async fn cross_origin(State(entrance): State<Entrance>, request: Requ
         }
     };
     let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // What a cache keeps for one origin is not for another.
     headers.append(header::VARY, HeaderValue::from_static("origin"));
     let Some(origin) = allowed else { return response };

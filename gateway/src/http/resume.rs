@@ -36,7 +36,11 @@ impl Comer<'_> {
             self.must_be_shown(remembered.shows).await?;
             return Ok(Start { cursor: Cursor::at(self.following.position), missed: Vec::new(), reset: None });
         };
-        if cursor.position() > self.following.position {
+        if !cursor.is_of(self.following.position) {
+            self.must_be_shown(remembered.shows).await?;
+            return Ok(self.anew(cursor, Reset::JournalBeganAnew));
+        }
+        if cursor.position() > self.following.position.at {
             self.must_be_shown(remembered.shows).await?;
             return self.of_another_replica(cursor).await;
         }
@@ -55,7 +59,7 @@ impl Comer<'_> {
     /// Another replica may be ahead of this one; only the journal knows.
     async fn of_another_replica(&self, cursor: Cursor) -> Result<Start, Problem> {
         let end = self.gateway.journal.end().await.map_err(|error| journal_problem(&error))?;
-        if end < cursor.position() {
+        if !cursor.is_of(end) || end.at < cursor.position() {
             return Ok(self.anew(cursor, Reset::JournalBeganAnew));
         }
         self.gateway.metrics.resumed("memory");
@@ -95,7 +99,7 @@ impl Comer<'_> {
 
     /// The journal is read up to where memory begins.
     async fn of_user(&self, cursor: Cursor, remembered: Remembered) -> Result<Start, Problem> {
-        let until = self.following.position;
+        let until = self.following.position.at;
         if until.saturating_sub(cursor.position()) > MAX_BEHIND {
             return Ok(self.anew(cursor, Reset::TooFarBehind));
         }
@@ -106,10 +110,10 @@ impl Comer<'_> {
             let older = |event: &Event| event.position <= Some(remembered.from);
             let own = |event: &Event| self.following.topic().has(event) && self.viewer.may_see(event);
             missed.extend(page.events.into_iter().filter(|event| older(event) && own(event)).map(Arc::new));
-            if page.position <= position {
+            if page.position.at <= position {
                 break;
             }
-            position = page.position;
+            position = page.position.at;
         }
         missed.extend(remembered.events);
         Ok(Start { cursor, missed, reset: None })

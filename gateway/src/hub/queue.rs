@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::cursor::Position;
 use crate::event::Event;
 
 /// Events that may wait.
@@ -19,7 +20,7 @@ pub enum Item {
     /// An event that the follower may see.
     Event(Arc<Event>),
     /// The journal began anew at this position.
-    Restart(u64),
+    Restart(Position),
     /// Nothing, but everything up to this position has come out before.
     Beat(u64),
 }

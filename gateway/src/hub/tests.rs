@@ -14,9 +14,13 @@ fn event(name: u8, position: Option<u64>, correlation: &str, user: &str) -> Even
     Event { key: ShortKey::of(EventKey([name; 32])), position, correlation_id: correlation.into(), ..base }
 }
 
+fn place(at: u64) -> Position {
+    Position { generation: 3, at }
+}
+
 fn hub() -> Hub {
     let hub = Hub::default();
-    hub.start(10, Millis(0));
+    hub.start(place(10), Millis(0));
     hub
 }
 
@@ -57,7 +61,7 @@ fn each_gets_what_they_follow_and_may_see() {
     assert_eq!(names(&others), []);
     assert_eq!(names(&user), [key(1), key(2)]);
     assert_eq!(names(&elsewhere), []);
-    assert_eq!(hub.position(), Some(12));
+    assert_eq!(hub.position(), Some(place(12)));
 }
 
 #[test]
@@ -110,15 +114,15 @@ fn nothing_is_followed_before_the_journal_was_reached() {
 fn a_journal_that_began_anew_is_told_to_all() {
     let hub = hub();
     let line = follow(&hub, correlation("line-7"), "ben");
-    hub.start(0, Millis(1));
-    assert!(matches!(next(&line), Some(Ok(Item::Restart(0)))));
-    assert_eq!(hub.position(), Some(0));
+    hub.start(place(0), Millis(1));
+    assert!(matches!(next(&line), Some(Ok(Item::Restart(Position { at: 0, .. })))));
+    assert_eq!(hub.position(), Some(place(0)));
 }
 
 #[test]
 fn each_has_a_beat_in_turn_with_the_position_and_only_while_its_token_lasts() {
     let hub = Hub::new(64);
-    hub.start(10, Millis(0));
+    hub.start(place(10), Millis(0));
     let lasting: Vec<_> = (0..30).map(|_| follow(&hub, correlation("line-7"), "ada")).collect();
     let mut short = viewer("ben", None, Reach::Own);
     short.expires = 100;
@@ -147,7 +151,7 @@ fn after_it_stops_nobody_follows() {
 #[test]
 fn whoever_comes_back_is_told_what_came_since_where_that_is_remembered() {
     let hub = Hub::default();
-    hub.start_knowing(8, vec![event(1, Some(9), "line-7", "ada")], 10, Millis(0));
+    hub.start_knowing(8, vec![event(1, Some(9), "line-7", "ada")], place(10), Millis(0));
     hub.advance(vec![event(2, Some(11), "line-7", "ada"), event(3, Some(12), "line-7", "ben")], 12, Millis(1));
     let again = |after| {
         let ada = Arc::new(viewer("ada", None, Reach::Own));

@@ -6,6 +6,7 @@ use eventing::time::Millis;
 use eventing::types::EventKey;
 
 use super::*;
+use crate::cursor::Position;
 use crate::event::ShortKey;
 use crate::hub::{Hub, TICKS, Topic};
 use crate::viewer::Reach;
@@ -24,9 +25,13 @@ fn stream(hub: &Hub, cursor: Cursor, missed: &[u64], reset: Option<Reset>) -> Ou
     Outgoing::new(following, Start { cursor, missed, reset }, Place::default(), Metrics::default())
 }
 
+fn place(at: u64) -> Position {
+    Position { generation: 3, at }
+}
+
 fn hub() -> Hub {
     let hub = Hub::default();
-    hub.start(10, Millis(0));
+    hub.start(place(10), Millis(0));
     hub
 }
 
@@ -49,36 +54,36 @@ fn of(pieces: &[(String, String)]) -> Vec<(&str, &str)> {
 #[test]
 fn what_was_missed_comes_first_and_each_piece_has_the_id_to_come_back_with() {
     let hub = hub();
-    let mut stream = stream(&hub, Cursor::at(4), &[3, 5, 9], None);
+    let mut stream = stream(&hub, Cursor::at(place(4)), &[3, 5, 9], None);
     hub.advance(vec![event(11, Some(11))], 12, Millis(1));
     let got = pieces(&mut stream);
     let retry = got.get(2).unwrap().1.clone();
     assert!(retry.starts_with("retry: "), "{retry}");
-    assert_eq!(of(&got), [("5", "event: event"), ("9", "event: event"), ("10", retry.as_str()), ("11", "event: event")]);
+    assert_eq!(of(&got), [("3.5", "event: event"), ("3.9", "event: event"), ("3.10", retry.as_str()), ("3.11", "event: event")]);
     (0..TICKS).for_each(|_| hub.tick(Millis(2)));
-    assert_eq!(of(&pieces(&mut stream)), [("12", ":")]);
+    assert_eq!(of(&pieces(&mut stream)), [("3.12", ":")]);
 }
 
 #[test]
 fn a_place_that_is_gone_is_told_first_and_a_journal_that_begins_anew_when_it_does() {
     let hub = hub();
-    let mut stream = stream(&hub, Cursor::at(10), &[], Some(Reset::TooFarBehind));
-    hub.start(3, Millis(1));
+    let mut stream = stream(&hub, Cursor::at(place(10)), &[], Some(Reset::TooFarBehind));
+    hub.start(Position { generation: 4, at: 3 }, Millis(1));
     let got = pieces(&mut stream);
-    assert_eq!(of(&got).first(), Some(&("10", "event: reset")));
-    assert_eq!(of(&got).last(), Some(&("3", "event: reset")));
+    assert_eq!(of(&got).first(), Some(&("3.10", "event: reset")));
+    assert_eq!(of(&got).last(), Some(&("4.3", "event: reset")));
     hub.advance(vec![event(4, Some(4))], 4, Millis(2));
-    assert_eq!(of(&pieces(&mut stream)), [("4", "event: event")]);
+    assert_eq!(of(&pieces(&mut stream)), [("4.4", "event: event")]);
 }
 
 #[test]
 fn the_end_is_told_where_the_client_reads() {
     let hub = hub();
-    let mut told = stream(&hub, Cursor::at(10), &[], None);
+    let mut told = stream(&hub, Cursor::at(place(10)), &[], None);
     hub.advance(vec![event(11, Some(11))], 11, Millis(1));
     hub.stop();
     let got = pieces(&mut told);
-    assert_eq!(of(&got).last(), Some(&("11", "event: end")));
+    assert_eq!(of(&got).last(), Some(&("3.11", "event: end")));
     let mut context = Context::from_waker(Waker::noop());
     assert!(matches!(told.poll_next(&mut context), Poll::Ready(None)));
 }
@@ -86,7 +91,7 @@ fn the_end_is_told_where_the_client_reads() {
 #[test]
 fn one_that_is_cut_off_is_not_waited_for() {
     let hub = hub();
-    let mut slow = stream(&hub, Cursor::at(10), &[], None);
+    let mut slow = stream(&hub, Cursor::at(place(10)), &[], None);
     let mut context = Context::from_waker(Waker::noop());
     assert!(slow.poll_cut_off(&mut context).is_pending());
     (11..100).for_each(|at| hub.advance(vec![event(1, Some(at))], at, Millis(1)));

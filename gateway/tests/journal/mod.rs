@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct FakeJournal {
     entries: Arc<Mutex<Vec<Entry>>>,
     claims: Arc<Mutex<HashMap<EventKey, Record>>>,
+    generation: Arc<AtomicU64>,
     bell: watch::Sender<u64>,
     pub(crate) address: SocketAddr,
 }
@@ -64,6 +66,7 @@ impl FakeJournal {
         let journal = Self {
             entries: Arc::default(),
             claims: Arc::default(),
+            generation: Arc::new(AtomicU64::new(1)),
             bell: watch::Sender::new(0),
             address: server.address(),
         };
@@ -89,6 +92,7 @@ impl FakeJournal {
     #[allow(dead_code, reason = "not every test does it")]
     pub(crate) fn begin_anew(&self) {
         self.entries.lock().unwrap().clear();
+        self.generation.fetch_add(1, Ordering::SeqCst);
         self.bell.send_replace(0);
     }
 
@@ -122,10 +126,10 @@ async fn changes(State(journal): State<FakeJournal>, Query(ask): Query<Ask>, hea
     let _ = tokio::time::timeout(Duration::from_secs(ask.wait), waited).await;
     let entries = journal.entries.lock().unwrap();
     let end = entries.len() as u64;
-    let first = usize::try_from(after).unwrap().min(entries.len());
+    let first = usize::try_from(after).map_or(entries.len(), |first| first.min(entries.len()));
     let changes: Vec<Entry> = entries[first..].iter().take(ask.limit.unwrap_or(100)).cloned().collect();
     let position = changes.last().map_or(end.min(after), |last| last.position);
-    Json(Changes { changes, position })
+    Json(Changes { changes, position, generation: journal.generation.load(Ordering::SeqCst) })
 }
 
 /// Decided as the journal decides.

@@ -37,7 +37,7 @@ pub(super) async fn changes(
     let known = *end.borrow_and_update();
     let Some(after) = after.filter(|after| *after <= known) else {
         // Without `after` a caller begins at the end; one that is ahead of it knew another journal.
-        return Ok(Json(Changes { changes: Vec::new(), position: known }));
+        return Ok(Json(Changes { changes: Vec::new(), position: known, generation: 0 }));
     };
     if known == after {
         let wait = Duration::from_secs(wait.min(MAX_WAIT_SECONDS));
@@ -51,5 +51,5 @@ pub(super) async fn changes(
     changes.retain(|entry| entry.position <= published);
     api.metrics.read("changes", begun.elapsed());
     let position = changes.last().map_or(after, |entry| entry.position);
-    Ok(Json(Changes { changes, position }))
+    Ok(Json(Changes { changes, position, generation: 0 }))
 }
