@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use eventing_http::DeadLetterReport;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, ShortKey};
 
@@ -10,7 +11,8 @@ use crate::event::{Event, ShortKey};
 const VERIFY: &str = "verify";
 
 /// How far somebody sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Reach {
     /// Their own events.
     Own,
@@ -86,7 +88,8 @@ pub(crate) mod tests {
             user_id: user.map(Into::into),
             tenant_id: tenant.map(Into::into),
             envelope_verified,
-            json: "{}".into(),
+            json: crate::sse::Json::of(&serde_json::json!({})).unwrap(),
+            received: std::time::Instant::now(),
         }
     }
 

@@ -19,7 +19,7 @@ pub(crate) struct Listing {
 }
 
 /// A dead letter of the event with this name, or of none that was verified.
-pub(crate) fn letter(name: Option<u8>, inbox: &str, code: &str, stage: &str, attempts: u32) -> DeadLetterReport {
+pub(crate) fn letter(name: Option<u32>, inbox: &str, code: &str, stage: &str, attempts: u32) -> DeadLetterReport {
     serde_json::from_value(json!({
         "inbox": inbox, "code": code, "stage": stage, "attempts": attempts, "failedAt": 1_795_420_812_000_i64,
         "eventKey": name.map(hex),

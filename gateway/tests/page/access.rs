@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::browser::{DARK, PHONE};
-use crate::journal::letter;
+use crate::ground::journal::letter;
 use crate::world::{LINE, PAYMENT, TRANSFER, World, answer, find, sign_in, step, story};
 
 #[tokio::test]

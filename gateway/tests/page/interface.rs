@@ -103,7 +103,7 @@ async fn every_text_stands_out_from_its_ground() {
     for step in story() {
         world.journal.append(step);
     }
-    world.journal.tell(crate::journal::letter(Some(4), "treasury/ledger", "HANDLER_EXHAUSTED", "handle", 5));
+    world.journal.tell(crate::ground::journal::letter(Some(4), "treasury/ledger", "HANDLER_EXHAUSTED", "handle", 5));
     let (_replica, path, browser) = world.signed_in("ops", "events:operator").await;
     find(&browser, LINE).await;
     browser.click(".step summary").await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, DARK, LIGHT, PHONE};
-use crate::journal::hex;
+use crate::ground::journal::hex;
 use crate::path::Way;
 use crate::world::{LINE, PAYMENT, World, find, sign_in, step, story};
 
@@ -25,7 +25,7 @@ async fn somebody_signs_in_finds_a_payment_and_sees_it_move() {
         (12, "Transfer.Failed.v1", "urn:qsl:treasury:transfer:t-88"),
         (13, "Payment.Authorized.v1", "urn:qsl:paymentgateway:payment:p-4702"),
     ] {
-        let mut other = step(name, u32::from(name), detail_type, resource, json!({}));
+        let mut other = step(name, name, detail_type, resource, json!({}));
         other.correlation_id = format!("c-{name}d0/groceries");
         world.journal.append(other);
     }

@@ -3,9 +3,9 @@
 
 mod access;
 mod browser;
+#[path = "../world/mod.rs"]
+mod ground;
 mod interface;
-#[path = "../journal/mod.rs"]
-mod journal;
 mod live;
 mod order;
 mod path;

@@ -1,42 +1,21 @@
-//! One installation on loopback: a journal, an identity provider that browsers can sign in at, gateways, and a browser.
+//! An installation with a page, the way to it, and a browser.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-use clap::Parser as _;
 use eventing_http::Entry;
-use eventing_service::admin::Readiness;
-use eventing_service::server::Server;
-use gateway::http::{Gateway, router};
-use gateway::hub::Hub;
-use gateway::journal::{HttpJournal, Journal};
-use gateway::metrics::Metrics;
-use gateway::oidc::{Keys, Tokens};
-use gateway::settings::Settings;
-use gateway::tail;
-use identity_provider::Issuer;
+use eventing_service::server::Limits;
 use serde_json::{Value, json};
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::browser::Browser;
-use crate::journal::{FakeJournal, hex};
+use crate::ground::journal::{FakeJournal, hex};
+use crate::ground::{Replica, World as Ground};
 use crate::path::Path;
 
 /// The correlation that the tests follow.
 pub(crate) const LINE: &str = "c-7f3a/rent for november";
 
-/// The installation.
+/// An installation in whose page people sign in.
 pub(crate) struct World {
-    folder: tempfile::TempDir,
+    ground: Ground,
     pub(crate) journal: FakeJournal,
-    issuer: String,
-}
-
-/// One replica of the gateway. Dropped, it stops.
-pub(crate) struct Replica {
-    pub(crate) address: SocketAddr,
-    _stop: DropGuard,
 }
 
 impl World {
@@ -46,53 +25,12 @@ impl World {
 
     /// The same, with sign-ins for so many seconds.
     pub(crate) async fn with_tokens_for(seconds: i64) -> Self {
-        eventing_service::install_crypto();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("token"), "good\n").unwrap();
-        let journal = FakeJournal::start(folder.path()).await;
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let issuer = format!("http://{}", listener.local_addr().unwrap());
-        let routes = identity_provider::router(Issuer::new(&issuer).unwrap().granting("events", seconds));
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        Self { folder, journal, issuer }
+        let ground = Ground::issuing(|issuer| issuer.granting("events", seconds)).await;
+        Self { journal: ground.journal.clone(), ground }
     }
 
     pub(crate) async fn replica(&self) -> Replica {
-        let settings = Settings::parse_from([
-            "gateway",
-            "--namespace",
-            "ops",
-            "--oidc-audience",
-            "events",
-            "--oidc-issuer",
-            &self.issuer,
-            "--oidc-client-id",
-            "page",
-        ]);
-        let keys = Keys::new(&self.issuer, None).unwrap();
-        let address = format!("https://localhost:{}", self.journal.address.port());
-        let path = |name| self.folder.path().join(name);
-        let journal: Arc<dyn Journal> = Arc::new(HttpJournal::new(address, path("ca.crt"), path("token")));
-        let (hub, shutdown) = (Hub::default(), CancellationToken::new());
-        let check = Readiness::new().check("journal", "first answer");
-        tokio::spawn(tail::follow(Arc::clone(&journal), hub.clone(), Metrics::default(), check, shutdown.clone()));
-        let server = Server::plain(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap().drain(Duration::ZERO);
-        let address = server.address();
-        let tokens = Arc::new(Tokens::new(settings.oidc, keys));
-        let (fresh, ended) = (Arc::clone(&tokens), shutdown.clone());
-        tokio::spawn(async move { fresh.keys().keep_fresh(ended, |_| ()).await });
-        let gateway = Gateway {
-            tokens: Arc::clone(&tokens),
-            hub: hub.clone(),
-            journal,
-            metrics: Metrics::default(),
-            shutdown: shutdown.clone(),
-        };
-        tokio::spawn(server.serve(router(gateway), shutdown.clone()));
-        while hub.position().is_none() || !tokens.keys().are_known() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        Replica { address, _stop: shutdown.drop_guard() }
+        self.ground.replica_with(&["--oidc-client-id", "page"], Limits::default()).await
     }
 
     /// A replica, the way to it, and a browser on its page.
@@ -135,7 +73,7 @@ pub(crate) async fn find(browser: &Browser, correlation: &str) {
 
 /// A step of [`LINE`]: `name` is its key, and it is signed so many milliseconds after eight in the morning.
 #[expect(clippy::needless_pass_by_value, reason = "a payload is written where the step is")]
-pub(crate) fn step(name: u8, millis: u32, detail_type: &str, resource: &str, core: Value) -> Entry {
+pub(crate) fn step(name: u32, millis: u32, detail_type: &str, resource: &str, core: Value) -> Entry {
     let ts = format!("2026-11-23T08:{:02}:{:02}.{:03}000Z", millis / 60_000, millis / 1_000 % 60, millis % 1_000);
     let (source, kid, algorithm) = match resource.split(':').nth(2) {
         Some("paymentgateway") => ("qsl.payment", "payments-9f1Kq2LmX0aBcD3e", "Dilithium2"),
