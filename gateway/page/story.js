@@ -51,9 +51,9 @@ export class Story {
     await follow(`events/stream?correlationId=${encodeURIComponent(this.id)}`, this.session, last, on, this.signal);
   }
 
-  /** Reads all that there is. Says from which id on a stream leaves nothing out. */
+  /** Reads all that there is. Says from which id on a stream leaves nothing out; null where nothing is to be seen yet. */
   async #history() {
-    let last = "0";
+    let last = null;
     try {
       for (let cursor = null, first = true; first || cursor; first = false) {
         const part = await readTimeline(this.id, cursor, this.session.token(), this.signal);

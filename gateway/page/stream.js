@@ -13,12 +13,13 @@ const PAUSES = [500, 30_000];
 const MAX_BLOCK = 8 << 20;
 
 /**
- * Follows `path` until `signal`, the token's end or a refusal. `on.event(data)` gets each event, `on.reset()` is told
- * that the last id is not known any more, and `on.state(name, facts)` how it stands: `connecting`, `catching-up`,
+ * Follows `path` until `signal`, the token's end or a refusal, from the id `last` on; null is from now on.
+ * `on.event(data)` gets each event, `on.reset()` is told that the stream begins anew, so that what was before has to be
+ * read, and `on.state(name, facts)` how it stands: `connecting`, `catching-up`,
  * `live`, `behind` (`{heard}`), `waiting` (`{until, problem}`), `ended` (the token's end) or `refused` (`{problem}`).
  */
 export async function follow(path, session, last, on, signal) {
-  const place = { id: last, retry: 0 };
+  const place = { id: last, retry: 0, anew: false, end: null };
   for (let failures = 0; !signal.aborted; ) {
     on.state("connecting");
     const attempt = new AbortController();
@@ -34,10 +35,9 @@ export async function follow(path, session, last, on, signal) {
       signal.removeEventListener("abort", stop);
     }
     if (signal.aborted) return;
-    if (problem.status === 401 || session.ended()) return on.state("ended");
-    if (problem.status === 410) {
+    if (problem.status === 401 || place.end === "TOKEN_EXPIRED" || session.ended()) return on.state("ended");
+    if (problem.code === "LAST_EVENT_ID_INVALID" && place.id !== null) {
       place.id = null;
-      await on.reset();
     } else if (problem.status >= 400 && problem.status < 500 && problem.status !== 429) {
       return on.state("refused", { problem });
     }
@@ -49,6 +49,7 @@ export async function follow(path, session, last, on, signal) {
 async function once(path, session, place, on, attempt) {
   const headers = { Accept: "text/event-stream" };
   if (place.id !== null) headers["Last-Event-ID"] = place.id;
+  place.anew = place.id === null;
   const watch = new Watch(on, attempt);
   try {
     const response = await request(path, session.token(), { headers, signal: attempt.signal });
@@ -69,10 +70,14 @@ async function once(path, session, place, on, attempt) {
 async function dispatch({ id, name, data, retry }, place, on) {
   if (id !== null) place.id = id;
   if (retry !== null) place.retry = retry;
-  if (name === "reset") await on.reset();
+  if (name === "reset") place.anew = true;
+  else if (name === "end") place.end = JSON.parse(data).code;
   else if (data !== null) on.event(JSON.parse(data));
   else {
-    // A sign of life: all that was missed has come.
+    // A sign of life: all that was missed has come. What was before a beginning is read now, since from here on nothing
+    // is left out.
+    if (place.anew) await on.reset();
+    place.anew = false;
     on.alive();
     on.state("live");
   }

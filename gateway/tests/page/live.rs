@@ -115,7 +115,7 @@ async fn it_keeps_its_place_when_it_is_cut_off_and_says_so() {
     browser.wait_text("#said", "Live again").await;
     browser.wait("document.querySelector('.banner').hidden").await;
     assert_eq!(actions(&browser).await, ["Started", "Initiated", "Authorized", "Booked", "Settled", "Completed"]);
-    assert!(path.asked().to_lowercase().contains("last-event-id: 3"), "it goes on from where it was");
+    assert!(path.asked().to_lowercase().contains("last-event-id: 1.3"), "it goes on from where it was");
     let open = browser.script("return document.querySelector('.step:nth-child(3) details').open").await;
     assert_eq!(open, Value::Bool(true), "what was looked at stays open");
     browser.click(".step:nth-child(3) summary").await;
