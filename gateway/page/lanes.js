@@ -13,12 +13,14 @@ const CLOSE = 16;
 /** What a letter of a gap's label takes. */
 const LETTER = 6.6;
 const MOVE = 350;
+/** More steps than this jump to their places. */
+const MANY = 300;
 
 /** The picture. */
 export class Lanes {
   #names = el("ul", { class: "names", "aria-hidden": "true" });
   #drawing = svg("svg", { "aria-hidden": "true" });
-  #plot = el("div", { class: "plot" }, this.#drawing);
+  #plot = el("div", { class: "plot", role: "group", "aria-label": "The steps in their lanes, as the list below says" }, this.#drawing);
   element = el("div", { class: "lanes" }, this.#names, this.#plot);
   #at = new Map();
   #frame = 0;
@@ -51,7 +53,7 @@ export class Lanes {
     cancelAnimationFrame(this.#frame);
     const from = points.map(({ step, x }, at) => this.#at.get(step.key) ?? (at > 0 ? this.#at.get(points[at - 1].step.key) : x) ?? x);
     const begun = performance.now();
-    const still = calm() || this.#at.size === 0 || document.hidden;
+    const still = calm() || this.#at.size === 0 || points.length > MANY || document.hidden;
     const paint = (now) => {
       const part = still ? 1 : Math.min(1, (now - begun) / MOVE);
       const eased = 1 - (1 - part) ** 3;

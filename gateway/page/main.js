@@ -74,7 +74,6 @@ function listen() {
     const hash = id ? `#c=${encodeURIComponent(id)}` : "#";
     if (location.hash === hash) show();
     else location.hash = hash;
-    main.focus({ preventScroll: true });
   });
   part("home").addEventListener("click", (event) => {
     event.preventDefault();
@@ -85,7 +84,11 @@ function listen() {
     shown.abort();
     session.end();
   });
-  window.addEventListener("hashchange", show);
+  window.addEventListener("hashchange", () => {
+    show();
+    scrollTo(0, 0);
+    main.focus({ preventScroll: true });
+  });
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select");
     if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;

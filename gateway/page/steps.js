@@ -6,7 +6,7 @@ import { payload } from "./payload.js";
 
 /** The list. `draw` brings it in line with a timeline and touches only what changed. */
 export class Steps {
-  element = el("ol", { class: "steps", "aria-label": "Steps, the earliest first" });
+  element = el("ol", { class: "steps", role: "list", "aria-label": "Steps, the earliest first" });
   #rows = new Map();
   #drawn = false;
 
@@ -19,6 +19,11 @@ export class Steps {
       row.place(lanes.of(step).number, timeline.gap(at));
       row.fail(letters.of(step.key));
     });
+    for (const [key, { element }] of this.#rows) {
+      if (timeline.get(key)) continue;
+      element.remove();
+      this.#rows.delete(key);
+    }
     this.#drawn = true;
   }
 

@@ -45,37 +45,54 @@ export class Story {
     this.letters.read();
     const on = {
       event: (event) => this.#came(event),
-      reset: () => this.#history(),
+      reset: () => this.#anew(),
       state: (name, facts) => this.#state(name, facts),
     };
     await follow(`events/stream?correlationId=${encodeURIComponent(this.id)}`, this.session, last, on, this.signal);
   }
 
-  /** Reads all that there is. Says from which id on a stream leaves nothing out; null where nothing is to be seen yet. */
+  /** The first reading. Says from which id on a stream leaves nothing out; null where nothing is to be seen yet. */
   async #history() {
     let last = null;
     try {
-      for (let cursor = null, first = true; first || cursor; first = false) {
-        const part = await readTimeline(this.id, cursor, this.session.token(), this.signal);
+      for await (const part of this.#parts()) {
         part.events.forEach((event) => this.#timeline.add(event));
-        if (first) last = part.lastEventId ?? last;
-        cursor = part.next;
+        last ??= part.lastEventId ?? null;
         this.#redraw();
       }
-    } catch (problem) {
+    } catch {
       // The stream asks again, and says what is wrong if it stays.
-      if (this.signal.aborted) return last;
     }
     this.#read = true;
     this.#redraw();
     return last;
   }
 
+  /** What the journal has now, and what came ahead of it, in the place of what was there. */
+  async #anew() {
+    const timeline = new Timeline();
+    try {
+      for await (const part of this.#parts()) part.events.forEach((event) => timeline.add(event));
+    } catch (problem) {
+      if (problem.status !== 404) throw problem;
+    }
+    this.#timeline.steps.filter((step) => step.position === Infinity).forEach((step) => timeline.add(step.event));
+    this.#timeline = timeline;
+    this.#redraw();
+  }
+
+  async *#parts() {
+    for (let cursor = null, first = true; first || cursor; first = false) {
+      const part = await readTimeline(this.id, cursor, this.session.token(), this.signal);
+      yield part;
+      cursor = part.next;
+    }
+  }
+
   #came(event) {
-    const { fresh, at } = this.#timeline.add(event);
-    if (fresh) {
-      const { entity, action } = this.#timeline.steps[at];
-      if (this.#announced.push(`${entity} ${action}`) === 1) setTimeout(() => this.#announce(), TOGETHER);
+    const step = this.#timeline.add(event);
+    if (step) {
+      if (this.#announced.push(`${step.entity} ${step.action}`) === 1) setTimeout(() => this.#announce(), TOGETHER);
       this.letters.soon();
     }
     this.#redraw();

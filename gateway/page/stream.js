@@ -49,7 +49,7 @@ export async function follow(path, session, last, on, signal) {
 async function once(path, session, place, on, attempt) {
   const headers = { Accept: "text/event-stream" };
   if (place.id !== null) headers["Last-Event-ID"] = place.id;
-  place.anew = place.id === null;
+  place.anew ||= place.id === null;
   const watch = new Watch(on, attempt);
   try {
     const response = await request(path, session.token(), { headers, signal: attempt.signal });

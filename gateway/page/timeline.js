@@ -11,18 +11,16 @@ export class Timeline {
   steps = [];
   #byKey = new Map();
 
-  /** Takes an event. Says where it stands now, and whether it was new. */
+  /** Takes an event. Gives its step if it is a new one, else null. */
   add(event) {
     const known = this.#byKey.get(event.eventKey);
-    if (known && (known.position !== Infinity || event.position === undefined)) {
-      return { at: this.steps.indexOf(known), fresh: false };
-    }
+    // One that came ahead of the journal gets its place when the journal has it.
+    if (known && (known.position !== Infinity || event.position === undefined)) return null;
     const step = asStep(event);
     if (known) this.steps.splice(this.steps.indexOf(known), 1);
     this.#byKey.set(step.key, step);
-    const at = this.#place(step);
-    this.steps.splice(at, 0, step);
-    return { at, fresh: !known };
+    this.steps.splice(this.#place(step), 0, step);
+    return known ? null : step;
   }
 
   /** The step of an event. */

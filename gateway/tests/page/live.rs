@@ -142,6 +142,31 @@ async fn a_gateway_that_falls_silent_is_said_to_be_behind() {
 }
 
 #[tokio::test]
+async fn a_journal_that_began_anew_is_read_anew() {
+    let world = World::new().await;
+    story().into_iter().take(3).for_each(|step| world.journal.append(step));
+    let (replica, path, browser) = world.signed_in("ada", "").await;
+    find(&browser, LINE).await;
+    browser.wait_count(".step", 3).await;
+    is_live(&browser).await;
+    // Restored, it lacks the last and has one that the page was never sent.
+    path.set(Way::Closed);
+    drop(replica);
+    world.journal.begin_anew();
+    let restored = [story().remove(0), story().remove(1), step(9, 700, "Payment.Screened.v1", PAYMENT, json!({}))];
+    restored.into_iter().for_each(|step| world.journal.append(step));
+    let other = world.replica().await;
+    path.lead_to(other.address);
+    path.set(Way::Open);
+    browser.wait_text(".steps", "Screened").await;
+    is_live(&browser).await;
+    assert_eq!(actions(&browser).await, ["Started", "Initiated", "Screened"]);
+    world.journal.append(story().remove(3));
+    browser.wait_count(".step", 4).await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn what_comes_late_or_twice_stands_once_where_it_belongs() {
     let world = World::new().await;
     let (_replica, _path, browser) = world.signed_in("ada", "").await;
