@@ -27,9 +27,10 @@ macro_rules! module {
     };
 }
 
-const FILES: [File; 17] = [
+const FILES: [File; 18] = [
     file!("/", "index.html", "text/html; charset=utf-8"),
     file!("/page/page.css", "page.css", "text/css; charset=utf-8"),
+    file!("/page/story.css", "story.css", "text/css; charset=utf-8"),
     file!("/page/icon.svg", "icon.svg", "image/svg+xml"),
     module!("api.js"),
     module!("dom.js"),
