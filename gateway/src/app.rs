@@ -10,38 +10,47 @@ use eventing::consumer::{Clock, ConfigurationMetrics, Drain, Mount, Roots, consu
 use eventing::types::InboxId;
 use eventing_http::InboxJournal;
 use eventing_service::admin::{self, Check, Readiness};
-use eventing_service::server::{Limits, Server};
+use eventing_service::server::{Limits, Server as AdminServer};
 use eventing_service::tasks::Tasks;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::{self, Gateway};
+use crate::http::{self, Entrance, Gateway};
 use crate::hub::Hub;
 use crate::inbox::Inbox;
 use crate::journal::{HttpJournal, Journal};
 use crate::metrics::Metrics;
 use crate::oidc::{Keys, Tokens};
+use crate::server::Server;
 use crate::settings::{OidcSettings, Settings};
 use crate::tail;
+use crate::tickets::Tickets;
 
-/// Streams stay open: what is capped is their number for a user, in the hub, and connections, here.
-const CONNECTIONS: usize = 16_384;
+/// Requests that are answered at once, the opening of streams among them: all clients come back together.
+const REQUESTS: usize = 4_096;
 
-/// Runs until a signal asks it to stop.
+/// Files that are open besides the clients' connections: the journal, the queue, the issuer, the mounts.
+const OTHER_FILES: u64 = 128;
+
+/// Runs until a signal asks it to stop. So many `files` may be open.
 ///
 /// # Errors
 /// When it cannot start, or a part of it fails.
-pub async fn run(settings: Settings) -> anyhow::Result<()> {
+pub async fn run(settings: Settings, files: Option<u64>) -> anyhow::Result<()> {
     eventing_service::logging::init(&settings.log)?;
+    let needed = u64::try_from(settings.entrance.connections)?.saturating_add(OTHER_FILES);
+    if let Some(files) = files.filter(|files| *files < needed) {
+        tracing::warn!(files, needed, "fewer connections can be open than --connections (GATEWAY_CONNECTIONS) allows");
+    }
     let mut tasks = Tasks::new(eventing_service::shutdown::on_signals()?);
     let drain = Duration::from_secs(settings.drain_seconds);
-    let limits = Limits { body_bytes: 1 << 10, connections: CONNECTIONS, ..Limits::default() };
-    let server = Server::plain(settings.listen).await?.limits(limits).drain(drain);
-    let admin = Server::plain(settings.admin_listen).await?;
+    let admin = AdminServer::plain(settings.admin_listen).await?;
 
     let mut registry = Registry::default();
     let (metrics, consumer_metrics) = (Metrics::default(), eventing::consumer::Metrics::default());
+    let addresses = settings.entrance.addresses();
+    let server = Server::listen(settings.listen, limits(&settings), drain, &addresses, metrics.clone())?;
     metrics.register(registry.sub_registry_with_prefix("qsl_gateway"));
     consumer_metrics.register(&mut registry);
     let configuration_metrics = ConfigurationMetrics::default();
@@ -54,8 +63,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     );
 
     let tokens = Arc::new(tokens(settings.oidc.clone())?);
-    let journal = journal(&settings);
-    let hub = Hub::default();
+    let journal = Arc::new(journal(&settings));
+    let tickets = Tickets::new(Arc::<HttpJournal>::clone(&journal), inbox_id(&settings)?, metrics.clone());
+    let journal: Arc<dyn Journal> = journal;
+    let hub = Hub::new(settings.entrance.streams_per_user);
 
     tasks.spawn("issuer", keep_keys(Arc::clone(&tokens), issuer_check, tasks.shutdown()));
     tasks.spawn(
@@ -65,10 +76,20 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let inbox = Inbox::new(hub.clone(), metrics.clone());
     let mount = mount(&settings, configuration_metrics);
     consume_inbox(&settings, mount, inbox, consumer_metrics, inbox_check, &mut tasks)?;
-    let gateway = Gateway { tokens, hub, journal, metrics, shutdown: tasks.shutdown() };
+    let entrance = Entrance::new(&addresses, settings.entrance.cors_origins.iter().cloned());
+    let gateway = Gateway { tokens, tickets, entrance, hub, journal, metrics };
     tasks.spawn("server", server.serve(http::router(gateway), tasks.shutdown()));
     tasks.spawn("admin", admin.serve(admin::router(readiness, Arc::new(registry)), tasks.shutdown()));
     Ok(tasks.join().await?)
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let connections = settings.entrance.connections;
+    Limits { body_bytes: 4 << 10, connections, requests: REQUESTS, ..Limits::default() }
+}
+
+fn inbox_id(settings: &Settings) -> anyhow::Result<InboxId> {
+    InboxId::new(&settings.namespace, &settings.inbox).context("--inbox (QSL_INBOX) is no name")
 }
 
 fn tokens(settings: OidcSettings) -> anyhow::Result<Tokens> {
@@ -77,11 +98,11 @@ fn tokens(settings: OidcSettings) -> anyhow::Result<Tokens> {
     Ok(Tokens::new(settings, keys))
 }
 
-fn journal(settings: &Settings) -> Arc<dyn Journal> {
+fn journal(settings: &Settings) -> HttpJournal {
     let address = settings.journal.journal_url.clone();
     let address = address.unwrap_or_else(|| format!("https://qsl-journal.{}.svc", settings.namespace));
     let token = settings.token_dir.join("journal/token");
-    Arc::new(HttpJournal::new(address, settings.journal.journal_ca.clone(), token))
+    HttpJournal::new(address, settings.journal.journal_ca.clone(), token)
 }
 
 async fn keep_keys(tokens: Arc<Tokens>, check: Check, shutdown: CancellationToken) -> Result<(), Infallible> {
@@ -111,8 +132,7 @@ fn consume_inbox(
     check: Check,
     tasks: &mut Tasks,
 ) -> anyhow::Result<()> {
-    let name = InboxId::new(&settings.namespace, &settings.inbox).context("--inbox (QSL_INBOX) is no name")?;
-    let journal = InboxJournal::new(name, settings.token_dir.join("journal/token"));
+    let journal = InboxJournal::new(inbox_id(settings)?, settings.token_dir.join("journal/token"));
     let configuration = mount.inbox(&settings.inbox);
     let drain = Drain::new(Duration::from_secs(settings.drain_seconds));
     tasks.spawn("inbox-check", never_fails(tell_of_inbox(configuration.clone(), check, tasks.shutdown())));

@@ -1,9 +1,9 @@
 //! What one client has got: everything up to a position of the journal, and a few events ahead of it.
 //!
-//! The cursor travels as the SSE `id:` and comes back as `Last-Event-ID`, to whichever replica: `POSITION`, and where
-//! events were sent ahead `POSITION~KEY~KEY…`. The position is the last that the tail has reached; a key stands there
-//! until the tail brings its event, which is then skipped. So each event reaches the client once, and none is left
-//! out.
+//! The cursor travels as the SSE `id:` and comes back as `Last-Event-ID`, to whichever replica: `GENERATION.POSITION`, and
+//! where events were sent ahead `GENERATION.POSITION~KEY~KEY…`. The generation says which journal it is, the position is
+//! the last that the tail has reached; a key stands there until the tail brings its event, which is then skipped. So
+//! each event reaches the client once, and none is left out.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,9 +13,19 @@ use crate::event::{Event, ShortKey};
 /// The most events sent ahead of the tail; then the tail alone feeds.
 pub const MAX_AHEAD: usize = 16;
 
+/// A place in a journal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Which journal: another one once it began anew or was restored.
+    pub generation: u64,
+    /// Up to which event of it.
+    pub at: u64,
+}
+
 /// What a client has got.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cursor {
+    generation: u64,
     position: u64,
     ahead: Vec<ShortKey>,
 }
@@ -27,8 +37,13 @@ pub struct NotACursor;
 
 impl Cursor {
     /// A client that has got everything up to `position`.
-    pub fn at(position: u64) -> Self {
-        Self { position, ahead: Vec::new() }
+    pub fn at(Position { generation, at }: Position) -> Self {
+        Self { generation, position: at, ahead: Vec::new() }
+    }
+
+    /// Whether this is a cursor of the journal in which `position` is.
+    pub fn is_of(&self, position: Position) -> bool {
+        self.generation == position.generation
     }
 
     /// The position up to which it has got everything.
@@ -65,14 +80,14 @@ impl Cursor {
     }
 
     /// The journal began anew at `position`; what the client has got of the old one says nothing of the new.
-    pub fn restart(&mut self, position: u64) {
-        self.position = position;
+    pub fn restart(&mut self, Position { generation, at }: Position) {
+        (self.generation, self.position) = (generation, at);
     }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.position)?;
+        write!(f, "{}.{}", self.generation, self.position)?;
         self.ahead.iter().try_for_each(|key| write!(f, "~{}", key.encode()))
     }
 }
@@ -82,9 +97,11 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, NotACursor> {
         let mut parts = text.split('~');
-        let position = parts.next().and_then(|digits| digits.parse().ok()).ok_or(NotACursor)?;
+        let (generation, position) = parts.next().and_then(|place| place.split_once('.')).ok_or(NotACursor)?;
+        let number = |digits: &str| digits.parse().map_err(|_| NotACursor);
+        let (generation, position) = (number(generation)?, number(position)?);
         let ahead = parts.map(ShortKey::decode).collect::<Option<Vec<_>>>().ok_or(NotACursor)?;
-        if ahead.len() > MAX_AHEAD { Err(NotACursor) } else { Ok(Self { position, ahead }) }
+        if ahead.len() > MAX_AHEAD { Err(NotACursor) } else { Ok(Self { generation, position, ahead }) }
     }
 }
 

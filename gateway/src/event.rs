@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,6 +11,8 @@ use eventing::verify::Verified;
 use eventing_http::Entry;
 use serde::Serialize;
 use serde_json::value::RawValue;
+
+use crate::sse::Json;
 
 /// What names an event in a client's cursor: the first half of its key, which is a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,7 +53,9 @@ pub struct Event {
     /// Whether all of this was signed, and not the payload alone.
     pub envelope_verified: bool,
     /// The whole, as it goes out.
-    pub json: Arc<str>,
+    pub json: Json,
+    /// When the gateway got it.
+    pub received: Instant,
 }
 
 /// The JSON of an event: the journal's entry, its position absent while it is ahead.
@@ -179,7 +184,8 @@ impl Shown<'_> {
             user_id: self.user_id.map(Into::into),
             tenant_id: self.tenant_id.map(Into::into),
             envelope_verified: self.envelope_verified,
-            json: serde_json::to_string(self).map_err(|_| NotShown)?.into(),
+            json: Json::of(self).map_err(|_| NotShown)?,
+            received: Instant::now(),
         })
     }
 }

@@ -1,25 +1,31 @@
 //! Who gets what: events come in from the tail and ahead of it, and go out to those who follow their correlation or
 //! user and may see them.
 //!
-//! Each follower has a bounded queue. One that is full is closed, so that a client that does not read costs the others
-//! nothing; its id lets it come back.
+//! Each follower has a bounded queue. One that is full, or is not read, is ended, so that a client that does not read
+//! costs the others nothing; its id lets it come back. One clock beats for all of them.
 
+pub(crate) mod memory;
+mod queue;
 mod recent;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use eventing::time::Millis;
-use tokio::sync::mpsc;
 
+use crate::cursor::Position;
 use crate::event::Event;
 use crate::viewer::Viewer;
+use memory::Memory;
+pub use queue::{Ending, Item};
+use queue::{Full, Queue};
 use recent::Recent;
 
-/// Events a follower may be behind.
-const QUEUE: usize = 64;
-/// Streams one user may have open.
-const STREAMS_PER_USER: usize = 16;
+/// Streams one user may have open, unless another number is set.
+pub const STREAMS_PER_USER: usize = 16;
+/// Ticks of the clock until a follower's next beat.
+pub const TICKS: u64 = 15;
 
 /// What a stream follows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -30,13 +36,14 @@ pub enum Topic {
     User(Arc<str>),
 }
 
-/// What comes out of a follower's queue.
-#[derive(Debug, Clone)]
-pub enum Item {
-    /// An event that the follower may see.
-    Event(Arc<Event>),
-    /// The journal began anew at this position.
-    Restart(u64),
+impl Topic {
+    /// Whether the event belongs to it.
+    pub fn has(&self, event: &Event) -> bool {
+        match self {
+            Self::Correlation(correlation) => event.correlation_id == *correlation,
+            Self::User(user) => event.user_id.as_ref() == Some(user),
+        }
+    }
 }
 
 /// Why a stream is not opened.
@@ -45,6 +52,9 @@ pub enum NotFollowing {
     /// The tail has not reached the journal yet.
     #[error("the journal has not been reached yet")]
     NoTail,
+    /// The gateway stops.
+    #[error("the gateway is about to stop")]
+    Stopping,
     /// The user has enough streams.
     #[error("too many streams are open for this user")]
     TooMany,
@@ -60,56 +70,102 @@ pub enum Ahead {
 }
 
 /// The hub. Clones share it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Hub(Arc<Mutex<Inner>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
+    streams_per_user: usize,
     tail: Option<Tail>,
     followers: HashMap<Topic, Vec<Follower>>,
     streams: HashMap<String, usize>,
+    open: usize,
     next: u64,
     cut_off: u64,
+    ticks: u64,
+    stopping: bool,
 }
 
 #[derive(Debug)]
 struct Tail {
-    position: u64,
+    position: Position,
     recent: Recent,
+    memory: Memory,
 }
 
 #[derive(Debug)]
 struct Follower {
     number: u64,
     viewer: Arc<Viewer>,
-    queue: mpsc::Sender<Item>,
+    queue: Arc<Queue>,
 }
 
 /// A follower's end of its queue. Dropped, it follows no more.
 #[derive(Debug)]
 pub struct Following {
-    /// The tail's position when it began: what is later comes out of [`Self::items`].
-    pub position: u64,
-    /// What comes. It ends when the follower was too slow.
-    pub items: mpsc::Receiver<Item>,
+    /// The tail's position when it began: what is later comes out of [`Self::poll`].
+    pub position: Position,
+    /// Its number among all of this process.
+    pub number: u64,
+    queue: Arc<Queue>,
     topic: Topic,
-    number: u64,
     user: String,
     hub: Hub,
 }
 
+/// What is remembered for somebody who follows.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    /// What came after the position that was asked for, as far as it is remembered.
+    pub events: Vec<Arc<Event>>,
+    /// After which position everything is remembered.
+    pub from: u64,
+    /// Whether something is remembered that they may see.
+    pub shows: bool,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self::new(STREAMS_PER_USER)
+    }
+}
+
 impl Hub {
+    /// A hub at which one user may have so many streams.
+    pub fn new(streams_per_user: usize) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            streams_per_user,
+            tail: None,
+            followers: HashMap::new(),
+            streams: HashMap::new(),
+            open: 0,
+            next: 0,
+            cut_off: 0,
+            ticks: 0,
+            stopping: false,
+        })))
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // Nothing panics while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The tail begins at `position` at the time `now`, or begins anew.
-    pub fn start(&self, position: u64, now: Millis) {
+    pub fn start(&self, position: Position, now: Millis) {
+        self.start_knowing(position.at, Vec::new(), position, now);
+    }
+
+    /// The tail begins at `position`; `events` are all that came after the position `from`.
+    pub fn start_knowing(&self, from: u64, events: Vec<Event>, position: Position, now: Millis) {
         let mut inner = self.inner();
+        let memory = Memory::after(from);
         match &mut inner.tail {
-            Some(tail) => tail.position = position,
-            none => *none = Some(Tail { position, recent: Recent::since(now) }),
+            Some(tail) => (tail.position, tail.memory) = (position, memory),
+            none => *none = Some(Tail { position, recent: Recent::since(now), memory }),
+        }
+        if let Some(tail) = &mut inner.tail {
+            events.into_iter().for_each(|event| tail.remember(&Arc::new(event), now));
         }
         inner.send_all(&Item::Restart(position));
     }
@@ -118,13 +174,14 @@ impl Hub {
     pub fn advance(&self, events: Vec<Event>, position: u64, now: Millis) {
         let mut inner = self.inner();
         for event in events {
+            let event = Arc::new(event);
             if let Some(tail) = &mut inner.tail {
-                tail.recent.add(event.key, now);
+                tail.remember(&event, now);
             }
-            inner.send(&Arc::new(event));
+            inner.send(&event);
         }
         if let Some(tail) = &mut inner.tail {
-            tail.position = position;
+            tail.position.at = position;
         }
     }
 
@@ -142,34 +199,78 @@ impl Hub {
     }
 
     /// The tail's position. Every event up to it is in the queues of those who follow it.
-    pub fn position(&self) -> Option<u64> {
+    pub fn position(&self) -> Option<Position> {
         self.inner().tail.as_ref().map(|tail| tail.position)
     }
 
-    /// Opens a stream.
+    /// Opens a stream, and says what is remembered after a position, if that is asked for: with what comes out of the
+    /// stream nothing is left out between the two.
     ///
     /// # Errors
-    /// When the tail has not begun, or the user has enough streams.
-    pub fn follow(&self, topic: Topic, viewer: Arc<Viewer>) -> Result<Following, NotFollowing> {
+    /// When the tail has not begun, the gateway stops, or the user has enough streams.
+    pub fn follow(
+        &self,
+        topic: Topic,
+        viewer: Arc<Viewer>,
+        after: Option<u64>,
+    ) -> Result<(Following, Remembered), NotFollowing> {
         let mut inner = self.inner();
-        let position = inner.tail.as_ref().ok_or(NotFollowing::NoTail)?.position;
-        let user = viewer.user.clone();
+        let tail = inner.tail.as_ref().ok_or(NotFollowing::NoTail)?;
+        if inner.stopping {
+            return Err(NotFollowing::Stopping);
+        }
+        let (position, from) = (tail.position, tail.memory.from());
+        let events = after.map(|after| tail.memory.since(&topic, &viewer, after)).unwrap_or_default();
+        let remembered = Remembered { events, from, shows: tail.memory.shows(&topic, &viewer) };
+        let (user, most) = (viewer.user.clone(), inner.streams_per_user);
         let streams = inner.streams.entry(user.clone()).or_default();
-        if *streams >= STREAMS_PER_USER {
+        if *streams >= most {
             return Err(NotFollowing::TooMany);
         }
         *streams += 1;
+        inner.open += 1;
         inner.next += 1;
-        let number = inner.next;
-        let (queue, items) = mpsc::channel(QUEUE);
-        inner.followers.entry(topic.clone()).or_default().push(Follower { number, viewer, queue });
-        Ok(Following { position, items, topic, number, user, hub: self.clone() })
+        let (number, queue) = (inner.next, Arc::new(Queue::default()));
+        let follower = Follower { number, viewer, queue: Arc::clone(&queue) };
+        inner.followers.entry(topic.clone()).or_default().push(follower);
+        drop(inner);
+        Ok((Following { position, number, queue, topic, user, hub: self.clone() }, remembered))
+    }
+
+    /// The clock ticks. Each follower has a beat every [`TICKS`] ticks, in turns; whose token has ended is ended.
+    pub fn tick(&self, now: Millis) {
+        let mut inner = self.inner();
+        inner.ticks += 1;
+        let turn = inner.ticks % TICKS;
+        let Some(beat) = inner.tail.as_ref().map(|tail| Item::Beat(tail.position.at)) else { return };
+        inner.retain_all(|follower| {
+            if now.seconds() >= follower.viewer.expires {
+                follower.queue.end(Ending::TokenExpired);
+            } else if follower.number % TICKS == turn {
+                return follower.queue.push(beat.clone());
+            }
+            Ok(())
+        });
+    }
+
+    /// Ends every stream; no other is opened.
+    pub fn stop(&self) {
+        let mut inner = self.inner();
+        inner.stopping = true;
+        inner.followers.values().flatten().for_each(|follower| follower.queue.end(Ending::Shutdown));
     }
 
     /// How many streams are open, and how many were cut off so far.
     pub fn streams(&self) -> (usize, u64) {
         let inner = self.inner();
-        (inner.streams.values().sum(), inner.cut_off)
+        (inner.open, inner.cut_off)
+    }
+}
+
+impl Tail {
+    fn remember(&mut self, event: &Arc<Event>, now: Millis) {
+        self.recent.add(event.key, now);
+        self.memory.add(event);
     }
 }
 
@@ -177,24 +278,47 @@ impl Inner {
     fn send(&mut self, event: &Arc<Event>) {
         let user = event.user_id.clone().map(Topic::User);
         for topic in std::iter::once(Topic::Correlation(Arc::clone(&event.correlation_id))).chain(user) {
-            self.send_to(&topic, &Item::Event(Arc::clone(event)), |viewer| viewer.may_see(event));
+            let Some(followers) = self.followers.get_mut(&topic) else { continue };
+            self.cut_off += retain(followers, |follower| {
+                if follower.viewer.may_see(event) {
+                    follower.queue.push(Item::Event(Arc::clone(event)))
+                } else {
+                    Ok(())
+                }
+            });
         }
     }
 
     fn send_all(&mut self, item: &Item) {
-        for topic in self.followers.keys().cloned().collect::<Vec<_>>() {
-            self.send_to(&topic, item, |_| true);
-        }
+        self.retain_all(|follower| follower.queue.push(item.clone()));
     }
 
-    fn send_to(&mut self, topic: &Topic, item: &Item, may: impl Fn(&Viewer) -> bool) {
-        let Some(followers) = self.followers.get_mut(topic) else { return };
-        let before = followers.len();
-        followers.retain(|follower| !may(&follower.viewer) || follower.queue.try_send(item.clone()).is_ok());
-        self.cut_off += u64::try_from(before - followers.len()).unwrap_or_default();
-        if followers.is_empty() {
-            self.followers.remove(topic);
-        }
+    fn retain_all(&mut self, fits: impl Fn(&Follower) -> Result<(), Full>) {
+        self.cut_off += self.followers.values_mut().map(|followers| retain(followers, &fits)).sum::<u64>();
+    }
+}
+
+/// Keeps those whose queue has room; says how many were cut off.
+fn retain(followers: &mut Vec<Follower>, fits: impl Fn(&Follower) -> Result<(), Full>) -> u64 {
+    let before = followers.len();
+    followers.retain(|follower| fits(follower).is_ok());
+    u64::try_from(before - followers.len()).unwrap_or_default()
+}
+
+impl Following {
+    /// What comes next, or why nothing does.
+    pub fn poll(&self, context: &mut Context<'_>) -> Poll<Result<Item, Ending>> {
+        self.queue.poll(context)
+    }
+
+    /// Ready when it was cut off, whatever is still being written.
+    pub fn poll_cut_off(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.queue.poll_cut_off(context)
+    }
+
+    /// What it follows.
+    pub fn topic(&self) -> &Topic {
+        &self.topic
     }
 }
 
@@ -207,6 +331,7 @@ impl Drop for Following {
                 inner.followers.remove(&self.topic);
             }
         }
+        inner.open -= 1;
         if let Some(streams) = inner.streams.get_mut(&self.user) {
             *streams -= 1;
             if *streams == 0 {

@@ -6,9 +6,17 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use eventing_http::{ClientError, JournalClient, Timeline};
+use eventing::types::CorrelationId;
+use eventing_http::{
+    Changes, ClaimAnswer, ClaimRequest, ClientError, Correlations, DeadLetterReport, JournalClient, Timeline, Whose,
+};
 
+use crate::cursor::Position;
 use crate::event::Event;
+use crate::tickets::Claims;
+
+/// Dead letters that are told of one correlation, at most.
+const DEAD_LETTERS: usize = 1_000;
 
 /// The journal did not answer as agreed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -26,8 +34,8 @@ impl From<ClientError> for JournalError {
 pub struct Page {
     /// In the order of their positions.
     pub events: Vec<Event>,
-    /// Where to go on. Below what was asked for, it says that the journal began anew.
-    pub position: u64,
+    /// Where to go on. Below what was asked for, or in another generation, it says that the journal began anew.
+    pub position: Position,
 }
 
 /// A part of a correlation's events, in the journal's order.
@@ -43,13 +51,24 @@ pub struct Part {
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// The position of the newest event.
-    async fn end(&self) -> Result<u64, JournalError>;
+    async fn end(&self) -> Result<Position, JournalError>;
 
     /// At most `limit` events after a position, waiting up to `wait` for the first.
     async fn changes(&self, after: u64, wait: Duration, limit: usize) -> Result<Page, JournalError>;
 
     /// A part of a correlation's events.
     async fn timeline(&self, correlation_id: &str, limit: usize, cursor: Option<&str>) -> Result<Part, JournalError>;
+
+    /// The correlations in which something happened last, those of somebody or all.
+    async fn correlations(
+        &self,
+        whose: &Whose,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Correlations, JournalError>;
+
+    /// What the journal was told of a correlation's dead letters, the newest first.
+    async fn dead_letters(&self, correlation: &CorrelationId) -> Result<Vec<DeadLetterReport>, JournalError>;
 }
 
 /// The journal over HTTPS. The CA is read again whenever a call fails: the operator rotates it.
@@ -90,15 +109,15 @@ impl HttpJournal {
 
 #[async_trait]
 impl Journal for HttpJournal {
-    async fn end(&self) -> Result<u64, JournalError> {
+    async fn end(&self) -> Result<Position, JournalError> {
         let answer = self.client().await?.changes(None, Duration::ZERO, 1).await;
-        Ok(self.judge(answer)?.position)
+        Ok(place(&self.judge(answer)?))
     }
 
     async fn changes(&self, after: u64, wait: Duration, limit: usize) -> Result<Page, JournalError> {
         let answer = self.client().await?.changes(after, wait, limit).await;
         let changes = self.judge(answer)?;
-        Ok(Page { events: shown(&changes.changes), position: changes.position })
+        Ok(Page { events: shown(&changes.changes), position: place(&changes) })
     }
 
     async fn timeline(&self, correlation_id: &str, limit: usize, cursor: Option<&str>) -> Result<Part, JournalError> {
@@ -106,6 +125,33 @@ impl Journal for HttpJournal {
         let Timeline { events, next } = self.judge(answer)?;
         Ok(Part { events: shown(&events), next })
     }
+
+    async fn correlations(
+        &self,
+        whose: &Whose,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Correlations, JournalError> {
+        let answer = self.client().await?.correlations(whose, cursor, limit).await;
+        self.judge(answer)
+    }
+
+    async fn dead_letters(&self, correlation: &CorrelationId) -> Result<Vec<DeadLetterReport>, JournalError> {
+        let answer = self.client().await?.dead_letters(correlation, DEAD_LETTERS).await;
+        Ok(self.judge(answer)?.dead_letters)
+    }
+}
+
+#[async_trait]
+impl Claims for HttpJournal {
+    async fn settle(&self, request: &ClaimRequest) -> Result<ClaimAnswer, JournalError> {
+        let answer = self.client().await?.settle(request).await;
+        self.judge(answer)
+    }
+}
+
+fn place(changes: &Changes) -> Position {
+    Position { generation: changes.generation, at: changes.position }
 }
 
 fn shown(entries: &[eventing_http::Entry]) -> Vec<Event> {

@@ -11,6 +11,7 @@ async fn main() -> ExitCode {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
+    let files = eventing_process::raise_file_limit();
     eventing_service::install_crypto();
     let settings = match Settings::try_parse() {
         Ok(settings) => settings,
@@ -20,7 +21,7 @@ async fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    match app::run(settings).await {
+    match app::run(settings, files).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the gateway stopped");

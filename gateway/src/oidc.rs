@@ -4,6 +4,7 @@
 //!   bearer token ─▶ header (kid, alg) ─▶ Keys (issuer's JWKS, cached, fetched again for a kid not known) ─▶ Viewer
 //! ```
 
+mod discovery;
 mod keys;
 
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::settings::OidcSettings;
 use crate::viewer::Viewer;
+pub use discovery::SignIn;
 pub use keys::{Keys, KeysUnavailable};
 
 /// The issuer's clock and ours may differ so much.
@@ -45,6 +47,11 @@ impl Tokens {
     /// The keys, to be kept fresh by their owner.
     pub fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// What they are judged by.
+    pub fn settings(&self) -> &OidcSettings {
+        &self.settings
     }
 
     /// Whose token this is.

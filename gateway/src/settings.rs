@@ -3,7 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use axum::http::HeaderValue;
 use jsonwebtoken::Algorithm;
+
+use crate::addresses::{Addresses, Range};
+use crate::hub::STREAMS_PER_USER;
 
 /// Shows people the events that concern them: timelines, and streams that follow them live.
 #[derive(Debug, Clone, clap::Parser)]
@@ -46,6 +50,53 @@ pub struct Settings {
     /// Who may look.
     #[command(flatten)]
     pub oidc: OidcSettings,
+    /// From where, and how many at once.
+    #[command(flatten)]
+    pub entrance: EntranceSettings,
+}
+
+/// From where it may be asked, and by how many at once.
+#[derive(Debug, Clone, clap::Args)]
+pub struct EntranceSettings {
+    /// Connections that may be open.
+    #[arg(long, env = "GATEWAY_CONNECTIONS", default_value_t = 16_384, value_parser = at_least_one)]
+    pub connections: usize,
+    /// Streams that one user may have open at a replica.
+    #[arg(long, env = "GATEWAY_STREAMS_PER_USER", default_value_t = STREAMS_PER_USER, value_parser = at_least_one)]
+    pub streams_per_user: usize,
+    /// Streams, and connections, that one address may have open at a replica.
+    #[arg(long, env = "GATEWAY_STREAMS_PER_ADDRESS", default_value_t = 256, value_parser = at_least_one)]
+    pub streams_per_address: usize,
+    /// Ranges of the proxies that say in X-Forwarded-For for whom they ask; the private ones, where an ingress is.
+    #[arg(
+        long,
+        env = "GATEWAY_TRUSTED_PROXIES",
+        default_value = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<Range>,
+    /// Origins, such as https://app.example, whose pages may ask; none when left out.
+    #[arg(long, env = "GATEWAY_CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
+    pub cors_origins: Vec<HeaderValue>,
+}
+
+impl EntranceSettings {
+    /// The places of each address.
+    pub fn addresses(&self) -> Addresses {
+        Addresses::new(self.trusted_proxies.iter().copied(), self.streams_per_address)
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number >= 1).ok_or_else(|| format!("{text:?} is not a number of at least 1"))
+}
+
+/// As browsers write it: a scheme, a host, and a port that is not the scheme's.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let url = reqwest::Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let written = url.map(|url| url.origin().ascii_serialization()).filter(|written| written == text.trim());
+    let value = written.and_then(|written| HeaderValue::from_str(&written).ok());
+    value.ok_or_else(|| format!("{text:?} is not an origin such as https://app.example: no path, no wildcard"))
 }
 
 /// Where the journal is.
@@ -89,6 +140,36 @@ pub struct OidcSettings {
     /// A mounted CA (PEM) that signed the issuer's certificate; the system's authorities when left out.
     #[arg(long = "oidc-ca", env = "GATEWAY_OIDC_CA")]
     pub ca: Option<PathBuf>,
+    /// How people sign in on the page.
+    #[command(flatten)]
+    pub sign_in: SignInSettings,
+}
+
+/// How people sign in on the page: by authorization code with PKCE, as a public client.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct SignInSettings {
+    /// The page's client at the issuer: a public one, whose redirect URI is the page's own address. Without it nobody
+    /// can sign in on the page; the rest of the interface works.
+    #[arg(long = "oidc-client-id", env = "GATEWAY_OIDC_CLIENT_ID")]
+    pub client_id: Option<String>,
+    /// The scopes that the page asks for; openid must be among them.
+    #[arg(long = "oidc-scopes", env = "GATEWAY_OIDC_SCOPES", default_value = "openid,profile", value_delimiter = ',')]
+    pub scopes: Vec<String>,
+    /// Parameters that the issuer wants with the request besides OpenID Connect's own, such as audience=qsl-eventing.
+    #[arg(
+        long = "oidc-authorize-parameters",
+        env = "GATEWAY_OIDC_AUTHORIZE_PARAMETERS",
+        value_delimiter = ',',
+        value_parser = parameter
+    )]
+    pub authorize_parameters: Vec<(String, String)>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.trim().split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("{text:?} is not NAME=VALUE")),
+    }
 }
 
 fn asymmetric(text: &str) -> Result<Algorithm, String> {
@@ -107,17 +188,47 @@ mod tests {
 
     use super::*;
 
-    fn parse(algorithms: &str) -> Result<Settings, clap::Error> {
+    fn parse(flag: &str, value: &str) -> Result<Settings, clap::Error> {
         let arguments =
             ["gateway", "--namespace", "ops", "--oidc-issuer", "https://id.example", "--oidc-audience", "events"];
-        Settings::try_parse_from(arguments.into_iter().chain(["--oidc-algorithms", algorithms]))
+        Settings::try_parse_from(arguments.into_iter().chain([flag, value]))
     }
 
     #[test]
     fn only_asymmetric_algorithms_can_be_configured() {
+        let parse = |algorithms| parse("--oidc-algorithms", algorithms);
         assert_eq!(parse("RS256, ES256").unwrap().oidc.algorithms, [Algorithm::RS256, Algorithm::ES256]);
         for bad in ["HS256", "none", "RS256,HS512", ""] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_an_issuer_wants_besides_is_named_and_has_a_value() {
+        assert_eq!(parameter("audience=a=b"), Ok(("audience".to_owned(), "a=b".to_owned())));
+        for bad in ["", "audience", "=events"] {
+            assert!(parameter(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_one_as_browsers_write_it() {
+        let parse = |origins| parse("--cors-origins", origins);
+        let two = parse("https://app.example, http://localhost:3000").unwrap().entrance.cors_origins;
+        assert_eq!(two, ["https://app.example", "http://localhost:3000"]);
+        for bad in
+            ["*", "null", "app.example", "https://app.example/", "https://app.example:443", "HTTPS://app.example"]
+        {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn proxies_are_ranges_and_limits_let_somebody_in() {
+        assert_eq!(parse("--trusted-proxies", "10.0.0.0/8, fd00::/8").unwrap().entrance.trusted_proxies.len(), 2);
+        assert!(parse("--trusted-proxies", "10.0.0.1").is_err());
+        for limit in ["--connections", "--streams-per-user", "--streams-per-address"] {
+            assert!(parse(limit, "0").is_err() && parse(limit, "1").is_ok(), "{limit}");
         }
     }
 }

@@ -1,142 +1,17 @@
 //! The gateway on loopback: a real issuer, a real router, a journal over TLS.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
-mod journal;
+mod world;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser as _;
 use eventing::time::Millis;
-use eventing_service::admin::Readiness;
-use eventing_service::server::Server;
 use gateway::event::Event;
-use gateway::http::{Gateway, router};
-use gateway::hub::{Ahead, Hub};
-use gateway::journal::{HttpJournal, Journal};
-use gateway::metrics::Metrics;
-use gateway::oidc::{Keys, Tokens};
-use gateway::settings::Settings;
-use gateway::tail;
-use identity_provider::{Ask, Issuer};
-use journal::{FakeJournal, entry, hex};
+use gateway::hub::Ahead;
+use identity_provider::Ask;
 use serde_json::Value;
-use tokio_util::sync::{CancellationToken, DropGuard};
-
-/// One installation: a journal, an issuer, and as many gateways as a test wants.
-struct World {
-    folder: tempfile::TempDir,
-    journal: FakeJournal,
-    issuer: Issuer,
-    issuer_name: String,
-}
-
-/// One replica of the gateway. Dropped, it stops.
-struct Replica {
-    url: String,
-    hub: Hub,
-    _stop: DropGuard,
-}
-
-impl World {
-    async fn new() -> Self {
-        eventing_service::install_crypto();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("token"), "good\n").unwrap();
-        let journal = FakeJournal::start(folder.path()).await;
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let issuer_name = format!("http://{}", listener.local_addr().unwrap());
-        let issuer = Issuer::new(&issuer_name).unwrap();
-        let routes = identity_provider::router(issuer.clone());
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        Self { folder, journal, issuer, issuer_name }
-    }
-
-    async fn replica(&self) -> Replica {
-        let oidc = ["gateway", "--namespace", "ops", "--oidc-audience", "events", "--oidc-issuer", &self.issuer_name];
-        let settings = Settings::parse_from(oidc);
-        let keys = Keys::new(&self.issuer_name, None).unwrap();
-        let address = format!("https://localhost:{}", self.journal.address.port());
-        let path = |name| self.folder.path().join(name);
-        let journal: Arc<dyn Journal> = Arc::new(HttpJournal::new(address, path("ca.crt"), path("token")));
-        let (hub, shutdown) = (Hub::default(), CancellationToken::new());
-        let check = Readiness::new().check("journal", "first answer");
-        tokio::spawn(tail::follow(Arc::clone(&journal), hub.clone(), Metrics::default(), check, shutdown.clone()));
-        let server = Server::plain(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-        let url = format!("http://{}", server.address());
-        let tokens = Arc::new(Tokens::new(settings.oidc, keys));
-        let gateway =
-            Gateway { tokens, hub: hub.clone(), journal, metrics: Metrics::default(), shutdown: shutdown.clone() };
-        tokio::spawn(server.serve(router(gateway), shutdown.clone()));
-        while hub.position().is_none() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        Replica { url, hub, _stop: shutdown.drop_guard() }
-    }
-
-    fn token(&self, user: &str, scope: &str) -> String {
-        let ask = Ask {
-            sub: user.into(),
-            tenant_id: Some("north".into()),
-            scope: scope.into(),
-            aud: "events".into(),
-            expires_in: None,
-        };
-        self.issuer.token(&ask).unwrap()
-    }
-}
-
-async fn get(replica: &Replica, path: &str, token: &str, last: Option<&str>) -> reqwest::Response {
-    let mut request = reqwest::Client::new().get(format!("{}{path}", replica.url)).bearer_auth(token);
-    if let Some(last) = last {
-        request = request.header("Last-Event-ID", last);
-    }
-    request.send().await.unwrap()
-}
-
-/// An SSE client that keeps the last id.
-struct Client {
-    response: reqwest::Response,
-    buffer: String,
-    last_id: String,
-}
-
-impl Client {
-    async fn open(replica: &Replica, path: &str, token: &str, last: Option<&str>) -> Self {
-        let response = get(replica, path, token, last).await;
-        assert_eq!(response.status(), 200, "{path}");
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { response, buffer: String::new(), last_id: String::new() }
-    }
-
-    /// The next event's key, or nothing when the stream has ended.
-    async fn next(&mut self) -> Option<Value> {
-        loop {
-            while let Some((block, rest)) = self.buffer.split_once("\n\n") {
-                let (block, rest) = (block.to_owned(), rest.to_owned());
-                self.buffer = rest;
-                let line = |name: &str| block.lines().find_map(|line| line.strip_prefix(name).map(str::trim));
-                if let Some(id) = line("id:") {
-                    id.clone_into(&mut self.last_id);
-                }
-                if let Some(data) = line("data:") {
-                    assert_eq!(line("event:"), Some("event"));
-                    return Some(serde_json::from_str(data).unwrap());
-                }
-            }
-            let chunk = tokio::time::timeout(Duration::from_secs(10), self.response.chunk()).await;
-            let chunk = chunk.unwrap().ok().flatten()?;
-            self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
-        }
-    }
-
-    async fn expect(&mut self, name: u8) -> Value {
-        let event = self.next().await.unwrap();
-        assert_eq!(event["eventKey"], hex(name));
-        event
-    }
-}
+use world::journal::{entry, letter};
+use world::{Client, World, get};
 
 #[tokio::test]
 async fn a_timeline_shows_each_what_they_may_see() {
@@ -154,7 +29,7 @@ async fn a_timeline_shows_each_what_they_may_see() {
     assert_eq!((status, events), (200, 1));
     assert_eq!(body["correlationId"], "line-7");
     assert_eq!(body["events"][0]["detailCore"]["name"], 1);
-    assert_eq!(body["lastEventId"], "2");
+    assert_eq!(body["lastEventId"], "1.2");
     assert_eq!(read("ops", "events:operator", "/events/line-7").await.1, 2);
     assert_eq!(read("ben", "events:tenant", "/events/line-7").await.1, 1);
     let (status, _, problem) = read("ben", "", "/events/line-7").await;
@@ -165,6 +40,31 @@ async fn a_timeline_shows_each_what_they_may_see() {
     assert_eq!(get(&replica, "/events/line-7", "nonsense", None).await.status(), 401);
     let bare = reqwest::get(format!("{}/events/line-7", replica.url)).await.unwrap();
     assert_eq!((bare.status().as_u16(), &bare.headers()["www-authenticate"]), (401, &"Bearer".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn dead_letters_are_those_of_the_events_that_are_seen_and_for_operators_the_unverified_too() {
+    let world = World::new().await;
+    world.journal.append(entry(1, "line-7", "ada", true));
+    world.journal.append(entry(2, "line-7", "cleo", true));
+    let dead_letter = |code: &str, stage: &str, name| letter(name, "depot/arrivals", code, stage, 5);
+    world.journal.tell(dead_letter("HANDLER_EXHAUSTED", "handle", Some(1)));
+    world.journal.tell(dead_letter("NO_ROUTE", "route", Some(2)));
+    world.journal.tell(dead_letter("SIGNATURE_INVALID", "verify", None));
+    let replica = world.replica().await;
+    let codes = async |user: &str, scope: &str, path: &str| -> Vec<String> {
+        let response = get(&replica, path, &world.token(user, scope), None).await;
+        let body: Value = response.json().await.unwrap();
+        let told = body["deadLetters"].as_array().cloned().unwrap_or_default();
+        told.iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(codes("ada", "", "/events/line-7/dead-letters").await, ["HANDLER_EXHAUSTED"]);
+    assert_eq!(codes("cleo", "", "/events/line-7/dead-letters").await, ["NO_ROUTE"]);
+    assert_eq!(codes("dora", "", "/events/line-7/dead-letters").await, Vec::<String>::new());
+    let all = ["HANDLER_EXHAUSTED", "NO_ROUTE", "SIGNATURE_INVALID"];
+    assert_eq!(codes("ops", "events:operator", "/events/line-7/dead-letters").await, all);
+    // Of a correlation whose events all failed to verify, an operator sees that.
+    assert_eq!(codes("ops", "events:operator", "/events/line-99/dead-letters").await, ["SIGNATURE_INVALID"]);
 }
 
 #[tokio::test]
@@ -182,17 +82,17 @@ async fn a_stream_brings_each_event_once_ahead_or_not_and_goes_on_where_it_was_c
     assert_eq!(replica.hub.ahead(early, Millis::now().plus_millis(60_000)), Ahead::Sent);
     client.expect(3).await;
     let with_key_ahead = client.last_id.clone();
-    assert!(with_key_ahead.starts_with("2~"), "{with_key_ahead}");
+    assert!(with_key_ahead.starts_with("1.2~"), "{with_key_ahead}");
     world.journal.append(entry(4, "line-7", "ben", true));
     world.journal.append(entry(3, "line-7", "ada", true));
     world.journal.append(entry(5, "line-7", "ada", true));
     client.expect(5).await;
-    assert_eq!(client.last_id, "5");
+    assert_eq!(client.last_id, "1.5");
     drop((client, replica));
 
     world.journal.append(entry(6, "line-7", "ada", true));
     let other = world.replica().await;
-    let mut client = Client::open(&other, path, &token, Some("5")).await;
+    let mut client = Client::open(&other, path, &token, Some("1.5")).await;
     client.expect(6).await;
     world.journal.append(entry(7, "line-7", "ada", true));
     client.expect(7).await;
@@ -219,7 +119,7 @@ async fn the_user_stream_follows_a_user_through_all_correlations() {
     }
     client.expect(1).await;
     client.expect(4).await;
-    let mut resumed = Client::open(&replica, "/events/stream/user", &token, Some("1")).await;
+    let mut resumed = Client::open(&replica, "/events/stream/user", &token, Some("1.1")).await;
     resumed.expect(4).await;
     assert_eq!(get(&replica, "/events/stream/user", &token, Some("nonsense")).await.status(), 400);
 }
@@ -230,9 +130,133 @@ async fn a_stream_ends_with_its_token() {
     let replica = world.replica().await;
     let ask = Ask { sub: "ada".into(), aud: "events".into(), expires_in: Some(2), ..Ask::default() };
     let token = world.issuer.token(&ask).unwrap();
-    let started = std::time::Instant::now();
     let mut client = Client::open(&replica, "/events/stream/user", &token, None).await;
+    assert_eq!(client.told().await, ("end".to_owned(), "TOKEN_EXPIRED".to_owned()));
     assert_eq!(client.next().await, None);
-    assert!(started.elapsed() < Duration::from_secs(5));
-    assert_eq!(replica.hub.streams().0, 0);
+    while replica.hub.streams().0 > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_is_gone_is_said_to_be_and_a_journal_that_begins_anew_is_told_to_all() {
+    let world = World::new().await;
+    world.journal.append(entry(1, "line-7", "ada", true));
+    let replica = world.replica().await;
+    let (path, token) = ("/events/stream?correlationId=line-7", world.token("ada", ""));
+    let reset = ("reset".to_owned(), "JOURNAL_BEGAN_ANEW".to_owned());
+    let mut lost = Client::open(&replica, path, &token, Some("1.900")).await;
+    assert_eq!(lost.told().await, reset);
+    world.journal.append(entry(2, "line-7", "ada", true));
+    lost.expect(2).await;
+    world.journal.begin_anew();
+    assert_eq!(lost.told().await, reset);
+    assert_eq!(lost.last_id, "2.0");
+    world.journal.append(entry(3, "line-7", "ada", true));
+    lost.expect(3).await;
+    assert_eq!(lost.last_id, "2.1");
+    // One that has grown past the client's place since is another one all the same.
+    let mut back = Client::open(&replica, path, &token, Some("1.1")).await;
+    assert_eq!(back.told().await, reset);
+}
+
+#[tokio::test]
+async fn whoever_comes_back_too_late_for_the_users_stream_is_told_to_begin_anew() {
+    let world = World::new().await;
+    for name in 0..20_010 {
+        world.journal.append(entry(name, "line-1", "ben", true));
+    }
+    let replica = world.replica().await;
+    let token = world.token("ada", "");
+    let mut late = Client::open(&replica, "/events/stream/user", &token, Some("1.5")).await;
+    assert_eq!(late.told().await, ("reset".to_owned(), "TOO_FAR_BEHIND".to_owned()));
+    assert_eq!(late.last_id, "1.20010");
+    // Read from the journal where memory does not reach, and from memory from there on.
+    let ben = world.token("ben", "");
+    let mut just = Client::open(&replica, "/events/stream/user", &ben, Some("1.17000")).await;
+    for name in 17_000..20_010 {
+        just.expect(name).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_from_the_query_where_no_header_can_be_set_and_a_reconnect_by_the_header() {
+    let world = World::new().await;
+    (1..=3).for_each(|name| world.journal.append(entry(name, "line-7", "ada", true)));
+    let replica = world.replica().await;
+    let (path, token) = ("/events/stream?correlationId=line-7&lastEventId=1.1", world.token("ada", ""));
+    let mut client = Client::open(&replica, path, &token, None).await;
+    client.expect(2).await;
+    client.expect(3).await;
+    let mut again = Client::open(&replica, path, &token, Some("1.2")).await;
+    again.expect(3).await;
+    let bad = get(&replica, "/events/stream/user?lastEventId=nonsense", &token, None).await;
+    assert_eq!(bad.json::<Value>().await.unwrap()["code"], "LAST_EVENT_ID_INVALID");
+}
+
+#[tokio::test]
+async fn without_the_inbox_each_replica_serves_every_event() {
+    let world = World::new().await;
+    world.journal.append(entry(0, "line-7", "ada", true));
+    let replicas = [world.replica().await, world.replica().await];
+    let (path, token) = ("/events/stream?correlationId=line-7", world.token("ada", ""));
+    let mut clients = Vec::new();
+    for replica in &replicas {
+        clients.push(Client::open(replica, path, &token, None).await);
+    }
+    (1..=50).for_each(|name| world.journal.append(entry(name, "line-7", "ada", true)));
+    for client in &mut clients {
+        for name in 1..=50 {
+            client.expect(name).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_streams_share_a_connection_of_http_2_and_none_is_compressed() {
+    let world = World::new().await;
+    world.journal.append(entry(0, "line-7", "ada", true));
+    let replica = world.replica().await;
+    let http = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let mut clients = Vec::new();
+    for user in 0..40 {
+        let url = format!("{}/events/stream?correlationId=line-7", replica.url);
+        let token = world.token(&format!("rider-{user}"), "events:tenant");
+        let request = http.get(url).bearer_auth(token).header("accept-encoding", "gzip, br");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.version(), reqwest::Version::HTTP_2);
+        assert!(!response.headers().contains_key("content-encoding"));
+        assert_eq!(response.headers()["cache-control"], "no-store, no-transform");
+        clients.push(Client::of(response));
+    }
+    (1..=5).for_each(|name| world.journal.append(entry(name, "line-7", "ada", true)));
+    for client in &mut clients {
+        for name in 1..=5 {
+            client.expect(name).await;
+        }
+    }
+    drop(replica);
+    for client in &mut clients {
+        assert_eq!(client.told().await, ("end".to_owned(), "SHUTDOWN".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_payload_with_markup_and_lines_of_a_stream_is_data_and_nothing_else() {
+    let world = World::new().await;
+    world.journal.append(entry(1, "line-7", "ada", true));
+    let replica = world.replica().await;
+    let (path, token) = ("/events/stream?correlationId=line-7", world.token("ada", ""));
+    let mut client = Client::open(&replica, path, &token, None).await;
+    assert_eq!(client.response.headers()["x-content-type-options"], "nosniff");
+    let memo = "</script><img src=x onerror=alert(1)>\n\nevent: reset\ndata: {}\n\n\r\rid: 7\u{2028}";
+    let mut marked = entry(2, "line-7", "ada", true);
+    marked.detail_core = serde_json::value::to_raw_value(&serde_json::json!({"memo": memo})).unwrap();
+    world.journal.append(marked);
+    world.journal.append(entry(3, "line-7", "ada", true));
+    assert_eq!(client.expect(2).await["detailCore"]["memo"], memo);
+    client.expect(3).await;
+    let timeline = get(&replica, "/events/line-7", &token, None).await;
+    assert_eq!(timeline.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(timeline.headers()["content-type"], "application/json");
 }

@@ -70,9 +70,20 @@ pub struct Forward {
 impl Forward {
     /// Forwards `target` (`svc/name` or `pod/name`) of `namespace`, trying for a minute: a pod may be starting.
     pub async fn open(kubectl: &Kubectl, namespace: &str, target: &str, port: u16) -> anyhow::Result<Self> {
+        Self::open_at(kubectl, namespace, target, port, None).await
+    }
+
+    /// The same, at a local port of one's own choice.
+    pub async fn open_at(
+        kubectl: &Kubectl,
+        namespace: &str,
+        target: &str,
+        port: u16,
+        local: Option<u16>,
+    ) -> anyhow::Result<Self> {
         let mut last = anyhow::anyhow!("not tried");
         for _ in 0..60 {
-            match Self::try_open(kubectl, namespace, target, port).await {
+            match Self::try_open(kubectl, namespace, target, port, local).await {
                 Ok(forward) => return Ok(forward),
                 Err(error) => last = error,
             }
@@ -81,8 +92,14 @@ impl Forward {
         Err(last.context(format!("forwarding {namespace}/{target}")))
     }
 
-    async fn try_open(kubectl: &Kubectl, namespace: &str, target: &str, port: u16) -> anyhow::Result<Self> {
-        let ports = format!(":{port}");
+    async fn try_open(
+        kubectl: &Kubectl,
+        namespace: &str,
+        target: &str,
+        port: u16,
+        local: Option<u16>,
+    ) -> anyhow::Result<Self> {
+        let ports = local.map_or_else(|| format!(":{port}"), |local| format!("{local}:{port}"));
         let mut child = kubectl
             .command(["-n", namespace, "port-forward", "--address", "127.0.0.1", target, &ports])
             .stdin(Stdio::null())

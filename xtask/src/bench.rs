@@ -29,6 +29,8 @@ enum What {
     Operator(Measure),
     /// The sidecar as a process, between an SQS, an EventBridge and an application that answer at once.
     Sidecar(Measure),
+    /// The gateway as one process or two, with thousands of clients, between a journal and a queue that answer at once.
+    Gateway(Measure),
     /// Trust: decoding, canonicalising and verifying events, and signing them through the service, against the bare
     /// signature.
     Trust(Measure),
@@ -59,6 +61,7 @@ pub fn run(args: &Args) -> Result<()> {
             args.run("operator-bench", &["measure"])
         }
         What::Sidecar(args) => args.run("sidecar-bench", &[]),
+        What::Gateway(args) => args.run("gateway-bench", &[]),
         What::Trust(args) => args.run_both("trust-bench", "signing-bench"),
         What::Flow(args) => flow::run(args),
         What::Journal(args) => args.run("journal-bench", &[]),

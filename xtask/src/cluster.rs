@@ -13,6 +13,7 @@ use serde_json::Value;
 use test_cluster::{Assets, Node, NodeFacts, NodeOptions, cache};
 
 use crate::cargo::succeed;
+use crate::debian::{self, Needed};
 use crate::{images, once, tools};
 
 /// A cluster by itself.
@@ -85,51 +86,31 @@ fn go_build(sources: &Path, package: &str, linked: &str, program: &Path) -> Resu
 }
 
 /// What a node takes, with its Debian package.
-const NEEDED: [(&str, &str); 7] = [
+const NEEDED: [Needed; 7] = [
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("iptables", "iptables"),
     ("conntrack", "conntrack"),
-    ("/usr/lib/cni/ptp", "containernetworking-plugins"),
+    ("/usr/lib/cni/ptp", CNI),
 ];
+const CNI: &str = "containernetworking-plugins";
 
 /// Makes sure that this machine can be a node, with Debian's packages where they are missing; or says why it cannot.
 pub fn require_node() -> Result<()> {
     const OTHERWISE: &str = "or give a cluster that you have, with --context";
     let linux = cfg!(target_os = "linux");
     ensure!(linux, "this cannot be a node: it takes Linux; run it in a virtual machine, {OTHERWISE}");
-    let missing: Vec<&str> =
-        NEEDED.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
-    let packages = missing.join(" ");
-    let root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    // What lacks the CNI's plugin at Debian's place may have it at another.
+    let elsewhere = ["/opt/cni/bin/ptp", "/usr/libexec/cni/ptp"].iter().any(|place| Path::new(place).exists());
+    let mut missing = debian::missing(&NEEDED);
+    missing.retain(|package| !(elsewhere && *package == CNI));
     if missing.is_empty() {
-        ensure!(root, "this cannot be a node: it takes root; run it as root, {OTHERWISE}");
+        ensure!(debian::is_root(), "this cannot be a node: it takes root; run it as root, {OTHERWISE}");
         return Ok(());
     }
-    let debian = tools::on_path("apt-get");
-    ensure!(
-        root && debian,
-        "this cannot be a node: install {packages} (Debian's names) and run it as root, {OTHERWISE}"
-    );
-    println!("installing {packages}");
-    apt_get(&["update", "--quiet"])?;
-    let install = ["install", "--quiet", "--yes", "--no-install-recommends"];
-    apt_get(&[&install[..], &missing].concat())
-        .with_context(|| format!("this cannot be a node: install {packages}, {OTHERWISE}"))
-}
-
-fn is_there(program: &str) -> bool {
-    let places = [program, "/opt/cni/bin/ptp", "/usr/libexec/cni/ptp"];
-    match program.strip_prefix("/usr/lib/cni/") {
-        Some(_) => places.iter().any(|place| Path::new(place).exists()),
-        None => tools::on_path(program),
-    }
-}
-
-fn apt_get(arguments: &[&str]) -> Result<()> {
-    succeed(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()))
+    debian::install(&missing, &format!("this cannot be a node as it is; run it where these are, {OTHERWISE}"))
 }
 
 fn up_control_plane() -> Result<()> {

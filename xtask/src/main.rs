@@ -3,8 +3,9 @@
 //! - what ships: [`crds`] (YAML), [`images`]
 //! - what runs it: [`cluster`], [`demo`], with [`system`] (the whole of it on a cluster)
 //! - what judges it: [`lint`], [`test`], [`bench`], [`soak`]
-//! - what these stand on: [`tools`] (helm, kubectl, cargo-deny, the emulator), [`once`] (made once, kept in the cache),
-//!   [`cargo`], [`progress`]
+//! - what shows it: [`pictures`]
+//! - what these stand on: [`tools`] (helm, kubectl, cargo-deny, the emulator, a browser), [`once`] (made once, kept in the
+//!   cache), [`debian`], [`cargo`], [`progress`]
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
 
@@ -12,10 +13,12 @@ mod bench;
 mod cargo;
 mod cluster;
 mod crds;
+mod debian;
 mod demo;
 mod images;
 mod lint;
 mod once;
+mod pictures;
 mod progress;
 mod soak;
 mod system;
@@ -42,6 +45,8 @@ enum Command {
     Lint(lint::Args),
     /// Write the YAML of the four kinds.
     Crds(crds::Args),
+    /// Write the pictures of the page in docs/images.
+    Pictures(pictures::Args),
     /// Build one small image a binary.
     Images(images::Args),
     /// Start and stop a cluster by itself.
@@ -58,6 +63,7 @@ fn main() -> ExitCode {
         Command::Soak(args) => soak::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Crds(args) => crds::run(&args),
+        Command::Pictures(args) => pictures::run(&args),
         Command::Images(args) => images::run(&args),
         Command::Cluster(args) => cluster::run(&args),
         Command::Tools(args) => tools::run(&args),

@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use test_cluster::{Assets, cache};
 
 use crate::cargo::{succeed, workspace};
+use crate::debian::{self, Needed};
 use crate::{cluster, once};
 
 const HELM: &str = "v3.19.0";
@@ -23,6 +24,7 @@ pub struct Args {}
 #[allow(clippy::print_stdout, reason = "the answer of the command")]
 pub fn run(_: &Args) -> Result<()> {
     emulator()?;
+    chromium()?;
     for (name, path) in [
         ("helm", helm()?),
         ("kubectl", kubectl()?),
@@ -125,6 +127,31 @@ fn python(what: &str, requirements: &Path) -> Result<PathBuf> {
         succeed(install.arg(requirements))
     })?;
     Ok(folder.join("bin/python3"))
+}
+
+/// A browser and its driver, for the tests of the page.
+const BROWSER: [Needed; 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+/// What its pictures are written in.
+const FONTS: [Needed; 2] = [
+    ("/usr/share/fonts/opentype/inter/Inter-Regular.otf", "fonts-inter"),
+    ("/usr/share/fonts/truetype/jetbrains-mono/JetBrainsMono-Regular.ttf", "fonts-jetbrains-mono"),
+];
+
+/// Chromium and chromedriver: those on `PATH`, else Debian's.
+pub fn chromium() -> Result<()> {
+    with_packages(&BROWSER)
+}
+
+/// The same, with the fonts of the pictures in `docs/images`.
+pub fn chromium_with_fonts() -> Result<()> {
+    with_packages(&[BROWSER, FONTS].concat())
+}
+
+fn with_packages(needed: &[Needed]) -> Result<()> {
+    match debian::missing(needed).as_slice() {
+        [] => Ok(()),
+        missing => debian::install(missing, "the page is tested in a real browser"),
+    }
 }
 
 /// The Go command, for programs that need no C library.

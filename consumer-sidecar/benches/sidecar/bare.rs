@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use bench_figures::times::Times;
 use cpu_time::ThreadTime;
 use eventing::algorithm::PublicKey;
 use eventing::compact::Compact;
@@ -13,7 +14,6 @@ use sidecar_ground::Key;
 use crate::app::App;
 use crate::events::{bodies, event};
 use crate::site::Site;
-use bench_figures::times::Times;
 
 /// From the call of an HTTP client to the handler, at a rate.
 pub async fn post(key: &Arc<Key>, rate: u32, seconds: u32) -> Result<Times> {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use bench_figures::times::Times;
 use sidecar_ground::Key;
 use sidecar_ground::sqs::{State, Way};
 
 use crate::app::App;
 use crate::events::bodies;
 use crate::site::{Sidecar, Site};
-use bench_figures::times::Times;
 
 /// How long a sidecar is left alone before it is measured idle, or given work.
 const REST: Duration = Duration::from_secs(5);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use bench_figures::payment::payment;
+use bench_figures::times::Times;
 use reqwest::Client;
 use serde_json::json;
 use sidecar_ground::Key;
@@ -13,7 +14,6 @@ use sidecar_ground::Key;
 use crate::app::App;
 use crate::events::{DETAIL_TYPE, RESOURCE, SIZE, SOURCE};
 use crate::site::{Sidecar, Site};
-use bench_figures::times::Times;
 
 /// Callers at once, when as much is published as goes.
 const CALLERS: usize = 16;

@@ -8,6 +8,7 @@ use eventing::types::{CorrelationId, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::claims::{ClaimAnswer, ClaimRequest, LIMIT};
 use crate::client::{ClientError, Service, escape, read_json};
 use crate::dead_letters::DeadLetters;
 use crate::events::{Correlations, EventFilter, Events, Part, ResourceStatus, Whose};
@@ -203,5 +204,14 @@ impl JournalClient {
         let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let request = self.service.get(path, &query);
         read_json(self.service.send(request, SLACK).await?).await
+    }
+
+    /// Settles a claim of an inbox of which the caller is a consumer.
+    ///
+    /// # Errors
+    /// When the journal does not answer, or with a problem.
+    pub async fn settle(&self, request: &ClaimRequest) -> Result<ClaimAnswer, ClientError> {
+        let request = self.service.post("/v1/claims").json(request);
+        read_json(self.service.send(request, LIMIT).await?).await
     }
 }

@@ -8,7 +8,7 @@ pub mod logs;
 pub mod testing;
 
 use rustix::io::Errno;
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
 /// The memory could not be made private. Only a seccomp profile that forbids the call brings it about; the runtime's
 /// default profile does not.
@@ -34,4 +34,27 @@ pub fn keep_memory_private() -> Result<(), Exposed> {
     setrlimit(Resource::Core, none).map_err(|source| Exposed { call: "setrlimit(RLIMIT_CORE)", source })?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|source| Exposed { call: "prctl(PR_SET_DUMPABLE)", source })
+}
+
+/// Lets the process have as many files and connections open as it may: container runtimes start programs with a soft limit
+/// of 1,024, for the sake of some that use `select`. How many that is; none where there is no limit.
+/// <https://man7.org/linux/man-pages/man2/getrlimit.2.html>
+pub fn raise_file_limit() -> Option<u64> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where the kernel refuses, the soft limit stands.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    getrlimit(Resource::Nofile).current
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_files_may_be_open_as_the_hard_limit_says() {
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let few = Rlimit { current: Some(1_024), maximum };
+        assert_eq!(setrlimit(Resource::Nofile, few), Ok(()));
+        assert_eq!(raise_file_limit(), maximum);
+    }
 }

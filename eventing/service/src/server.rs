@@ -16,7 +16,8 @@ use axum_server::tls_rustls::RustlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use connections::Capped;
-pub use limits::Limits;
+pub use limits::{HTTP2_STREAMS, Limits};
+pub use patience::Patient;
 pub use tls::{Certificate, TlsError};
 
 /// A server that cannot start, or that broke.

@@ -1,4 +1,4 @@
-//! The issuer's keys: read by discovery, cached, read again when a token names one that is not known.
+//! The issuer's keys, and where people sign in: read by discovery, cached, read again when a token names one that is not known.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use super::discovery::{Discovery, SignIn};
 
 /// The keys are read again after so long.
 const REFRESH_EVERY: Duration = Duration::from_mins(5);
@@ -41,18 +42,13 @@ pub struct Keys {
 struct Known {
     keys: HashMap<Option<String>, Vec<(Jwk, DecodingKey)>>,
     count: usize,
+    sign_in: Option<Arc<SignIn>>,
 }
 
 impl std::fmt::Debug for Known {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Known").field("count", &self.count).finish_non_exhaustive()
     }
-}
-
-#[derive(Deserialize)]
-struct Discovery {
-    issuer: String,
-    jwks_uri: String,
 }
 
 impl Keys {
@@ -92,6 +88,11 @@ impl Keys {
     /// Whether any are known.
     pub fn are_known(&self) -> bool {
         self.snapshot().is_some()
+    }
+
+    /// Where people sign in, once the issuer has said so.
+    pub fn sign_in(&self) -> Option<Arc<SignIn>> {
+        self.snapshot()?.sign_in.clone()
     }
 
     /// The key for a token's header: the one of that kid, or without kid the only one there is.
@@ -145,12 +146,9 @@ impl Keys {
         if discovery.issuer != self.issuer {
             return Err(KeysUnavailable(format!("{address} is of issuer {}", discovery.issuer)));
         }
-        let secure = |address: &str| address.starts_with("https://");
-        if secure(&self.issuer) && !secure(&discovery.jwks_uri) {
-            return Err(KeysUnavailable("the issuer's jwks_uri is not https".to_owned()));
-        }
-        let set: JwkSet = self.get(&discovery.jwks_uri).await?;
-        let known = Known::from(set);
+        let jwks_uri = discovery.jwks_uri().ok_or(KeysUnavailable("the issuer's jwks_uri is not https".to_owned()))?;
+        let set: JwkSet = self.get(jwks_uri).await?;
+        let known = Known { sign_in: discovery.sign_in().map(Arc::new), ..Known::from(set) };
         if known.count == 0 {
             return Err(KeysUnavailable("the issuer has no key for signatures".to_owned()));
         }
@@ -177,7 +175,7 @@ impl Keys {
 impl From<JwkSet> for Known {
     /// Keys that are not for verifying signatures, are symmetric or do not parse are left out.
     fn from(set: JwkSet) -> Self {
-        let mut known = Self { keys: HashMap::new(), count: 0 };
+        let mut known = Self { keys: HashMap::new(), count: 0, sign_in: None };
         for jwk in set.keys {
             let symmetric = matches!(jwk.algorithm, AlgorithmParameters::OctetKey(_));
             let other_use = jwk.common.public_key_use.as_ref().is_some_and(|use_| *use_ != PublicKeyUse::Signature);

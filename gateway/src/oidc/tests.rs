@@ -15,6 +15,7 @@ use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::json;
 
 use super::*;
+use crate::settings::SignInSettings;
 use crate::viewer::Reach;
 
 const AUDIENCE: &str = "events";
@@ -63,6 +64,7 @@ fn tokens(issuer: &Issuer) -> Tokens {
         tenant_claim: "tenant_id".to_owned(),
         scope_claim: "scope".to_owned(),
         ca: None,
+        sign_in: SignInSettings::default(),
     };
     let keys = Keys::new(&issuer.name, None).unwrap().pausing(Duration::ZERO);
     Tokens::new(settings, keys)

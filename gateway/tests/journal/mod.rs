@@ -1,30 +1,45 @@
 //! A journal in memory behind the journal's own HTTP interface, over TLS.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
+mod listing;
+
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::{Path as UrlPath, Query, State};
 use axum::http::HeaderMap;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
-use eventing_http::{Changes, Entry, Timeline};
+use eventing::claim::{Answer, Ask as ClaimAsk, Change, Key, Record, decide};
+use eventing::time::Millis;
+use eventing::types::EventKey;
+use eventing_http::{Changes, ClaimAction, ClaimAnswer, ClaimRequest, DeadLetterReport, Entry, Timeline};
 use eventing_service::server::Server;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+#[allow(unused_imports, reason = "each test uses a part of it")]
+pub(crate) use listing::letter;
+
 /// The journal's content, and a bell that rings when something comes in.
 #[derive(Clone)]
 pub(crate) struct FakeJournal {
     entries: Arc<Mutex<Vec<Entry>>>,
+    dead_letters: Arc<Mutex<Vec<DeadLetterReport>>>,
+    claims: Arc<Mutex<HashMap<EventKey, Record>>>,
+    generation: Arc<AtomicU64>,
     bell: watch::Sender<u64>,
+    listing: listing::Listing,
     pub(crate) address: SocketAddr,
 }
 
 /// One entry, `name` being its key.
-pub(crate) fn entry(name: u8, correlation: &str, user: &str, signed_envelope: bool) -> Entry {
+pub(crate) fn entry(name: u32, correlation: &str, user: &str, signed_envelope: bool) -> Entry {
     serde_json::from_value(serde_json::json!({
         "position": 0, "eventKey": hex(name), "eventBridgeIds": ["id"], "source": "qsl.tram",
         "detailType": "Tram.Departed.v1", "resource": "urn:qsl:depot:tram:7", "correlationId": correlation,
@@ -35,9 +50,9 @@ pub(crate) fn entry(name: u8, correlation: &str, user: &str, signed_envelope: bo
     .unwrap()
 }
 
-/// A key of 32 times the same byte.
-pub(crate) fn hex(name: u8) -> String {
-    format!("{name:02x}").repeat(32)
+/// A key of eight times the same number.
+pub(crate) fn hex(name: u32) -> String {
+    format!("{name:08x}").repeat(8)
 }
 
 #[derive(Deserialize)]
@@ -56,10 +71,21 @@ impl FakeJournal {
         std::fs::write(folder.join("ca.crt"), made.cert.pem()).unwrap();
         std::fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
         let server = Server::tls(SocketAddr::from(([127, 0, 0, 1], 0)), folder).await.unwrap();
-        let journal = Self { entries: Arc::default(), bell: watch::Sender::new(0), address: server.address() };
+        let journal = Self {
+            entries: Arc::default(),
+            dead_letters: Arc::default(),
+            claims: Arc::default(),
+            generation: Arc::new(AtomicU64::new(1)),
+            bell: watch::Sender::new(0),
+            listing: listing::Listing::default(),
+            address: server.address(),
+        };
         let router = Router::new()
             .route("/v1/timeline/{correlation}", get(timeline))
             .route("/v1/changes", get(changes))
+            .route("/v1/correlations", get(listing::correlations))
+            .route("/v1/dead-letters", get(listing::dead_letters))
+            .route("/v1/claims", post(claims))
             .with_state(journal.clone());
         tokio::spawn(server.serve(router, CancellationToken::new()));
         journal
@@ -73,6 +99,27 @@ impl FakeJournal {
         entries.push(entry);
         self.bell.send_replace(position);
     }
+
+    /// Tells of a dead letter of every correlation.
+    pub(crate) fn tell(&self, dead_letter: DeadLetterReport) {
+        self.dead_letters.lock().unwrap().push(dead_letter);
+    }
+
+    /// Another journal, with nothing in it.
+    #[allow(dead_code, reason = "not every test does it")]
+    pub(crate) fn begin_anew(&self) {
+        self.entries.lock().unwrap().clear();
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.bell.send_replace(0);
+    }
+
+    /// A correlation as its timeline is: by the signed time.
+    pub(crate) fn timeline(&self, correlation: &str) -> Vec<Entry> {
+        let entries = self.entries.lock().unwrap();
+        let mut events: Vec<_> = entries.iter().filter(|entry| entry.correlation_id == correlation).cloned().collect();
+        events.sort_by(|one, other| one.ts.cmp(&other.ts));
+        events
+    }
 }
 
 fn assert_token(headers: &HeaderMap) {
@@ -85,9 +132,7 @@ async fn timeline(
     headers: HeaderMap,
 ) -> Json<Timeline> {
     assert_token(&headers);
-    let entries = journal.entries.lock().unwrap();
-    let events = entries.iter().filter(|entry| entry.correlation_id == correlation).cloned().collect();
-    Json(Timeline { events, next: None })
+    Json(Timeline { events: journal.timeline(&correlation), next: None })
 }
 
 async fn changes(State(journal): State<FakeJournal>, Query(ask): Query<Ask>, headers: HeaderMap) -> Json<Changes> {
@@ -98,8 +143,46 @@ async fn changes(State(journal): State<FakeJournal>, Query(ask): Query<Ask>, hea
     let _ = tokio::time::timeout(Duration::from_secs(ask.wait), waited).await;
     let entries = journal.entries.lock().unwrap();
     let end = entries.len() as u64;
-    let changes: Vec<Entry> =
-        entries.iter().filter(|entry| entry.position > after).take(ask.limit.unwrap_or(100)).cloned().collect();
+    let first = usize::try_from(after).map_or(entries.len(), |first| first.min(entries.len()));
+    let changes: Vec<Entry> = entries[first..].iter().take(ask.limit.unwrap_or(100)).cloned().collect();
     let position = changes.last().map_or(end.min(after), |last| last.position);
-    Json(Changes { changes, position, generation: 1 })
+    Json(Changes { changes, position, generation: journal.generation.load(Ordering::SeqCst) })
+}
+
+/// Decided as the journal decides.
+async fn claims(
+    State(journal): State<FakeJournal>,
+    headers: HeaderMap,
+    Json(request): Json<ClaimRequest>,
+) -> Json<ClaimAnswer> {
+    assert_token(&headers);
+    let ask = match request.action {
+        ClaimAction::Claim => ClaimAsk::Claim { lapse: Duration::from_secs(request.lapse_seconds.into()) },
+        ClaimAction::Confirm => ClaimAsk::Confirm,
+        ClaimAction::Release => ClaimAsk::Release { attempts: request.attempts },
+        ClaimAction::Probe => return Json(ClaimAnswer::Settled),
+    };
+    let mut known = journal.claims.lock().unwrap();
+    let keep = |seconds: u32| Duration::from_secs(seconds.into());
+    let records: Vec<_> = request
+        .keys
+        .iter()
+        .map(|key| Key { record: known.get(&key.key).cloned(), keep: keep(key.keep_seconds) })
+        .collect();
+    let (answer, changes) = decide(ask, &request.holder, &records, Millis::now());
+    for (key, change) in request.keys.iter().zip(changes) {
+        match change {
+            Change::None => {}
+            Change::Write(record) => drop(known.insert(key.key, record)),
+            Change::Remove => drop(known.remove(&key.key)),
+        }
+    }
+    Json(match answer {
+        Answer::Claimed { attempts } => ClaimAnswer::Claimed { attempts },
+        Answer::Handled => ClaimAnswer::Handled,
+        Answer::Held { lapses_in } => {
+            ClaimAnswer::Held { lapses_in_seconds: u32::try_from(lapses_in.as_secs()).unwrap() }
+        }
+        Answer::Settled => ClaimAnswer::Settled,
+    })
 }

@@ -15,6 +15,9 @@ struct Settings {
     /// What it calls itself: the address it is reached at. http:// and the listening address when left out.
     #[arg(long, env = "IDENTITY_PROVIDER_ISSUER")]
     issuer: Option<String>,
+    /// Where browsers reach it, where that is another address.
+    #[arg(long, env = "IDENTITY_PROVIDER_PUBLIC")]
+    public: Option<String>,
 }
 
 #[tokio::main]
@@ -23,6 +26,10 @@ async fn main() -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(settings.listen).await.context("cannot listen")?;
     let address = listener.local_addr()?;
     let issuer = Issuer::new(settings.issuer.unwrap_or_else(|| format!("http://{address}")))?;
+    let issuer = match &settings.public {
+        Some(public) => issuer.public(public),
+        None => issuer,
+    };
     eprintln!("identity provider on {address}");
     axum::serve(listener, router(issuer)).with_graceful_shutdown(stopped()).await.context("serving failed")
 }

@@ -147,6 +147,24 @@ impl Ground {
         verify(&message, &ring, &policy, now).map_err(|rejection| anyhow!("{rejection:?}"))
     }
 
+    /// A part of the installation that consumes the inbox, as the chart starts it: with the root mounted.
+    ///
+    /// # Errors
+    /// The root cannot be written.
+    pub fn consumer(&self, program: &Path) -> Result<Command> {
+        write(self.folder.path(), "root/root.sha256", &self.roots.to_string())?;
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("AWS_ENDPOINT_URL", format!("http://{}", self.aws))
+            .env("QSL_NAMESPACE", self.names.namespace)
+            .env("QSL_INBOX", self.names.inbox)
+            .env("QSL_CONFIG_DIR", self.folder.path().join("config"))
+            .env("QSL_TOKEN_DIR", self.folder.path().join("tokens"))
+            .env("QSL_ROOT_DIR", self.folder.path().join("root"));
+        Ok(command)
+    }
+
     /// What the injector makes of the pod's annotations: the sidecar's program, beside an application at this port.
     pub fn sidecar(&self, program: &Path, app_port: u16) -> Command {
         let mut command = Command::new(program);

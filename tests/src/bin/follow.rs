@@ -11,6 +11,9 @@ use system_tests::scenario::{Stage, check};
 use system_tests::services::{Services, Trace};
 use system_tests::stream::{self, Viewer};
 
+/// The local port of the identity provider, as tests/demo/identity-provider.yaml has it.
+const SIGN_IN: u16 = 8399;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     rustls::crypto::aws_lc_rs::default_provider()
@@ -30,7 +33,7 @@ async fn main() -> anyhow::Result<()> {
     let correlation_id = format!("c-demo-{}", jiff::Timestamp::now().as_millisecond());
     let stage = Stage {
         cloud: Cloud::new(&endpoints.aws, &endpoints.region).await,
-        services: Services::connect(kubectl).await?,
+        services: Services::connect(kubectl.clone()).await?,
         viewer: Viewer::new(&gateway.url, &token),
         trace: Trace { correlation_id: correlation_id.clone(), user_id: "u-1".into(), tenant_id: "t-1".into() },
     };
@@ -46,7 +49,14 @@ async fn main() -> anyhow::Result<()> {
         path.display()
     );
     if stay {
+        // Where its own discovery says that browsers find it.
+        let identity = &endpoints.identity_namespace;
+        let provider = Forward::open_at(&kubectl, identity, "svc/identity-provider", 80, Some(SIGN_IN)).await;
         println!("\nLook further:");
+        match &provider {
+            Ok(_) => println!("  {}/#c={correlation_id}    # the page: sign in as u-1", gateway.url),
+            Err(error) => println!("  nobody can sign in on the page: port {SIGN_IN} cannot be forwarded: {error:#}"),
+        }
         println!("  kubectl --kubeconfig {} get ebus,erule,inbox,skey -A", endpoints.kubeconfig.display());
         println!(
             "  curl -H \"Authorization: Bearer $(jq -r .token {})\" {}/events/{correlation_id}",

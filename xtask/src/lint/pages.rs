@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail, ensure};
 
 /// Those whose lines name tests.
-const PAGES: [&str; 4] = ["docs/injection.md", "docs/reliability.md", "docs/security.md", "docs/trust.md"];
+const PAGES: [&str; 5] =
+    ["docs/injection.md", "docs/page.md", "docs/reliability.md", "docs/security.md", "docs/trust.md"];
 
 /// Checks the pages against the tree at `root`.
 pub fn check(root: &Path) -> Result<()> {

@@ -32,6 +32,9 @@ pub struct Limits {
     pub connections: usize,
 }
 
+/// Requests that one connection of HTTP/2 may have open.
+pub const HTTP2_STREAMS: u32 = 256;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -48,7 +51,7 @@ impl Default for Limits {
 
 impl Limits {
     /// The router, answering within these limits.
-    pub(super) fn requests(&self, router: Router) -> Router {
+    pub fn requests(&self, router: Router) -> Router {
         let places = Arc::new(Semaphore::new(self.requests));
         let timeout = self.answer_timeout;
         router
@@ -58,7 +61,6 @@ impl Limits {
 
     /// Sets what concerns connections.
     pub(super) fn connections_of<A>(&self, server: &mut axum_server::Server<SocketAddr, A>) {
-        const HTTP2_STREAMS: u32 = 256;
         /// A batch of events comes in one.
         const HTTP2_FRAME: u32 = 256 * 1024;
         let builder = server.http_builder();

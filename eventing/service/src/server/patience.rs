@@ -11,15 +11,21 @@ use tokio::time::Sleep;
 
 /// A stream whose writes may stall for so long and no longer.
 #[derive(Debug)]
-pub(super) struct Patient<S> {
+pub struct Patient<S> {
     stream: S,
     patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
+    /// Waits so long for a stream that takes nothing.
+    pub fn new(stream: S, patience: Duration) -> Self {
         Self { stream, patience, stalled: None }
+    }
+
+    /// The stream, for whoever has another way to notice that it takes nothing.
+    pub fn into_inner(self) -> S {
+        self.stream
     }
 
     /// A write that moved ends the wait; one that did not, begins it or goes on with it.
