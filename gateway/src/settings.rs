@@ -178,7 +178,9 @@ mod tests {
         let parse = |origins| parse("--cors-origins", origins);
         let two = parse("https://app.example, http://localhost:3000").unwrap().entrance.cors_origins;
         assert_eq!(two, ["https://app.example", "http://localhost:3000"]);
-        for bad in ["*", "null", "app.example", "https://app.example/", "https://app.example:443", "HTTPS://app.example"] {
+        for bad in
+            ["*", "null", "app.example", "https://app.example/", "https://app.example:443", "HTTPS://app.example"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -247,7 +247,8 @@ async fn a_client_of_http_1_0_gets_a_stream_without_chunks_and_a_head_opens_none
     let ask = async |method: &str, version: &str| {
         let mut stream = TcpStream::connect(replica.address).await.unwrap();
         let last = "last-event-id: 1.0\r\nconnection: close";
-        let head = format!("{method} {path} HTTP/{version}\r\nauthorization: Bearer {token}\r\nhost: x\r\n{last}\r\n\r\n");
+        let head =
+            format!("{method} {path} HTTP/{version}\r\nauthorization: Bearer {token}\r\nhost: x\r\n{last}\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
         stream
     };

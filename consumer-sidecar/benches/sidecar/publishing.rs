@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use bench_figures::times::Times;
 use bench_figures::payment::payment;
+use bench_figures::times::Times;
 use reqwest::Client;
 use serde_json::json;
 use sidecar_ground::Key;
