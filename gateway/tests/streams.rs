@@ -268,3 +268,24 @@ async fn a_client_of_http_1_0_gets_a_stream_without_chunks_and_a_head_opens_none
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
+
+#[tokio::test]
+async fn much_at_once_makes_nobody_slow_and_what_is_too_large_for_one_answer_comes_in_several() {
+    let world = World::new().await;
+    world.journal.append(entry(0, "line-7", "ada", true));
+    let replica = world.replica().await;
+    let (path, token) = ("/events/stream?correlationId=line-7", world.token("ada", ""));
+    let mut client = Client::open(&replica, path, &token, None).await;
+    world.journal.append_all((1..=500).map(|name| entry(name, "line-7", "ada", true)));
+    for name in 1..=500 {
+        client.expect(name).await;
+    }
+    let mut large = entry(501, "line-8", "ada", true);
+    large.detail_core = serde_json::value::to_raw_value(&"x".repeat(700_000)).unwrap();
+    world.journal.append_all(std::iter::repeat_n(large, 60));
+    while replica.hub.position().unwrap().at < 561 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.journal.append(entry(502, "line-7", "ada", true));
+    client.expect(502).await;
+}
