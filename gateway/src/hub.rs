@@ -4,19 +4,20 @@
 //! Each follower has a bounded queue. One that is full, or is not read, is ended, so that a client that does not read
 //! costs the others nothing; its id lets it come back. One clock beats for all of them.
 
-pub(crate) mod memory;
+mod following;
+mod memory;
 mod queue;
 mod recent;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 
 use eventing::time::Millis;
 
 use crate::cursor::Position;
 use crate::event::Event;
 use crate::viewer::Viewer;
+pub use following::{Following, Remembered, Topic};
 use memory::Memory;
 pub use queue::{Ending, Item};
 use queue::{Full, Queue};
@@ -26,25 +27,6 @@ use recent::Recent;
 pub const STREAMS_PER_USER: usize = 16;
 /// Ticks of the clock until a follower's next beat.
 pub const TICKS: u64 = 15;
-
-/// What a stream follows.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Topic {
-    /// A correlation.
-    Correlation(Arc<str>),
-    /// A user.
-    User(Arc<str>),
-}
-
-impl Topic {
-    /// Whether the event belongs to it.
-    pub fn has(&self, event: &Event) -> bool {
-        match self {
-            Self::Correlation(correlation) => event.correlation_id == *correlation,
-            Self::User(user) => event.user_id.as_ref() == Some(user),
-        }
-    }
-}
 
 /// Why a stream is not opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -98,30 +80,6 @@ struct Follower {
     number: u64,
     viewer: Arc<Viewer>,
     queue: Arc<Queue>,
-}
-
-/// A follower's end of its queue. Dropped, it follows no more.
-#[derive(Debug)]
-pub struct Following {
-    /// The tail's position when it began: what is later comes out of [`Self::poll`].
-    pub position: Position,
-    /// Its number among all of this process.
-    pub number: u64,
-    queue: Arc<Queue>,
-    topic: Topic,
-    user: String,
-    hub: Hub,
-}
-
-/// What is remembered for somebody who follows.
-#[derive(Debug, Default)]
-pub struct Remembered {
-    /// What came after the position that was asked for, as far as it is remembered.
-    pub events: Vec<Arc<Event>>,
-    /// After which position everything is remembered.
-    pub from: u64,
-    /// Whether something is remembered that they may see.
-    pub shows: bool,
 }
 
 impl Default for Hub {
@@ -260,6 +218,24 @@ impl Hub {
         inner.followers.values().flatten().for_each(|follower| follower.queue.end(Ending::Shutdown));
     }
 
+    /// A stream is closed.
+    fn leave(&self, following: &Following) {
+        let mut inner = self.inner();
+        if let Some(followers) = inner.followers.get_mut(&following.topic) {
+            followers.retain(|follower| follower.number != following.number);
+            if followers.is_empty() {
+                inner.followers.remove(&following.topic);
+            }
+        }
+        inner.open -= 1;
+        if let Some(streams) = inner.streams.get_mut(&following.user) {
+            *streams -= 1;
+            if *streams == 0 {
+                inner.streams.remove(&following.user);
+            }
+        }
+    }
+
     /// How many streams are open, and how many were cut off so far.
     pub fn streams(&self) -> (usize, u64) {
         let inner = self.inner();
@@ -303,42 +279,6 @@ fn retain(followers: &mut Vec<Follower>, fits: impl Fn(&Follower) -> Result<(), 
     let before = followers.len();
     followers.retain(|follower| fits(follower).is_ok());
     u64::try_from(before - followers.len()).unwrap_or_default()
-}
-
-impl Following {
-    /// What comes next, or why nothing does.
-    pub fn poll(&self, context: &mut Context<'_>) -> Poll<Result<Item, Ending>> {
-        self.queue.poll(context)
-    }
-
-    /// Ready when it was cut off, whatever is still being written.
-    pub fn poll_cut_off(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.queue.poll_cut_off(context)
-    }
-
-    /// What it follows.
-    pub fn topic(&self) -> &Topic {
-        &self.topic
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        let mut inner = self.hub.inner();
-        if let Some(followers) = inner.followers.get_mut(&self.topic) {
-            followers.retain(|follower| follower.number != self.number);
-            if followers.is_empty() {
-                inner.followers.remove(&self.topic);
-            }
-        }
-        inner.open -= 1;
-        if let Some(streams) = inner.streams.get_mut(&self.user) {
-            *streams -= 1;
-            if *streams == 0 {
-                inner.streams.remove(&self.user);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -109,8 +109,8 @@ impl Server {
     pub async fn serve(self, router: Router, shutdown: CancellationToken) -> Result<(), ServeError> {
         let Self { listener, address, limits, drain, addresses, metrics } = self;
         let router = limits.requests(router);
-        let (places, full, tasks) =
-            (Arc::new(Semaphore::new(limits.connections)), Seldom::default(), TaskTracker::new());
+        let (places, tasks) = (Arc::new(Semaphore::new(limits.connections)), TaskTracker::new());
+        let seldom = Seldom::default();
         tracing::info!(%address, "listening");
         loop {
             let accepted = tokio::select! {
@@ -119,8 +119,10 @@ impl Server {
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
+                // The peer has gone again.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
                 Err(error) => {
-                    if let Some(left_out) = full.left_out() {
+                    if let Some(left_out) = seldom.left_out() {
                         tracing::warn!(error = %error, left_out, "a connection was not accepted");
                     }
                     tokio::time::sleep(PAUSE).await;
@@ -140,7 +142,7 @@ impl Server {
                 }
                 Err(reason) => {
                     metrics.connection_refused(reason);
-                    if let Some(left_out) = full.left_out() {
+                    if let Some(left_out) = seldom.left_out() {
                         tracing::warn!(reason, left_out, "a connection was refused: too many are open");
                     }
                 }

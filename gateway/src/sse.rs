@@ -40,7 +40,7 @@ impl Block {
     }
 
     /// Bytes of the block.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.0.len().saturating_sub(CHUNK_END.len())
     }
 }
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(json.as_ref(), r#"{"a":"b\n"}"#);
         assert_eq!(json.block().lines(), "event: event\ndata: {\"a\":\"b\\n\"}\n\n");
         assert_eq!(json.block().end_of_chunk(), "event: event\ndata: {\"a\":\"b\\n\"}\n\n\r\n");
-        assert_eq!(json.block().len(), json.block().lines().len());
+        assert_eq!(json.block().size(), json.block().lines().len());
         assert_eq!(Block::named("reset", "{}").lines(), "event: reset\ndata: {}\n\n");
         assert_eq!(Block::comment().lines(), ":\n\n");
         assert_eq!(Block::retry(1_500).lines(), "retry: 1500\n:\n\n");

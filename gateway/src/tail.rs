@@ -11,13 +11,18 @@ use tokio_util::sync::CancellationToken;
 use crate::cursor::Position;
 use crate::event::Event;
 use crate::hub::Hub;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Journal, JournalError, Page};
 use crate::metrics::Metrics;
 
 /// How long the journal may hold a request open.
 const WAIT: Duration = Duration::from_secs(20);
-/// Events of one answer.
+/// Events of one answer. Where it is too large to be read, fewer are asked for.
 const LIMIT: usize = 500;
+/// Events, and bytes of them, that go to the hub at once: a queue has room for twice as many, and those who read empty it
+/// meanwhile.
+const AT_ONCE: (usize, usize) = (32, 512 << 10);
+/// How long they have for it.
+const MEANWHILE: Duration = Duration::from_millis(1);
 /// Events before the end that are read first.
 const REMEMBERED: u64 = 2_000;
 /// The hub's clock.
@@ -43,15 +48,15 @@ async fn keep_time(hub: &Hub, shutdown: &CancellationToken) {
 }
 
 async fn feed(journal: Arc<dyn Journal>, hub: &Hub, metrics: Metrics, check: Check, shutdown: &CancellationToken) {
-    let mut pause = PAUSES.0;
+    let (mut pause, mut limit) = (PAUSES.0, LIMIT);
     loop {
         let step = tokio::select! {
             () = shutdown.cancelled() => return,
-            step = step(journal.as_ref(), hub) => step,
+            step = step(journal.as_ref(), hub, limit) => step,
         };
         match step {
             Ok(()) => {
-                pause = PAUSES.0;
+                (pause, limit) = (PAUSES.0, LIMIT.min(limit * 2));
                 check.ready();
                 metrics.observe(hub);
             }
@@ -66,37 +71,59 @@ async fn feed(journal: Arc<dyn Journal>, hub: &Hub, metrics: Metrics, check: Che
                     () = shutdown.cancelled() => return,
                     () = tokio::time::sleep(pause) => {}
                 }
-                pause = (pause * 2).min(PAUSES.1);
+                (pause, limit) = ((pause * 2).min(PAUSES.1), (limit / 4).max(1));
             }
         }
     }
 }
 
-async fn step(journal: &dyn Journal, hub: &Hub) -> Result<(), JournalError> {
+async fn step(journal: &dyn Journal, hub: &Hub, limit: usize) -> Result<(), JournalError> {
     let Some(after) = hub.position() else {
         // What enters the journal from here on is seen: the memory of the hub begins before the end is asked for.
         let now = Millis::now();
         let end = journal.end().await?;
         let from = end.at.saturating_sub(REMEMBERED);
-        let (events, position) = between(journal, from, end).await?;
+        let (events, position) = between(journal, from, end, limit).await?;
         hub.start_knowing(from, events, position, now);
         return Ok(());
     };
-    let page = journal.changes(after.at, WAIT, LIMIT).await?;
+    let page = journal.changes(after.at, WAIT, limit).await?;
     if page.position.generation != after.generation || page.position.at < after.at {
         tracing::error!(was = ?after, is = ?page.position, "the journal began anew");
         hub.start(page.position, Millis::now());
     } else {
-        hub.advance(page.events, page.position.at, Millis::now());
+        hand_on(hub, page).await;
     }
     Ok(())
 }
 
+/// Gives the hub what came, in portions: after the journal was away there is much at once, and nobody is slow for that.
+async fn hand_on(hub: &Hub, page: Page) {
+    let Page { events, position } = page;
+    let (mut portion, mut bytes) = (Vec::new(), 0);
+    for event in events {
+        let full = portion.len() >= AT_ONCE.0 || (!portion.is_empty() && bytes + event.json.block().size() > AT_ONCE.1);
+        if let Some(before) = event.position.filter(|_| full) {
+            hub.advance(std::mem::take(&mut portion), before.saturating_sub(1), Millis::now());
+            bytes = 0;
+            tokio::time::sleep(MEANWHILE).await;
+        }
+        bytes += event.json.block().size();
+        portion.push(event);
+    }
+    hub.advance(portion, position.at, Millis::now());
+}
+
 /// What came after `from`, up to `end` or a little later, and up to where.
-async fn between(journal: &dyn Journal, from: u64, end: Position) -> Result<(Vec<Event>, Position), JournalError> {
+async fn between(
+    journal: &dyn Journal,
+    from: u64,
+    end: Position,
+    limit: usize,
+) -> Result<(Vec<Event>, Position), JournalError> {
     let (mut events, mut position) = (Vec::new(), Position { at: from, ..end });
     while position.at < end.at {
-        let page = journal.changes(position.at, Duration::ZERO, LIMIT).await?;
+        let page = journal.changes(position.at, Duration::ZERO, limit).await?;
         if page.position.generation != end.generation {
             return Err(JournalError("it began anew meanwhile".to_owned()));
         }

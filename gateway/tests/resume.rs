@@ -79,7 +79,7 @@ async fn visit(
     let answer = http.get(url).bearer_auth(token).header("last-event-id", last.as_str()).send().await.ok()?;
     let mut response = answer.error_for_status().ok()?;
     let (mut blocks, until) =
-        (Blocks::default(), Instant::now() + Duration::from_millis(rand::rng().random_range(50..2_500)));
+        (Blocks::default(), Instant::now() + Duration::from_millis(rand::rng().random_range(100..4_000)));
     while let Ok(Ok(Some(bytes))) = timeout(until.saturating_duration_since(Instant::now()), response.chunk()).await {
         blocks.add(&bytes);
         while let Some(block) = blocks.next() {

@@ -10,6 +10,8 @@ use gateway::event::Event;
 use gateway::hub::Ahead;
 use identity_provider::Ask;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use world::journal::{entry, letter};
 use world::{Client, World, get};
 
@@ -259,4 +261,56 @@ async fn a_payload_with_markup_and_lines_of_a_stream_is_data_and_nothing_else() 
     let timeline = get(&replica, "/events/line-7", &token, None).await;
     assert_eq!(timeline.headers()["x-content-type-options"], "nosniff");
     assert_eq!(timeline.headers()["content-type"], "application/json");
+}
+
+#[tokio::test]
+async fn a_client_of_http_1_0_gets_a_stream_without_chunks_and_a_head_opens_none() {
+    let world = World::new().await;
+    world.journal.append(entry(1, "line-7", "ada", true));
+    let replica = world.replica().await;
+    let (path, token) = ("/events/stream?correlationId=line-7", world.token("ada", ""));
+    let ask = async |method: &str, version: &str| {
+        let mut stream = TcpStream::connect(replica.address).await.unwrap();
+        let last = "last-event-id: 1.0\r\nconnection: close";
+        let head =
+            format!("{method} {path} HTTP/{version}\r\nauthorization: Bearer {token}\r\nhost: x\r\n{last}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    };
+    let (mut old, mut got) = (ask("GET", "1.0").await, Vec::new());
+    while !String::from_utf8_lossy(&got).contains("retry: ") {
+        assert!(old.read_buf(&mut got).await.unwrap() > 0);
+    }
+    let text = String::from_utf8(got).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.0 200") && !head.contains("chunked"), "{head}");
+    assert!(body.starts_with("id: 1.1\nevent: event\ndata: {"), "{body}");
+    drop(old);
+    let (mut only_head, mut got) = (ask("HEAD", "1.1").await, Vec::new());
+    only_head.read_to_end(&mut got).await.unwrap();
+    assert!(String::from_utf8(got).unwrap().ends_with("\r\n\r\n"));
+    while replica.hub.streams().0 > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn much_at_once_makes_nobody_slow_and_what_is_too_large_for_one_answer_comes_in_several() {
+    let world = World::new().await;
+    world.journal.append(entry(0, "line-7", "ada", true));
+    let replica = world.replica().await;
+    let (path, token) = ("/events/stream?correlationId=line-7", world.token("ada", ""));
+    let mut client = Client::open(&replica, path, &token, None).await;
+    world.journal.append_all((1..=500).map(|name| entry(name, "line-7", "ada", true)));
+    for name in 1..=500 {
+        client.expect(name).await;
+    }
+    let mut large = entry(501, "line-8", "ada", true);
+    large.detail_core = serde_json::value::to_raw_value(&"x".repeat(700_000)).unwrap();
+    world.journal.append_all(std::iter::repeat_n(large, 60));
+    while replica.hub.position().unwrap().at < 561 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.journal.append(entry(502, "line-7", "ada", true));
+    client.expect(502).await;
 }

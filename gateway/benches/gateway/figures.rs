@@ -24,15 +24,15 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { clients, correlations, rate, .. } = *arguments;
     let all = Load { replicas: 1, correlations, rate, way: Way::Journal };
     let mut figures = Vec::new();
-    for (name, load, goal) in [
-        ("one replica", all, Some(P95)),
-        ("two replicas", Load { replicas: 2, ..all }, Some(P95)),
-        ("from the inbox on", Load { way: Way::Inbox, ..all }, Some(P95)),
-        ("HTTP/2", Load { way: Way::Http2(STREAMS), ..all }, Some(P95)),
-        ("all on one correlation", Load { correlations: 1, rate: RATE_OF_ONE, ..all }, None),
+    for (name, load) in [
+        ("one replica", all),
+        ("two replicas", Load { replicas: 2, ..all }),
+        ("from the inbox on", Load { way: Way::Inbox, ..all }),
+        ("HTTP/2", Load { way: Way::Http2(STREAMS), ..all }),
+        ("all on one correlation", Load { correlations: 1, rate: RATE_OF_ONE, ..all }),
     ] {
         step(&format!("{clients} clients, {name}"));
-        figures.extend(of_load(name, serve(arguments, load).await?, goal));
+        figures.extend(of_load(name, load, serve(arguments, load).await?));
     }
     step("coming back");
     figures.extend(of_resume("5 events ago, of a million", resume(arguments, 5, RESUMES).await?));
@@ -45,16 +45,21 @@ fn step(what: &str) {
     eprintln!("{what}");
 }
 
-fn of_load(name: &str, served: Served, goal: Option<f64>) -> Vec<Figure> {
-    let Served { times, idle, after, cpu } = served;
+fn of_load(name: &str, load: Load, served: Served) -> Vec<Figure> {
+    let Served { times, idle, after, resident, cpu } = served;
     let named = |what: &str| format!("{name}: {what}");
+    // Thousands of writes take their time: the last of them is not late.
+    let at_once = (load.correlations > 1).then_some(P95);
+    // What comes by the queue is received, verified and deleted there too: its CPU is not that of deliveries alone.
+    let delivering = (load.way != Way::Inbox).then_some(CPU);
     vec![
         Figure::new(named("until a client has it, p50"), times.p50, "ms", None),
-        Figure::new(named("until a client has it, p95"), times.p95, "ms", goal),
+        Figure::new(named("until a client has it, p95"), times.p95, "ms", at_once),
         Figure::new(named("until a client has it, p99"), times.p99, "ms", None),
         Figure::new(named("memory a client, idle"), idle, "KiB", Some(MEMORY)),
         Figure::new(named("memory a client, after"), after, "KiB", Some(MEMORY)),
-        Figure::new(named("CPU for 1,000 deliveries"), cpu, "s", Some(CPU)),
+        Figure::new(named("RSS of all replicas, after"), resident, "MiB", None),
+        Figure::new(named("CPU for 1,000 deliveries"), cpu, "s", delivering),
     ]
 }
 

@@ -50,6 +50,8 @@ pub struct Served {
     /// Bytes of memory for each client, before anything came and afterwards.
     pub idle: f64,
     pub after: f64,
+    /// Mebibytes of all replicas, with all clients.
+    pub resident: f64,
     /// Seconds for 1,000 deliveries.
     pub cpu: f64,
 }
@@ -90,6 +92,7 @@ pub async fn serve(arguments: &Arguments, load: Load) -> Result<Served> {
         times: took.collect(),
         idle: per(idle.resident.saturating_sub(before.resident), arguments.clients),
         after: per(after.resident.saturating_sub(before.resident), arguments.clients),
+        resident: per(after.resident, 1) / 1_024.0,
         cpu: (after.cpu_seconds - idle.cpu_seconds) * 1_000.0 / number(deliveries),
     })
 }

@@ -19,8 +19,10 @@ const LIMIT: usize = 500;
 const FIRST: usize = 20;
 /// A correlation's events are read up to here.
 const MAX_CORRELATION: usize = 10_000;
-/// A client that comes back later than this many events begins anew.
+/// A client that comes back later than this many events begins anew,
 const MAX_BEHIND: u64 = 20_000;
+/// and so does one that missed more than this many which have to be read: they are held until it has them.
+const MAX_READ: usize = 2_000;
 
 /// One who follows, and what is remembered for him.
 pub(super) struct Comer<'a> {
@@ -77,24 +79,36 @@ impl Comer<'_> {
         if remembered || self.viewer.reach == Reach::All {
             return Ok(());
         }
-        let visible = |events: &[Event]| events.iter().any(|event| self.viewer.may_see(event));
-        let past = self.read(correlation, FIRST, visible).await.map_err(|error| journal_problem(&error))?;
-        if visible(&past.events) { Ok(()) } else { Err(no_such_correlation()) }
+        let mut shown = false;
+        let look = |events: Vec<Event>| {
+            shown = events.iter().any(|event| self.viewer.may_see(event));
+            shown
+        };
+        self.read(correlation, FIRST, look).await.map_err(|error| journal_problem(&error))?;
+        if shown { Ok(()) } else { Err(no_such_correlation()) }
     }
 
     async fn of_correlation(&self, cursor: Cursor, correlation: &str) -> Result<Start, Problem> {
-        let past = self.read(correlation, LIMIT, |_| false).await.map_err(|error| journal_problem(&error))?;
-        let mut seen: Vec<Event> = past.events.into_iter().filter(|event| self.viewer.may_see(event)).collect();
-        if seen.is_empty() && self.viewer.reach != Reach::All {
+        let (mut missed, mut shown) = (Vec::new(), self.viewer.reach == Reach::All);
+        let look = |events: Vec<Event>| {
+            for event in events.into_iter().filter(|event| self.viewer.may_see(event)) {
+                shown = true;
+                if event.position > Some(cursor.position()) {
+                    missed.push(Arc::new(event));
+                }
+            }
+            missed.len() > MAX_READ
+        };
+        let complete = self.read(correlation, LIMIT, look).await.map_err(|error| journal_problem(&error))?;
+        if !shown {
             return Err(no_such_correlation());
         }
-        if !past.complete {
+        if !complete || missed.len() > MAX_READ {
             return Ok(self.anew(cursor, Reset::TooFarBehind));
         }
-        seen.retain(|event| event.position > Some(cursor.position()));
         // The journal gives a correlation by time, and a cursor counts positions.
-        seen.sort_by_key(|event| event.position);
-        Ok(Start { cursor, missed: seen.into_iter().map(Arc::new).collect(), reset: None })
+        missed.sort_by_key(|event| event.position);
+        Ok(Start { cursor, missed, reset: None })
     }
 
     /// The journal is read up to where memory begins.
@@ -110,6 +124,9 @@ impl Comer<'_> {
             let older = |event: &Event| event.position <= Some(remembered.from);
             let own = |event: &Event| self.following.topic().has(event) && self.viewer.may_see(event);
             missed.extend(page.events.into_iter().filter(|event| older(event) && own(event)).map(Arc::new));
+            if missed.len() > MAX_READ {
+                return Ok(self.anew(cursor, Reset::TooFarBehind));
+            }
             if page.position.at <= position {
                 break;
             }
@@ -119,28 +136,21 @@ impl Comer<'_> {
         Ok(Start { cursor, missed, reset: None })
     }
 
-    /// Reads a correlation until `enough`.
+    /// Reads a correlation, part by part, until one is enough; whether that was all.
     async fn read(
         &self,
         correlation: &str,
         first: usize,
-        enough: impl Fn(&[Event]) -> bool,
-    ) -> Result<Past, JournalError> {
-        let (mut events, mut next, mut limit) = (Vec::new(), None::<String>, first);
+        mut is_enough: impl FnMut(Vec<Event>) -> bool,
+    ) -> Result<bool, JournalError> {
+        let (mut next, mut limit, mut read) = (None::<String>, first, 0);
         loop {
             let part = self.gateway.journal.timeline(correlation, limit, next.as_deref()).await?;
-            events.extend(part.events);
+            read += part.events.len();
             (next, limit) = (part.next, LIMIT);
-            if next.is_none() || events.len() >= MAX_CORRELATION || enough(&events) {
-                return Ok(Past { events, complete: next.is_none() });
+            if is_enough(part.events) || next.is_none() || read >= MAX_CORRELATION {
+                return Ok(next.is_none());
             }
         }
     }
-}
-
-/// What a correlation has in the journal.
-struct Past {
-    events: Vec<Event>,
-    /// Whether these are all.
-    complete: bool,
 }

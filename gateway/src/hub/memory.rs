@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::viewer::Viewer;
 
 /// Events remembered.
-pub(crate) const EVENTS: usize = 4_096;
+const EVENTS: usize = 4_096;
 /// Bytes of them.
 const BYTES: usize = 16 << 20;
 
@@ -34,7 +34,7 @@ impl Memory {
 
     /// Adds the next event of the tail.
     pub(super) fn add(&mut self, event: &Arc<Event>) {
-        self.bytes += event.json.block().len();
+        self.bytes += event.json.block().size();
         self.correlations.entry(Arc::clone(&event.correlation_id)).or_default().push_back(Arc::clone(event));
         self.events.push_back(Arc::clone(event));
         while self.events.len() > EVENTS || (self.bytes > BYTES && self.events.len() > 1) {
@@ -45,7 +45,7 @@ impl Memory {
     /// Lets go of the oldest.
     fn forget(&mut self) {
         let Some(oldest) = self.events.pop_front() else { return };
-        self.bytes -= oldest.json.block().len();
+        self.bytes -= oldest.json.block().size();
         self.from = oldest.position.unwrap_or(self.from);
         if let Some(correlation) = self.correlations.get_mut(&oldest.correlation_id) {
             // The oldest of all is the oldest of its correlation.

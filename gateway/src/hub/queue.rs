@@ -115,7 +115,7 @@ impl Queue {
 
 impl State {
     fn add(&mut self, event: &Event) -> bool {
-        let bytes = self.bytes + event.json.block().len();
+        let bytes = self.bytes + event.json.block().size();
         let fits = self.events == 0 || (self.events < EVENTS && bytes <= BYTES);
         if fits {
             self.events += 1;
@@ -134,7 +134,7 @@ impl State {
         match &item {
             Item::Event(event) => {
                 self.events -= 1;
-                self.bytes -= event.json.block().len();
+                self.bytes -= event.json.block().size();
             }
             Item::Beat(_) => self.unread_beats = 0,
             Item::Restart(_) => {}

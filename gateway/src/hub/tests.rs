@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use eventing::types::EventKey;
 

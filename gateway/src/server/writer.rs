@@ -28,7 +28,7 @@ struct Chunk {
 
 impl From<Piece> for Chunk {
     fn from(Piece { id, block, received }: Piece) -> Self {
-        let head = format!("{:x}\r\n{id}", id.len() + block.len());
+        let head = format!("{:x}\r\n{id}", id.len() + block.size());
         Self { head: head.into(), block: block.end_of_chunk(), received }
     }
 }

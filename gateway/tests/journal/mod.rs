@@ -92,12 +92,18 @@ impl FakeJournal {
     }
 
     /// Appends an entry; its position is the next.
-    pub(crate) fn append(&self, mut entry: Entry) {
+    pub(crate) fn append(&self, entry: Entry) {
+        self.append_all([entry]);
+    }
+
+    /// Appends entries that are there at once.
+    pub(crate) fn append_all(&self, new: impl IntoIterator<Item = Entry>) {
         let mut entries = self.entries.lock().unwrap();
-        entry.position = entries.len() as u64 + 1;
-        let position = entry.position;
-        entries.push(entry);
-        self.bell.send_replace(position);
+        for mut entry in new {
+            entry.position = entries.len() as u64 + 1;
+            entries.push(entry);
+        }
+        self.bell.send_replace(entries.len() as u64);
     }
 
     /// Tells of a dead letter of every correlation.
