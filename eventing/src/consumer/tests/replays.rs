@@ -7,7 +7,7 @@ use crate::grant::{GrantFacts, Purpose};
 use crate::signing::sign_grant;
 
 /// When what is replayed happened: longer ago than the skew.
-const EARLIER: Millis = NOW.plus_millis(-3_000_000);
+const EARLIER: Millis = Millis(1_799_997_000_000);
 
 /// A handler that writes down which of its deliveries are replays.
 fn marking() -> (Script, Arc<Mutex<Vec<bool>>>) {
