@@ -86,6 +86,11 @@ impl AccessArgs {
 }
 
 impl Access {
+    /// The namespace that the chart is installed in.
+    pub fn release_namespace(&self) -> &str {
+        &self.release_namespace
+    }
+
     /// A configuration of the SDK with a role that trusts the account.
     pub async fn role(&self, role_arn: &str, region: &str) -> SdkConfig {
         aws::role(self, role_arn, region).await
