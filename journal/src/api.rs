@@ -1,31 +1,32 @@
-//! What the journal answers over TLS: events to the gateway alone, claims to the
-//! consumers of their inbox, who tell it of dead letters too.
+//! What the journal answers over TLS: events to the gateway and to tools that may read them, claims to the consumers of
+//! their inbox, who tell it of dead letters too.
 
 mod changes;
 mod claims;
+mod correlations;
 mod dead_letters;
+mod events;
+mod parameters;
+mod reader;
+mod resources;
 mod timeline;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef, FromRequestParts};
-use axum::http::request::Parts;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::routing::{get, post};
 use eventing::types::InboxId;
 use eventing_service::Problem;
-use eventing_service::authentication::{Authenticator, Caller, ServiceAccount};
+use eventing_service::authentication::{Authenticator, ServiceAccount};
+use eventing_service::authorisation::{Access, Authorizer};
 use tokio::sync::watch;
 
 use crate::claims::Claims;
 use crate::consumers::Consumers;
 use crate::observe::Metrics;
-use crate::store::{DeadLetterStore, EventStore, StoreError};
-
-/// Entries an answer holds unless asked for fewer.
-const DEFAULT_LIMIT: usize = 100;
-/// Entries an answer holds at most.
-const MAX_LIMIT: usize = 1_000;
+use crate::store::{DeadLetterStore, EventReader, EventStore, StoreError};
+use reader::Reader;
 
 /// The most bytes of a body.
 const MAX_BODY: usize = 16 * 1024;
@@ -33,14 +34,22 @@ const MAX_BODY: usize = 16 * 1024;
 /// What the handlers share.
 #[derive(Clone)]
 pub struct Api {
-    /// Where events are read.
+    /// Where events are followed.
     pub store: Arc<dyn EventStore>,
+    /// Where they are looked up.
+    pub reader: Arc<dyn EventReader>,
     /// The last position on disk.
     pub end: watch::Receiver<u64>,
+    /// Which journal this is.
+    pub generation: u64,
     /// Who tells whose a token is.
     pub authenticator: Arc<dyn Authenticator>,
-    /// The one account that may read.
+    /// Who tells what an account may.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// The one account that may read without being asked for its right.
     pub gateway: ServiceAccount,
+    /// The right that every other one needs.
+    pub right: Access,
     /// What is claimed.
     pub claims: Claims,
     /// What is told of dead letters.
@@ -63,35 +72,25 @@ impl FromRef<Api> for Arc<dyn Authenticator> {
     }
 }
 
+/// What an account must have the right to, to read the journal of this namespace.
+pub fn right_to_read(namespace: &str) -> Access {
+    reader::right(namespace)
+}
+
 /// The routes.
 pub fn router(api: Api) -> Router {
     Router::new()
         .route("/v1/timeline/{correlation_id}", get(timeline::timeline))
         .route("/v1/changes", get(changes::changes))
+        .route("/v1/events", get(events::events))
+        .route("/v1/correlations", get(correlations::correlations))
+        .route("/v1/resources/{resource}", get(resources::resource))
         .route("/v1/claims", post(claims::claims).layer(DefaultBodyLimit::max(MAX_BODY)))
         .route(
             "/v1/dead-letters",
             get(dead_letters::list).post(dead_letters::tell).layer(DefaultBodyLimit::max(MAX_BODY)),
         )
         .with_state(api)
-}
-
-/// Extractor: the caller is the gateway.
-#[derive(Debug)]
-struct Gateway;
-
-impl FromRequestParts<Api> for Gateway {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let Caller(account) = Caller::from_request_parts(parts, api).await?;
-        if account == api.gateway {
-            Ok(Self)
-        } else {
-            tracing::warn!(%account, "an account that is not the gateway's was refused");
-            Err(Problem::forbidden("NOT_ALLOWED", "This service account may not read the journal."))
-        }
-    }
 }
 
 /// Whether the caller consumes the inbox. Who does not is told nothing of it, not even whether it is there.
@@ -106,14 +105,6 @@ fn consumer_of(api: &Api, inbox: &InboxId, account: &ServiceAccount) -> Result<(
         Err(not_yet) => {
             Err(Problem::unavailable("INBOXES_UNKNOWN", format!("Callers cannot be judged: {not_yet}."), 1))
         }
-    }
-}
-
-fn limit(asked: Option<usize>) -> Result<usize, Problem> {
-    match asked.unwrap_or(DEFAULT_LIMIT) {
-        limit if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
-        _ => Err(Problem::bad_request("QUERY_INVALID", "The query is not valid.")
-            .with_field("limit", format!("must be from 1 to {MAX_LIMIT}"))),
     }
 }
 

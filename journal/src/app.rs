@@ -9,6 +9,7 @@ use eventing::config::InboxConfig;
 use eventing::consumer::{Clock, ConfigurationMetrics, Drain, Mount, NoJournal, Roots, consume};
 use eventing_service::admin::{self, Check, Readiness};
 use eventing_service::authentication::TokenReviewer;
+use eventing_service::authorisation::AccessReviewer;
 use eventing_service::server::Server;
 use eventing_service::shutdown;
 use eventing_service::tasks::Tasks;
@@ -17,7 +18,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Api, router};
+use crate::api::{Api, right_to_read, router};
 use crate::claims::{Claims, prune};
 use crate::consumers::{self, WatchedConsumers};
 use crate::intake::Intake;
@@ -50,7 +51,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let server = Server::tls(settings.listen, &settings.tls_dir).await?;
     let client = kube::Client::try_default().await.context("cannot reach the API server")?;
     let store = SurrealStore::open(&Location::Folder(settings.data_dir.clone())).await?;
-    let (claim_store, dead_letters) = (Arc::new(store.clone()), Arc::new(store.clone()));
+    let (claim_store, dead_letters, reader) =
+        (Arc::new(store.clone()), Arc::new(store.clone()), Arc::new(store.clone()));
     let store: Arc<dyn EventStore> = Arc::new(store);
     let (recorder, writer, end) = Recorder::new(Arc::clone(&store), metrics.clone(), Limits::default()).await?;
 
@@ -99,8 +101,20 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let watching = consumers::follow(client.clone(), Arc::clone(&consumers), Patience::default(), tasks.shutdown());
     tasks.spawn("consumers", watching);
 
-    let authenticator = Arc::new(TokenReviewer::new(client, AUDIENCE));
-    let api = Api { store, end, authenticator, gateway: settings.gateway(), claims, dead_letters, consumers, metrics };
+    let api = Api {
+        generation: store.generation().await?,
+        store,
+        reader,
+        end,
+        authenticator: Arc::new(TokenReviewer::new(client.clone(), AUDIENCE)),
+        authorizer: Arc::new(AccessReviewer::new(client)),
+        gateway: settings.gateway(),
+        right: right_to_read(&settings.namespace),
+        claims,
+        dead_letters,
+        consumers,
+        metrics,
+    };
     tasks.spawn("api", server.serve(router(api), tasks.shutdown()));
     tasks.join().await.context("a part of the journal ended")
 }

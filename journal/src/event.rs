@@ -3,7 +3,7 @@
 use eventing::consumer::Delivery;
 use eventing::envelope::Trace;
 use eventing::time::{Micros, Millis};
-use eventing::types::{CorrelationId, DetailType, EventId, EventKey, Kid, Resource, Source};
+use eventing::types::{BusId, CorrelationId, DetailType, EventId, EventKey, Kid, Resource, Source};
 
 /// A verified event on its way into the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct NewEvent {
     pub detail_type: DetailType,
     /// What it happened to.
     pub resource: Resource,
+    /// The bus whose key verified it.
+    pub bus: BusId,
     /// What holds its story together.
     pub correlation_id: CorrelationId,
     /// The user who may follow it.
@@ -65,6 +67,7 @@ impl From<&Delivery> for NewEvent {
             source: event.source.clone(),
             detail_type: event.detail_type.clone(),
             resource: event.resource.clone(),
+            bus: event.bus.clone(),
             correlation_id: event.correlation_id.clone(),
             user_id: event.trace.user_id().map(str::to_owned),
             tenant_id: event.trace.tenant_id().map(str::to_owned),

@@ -22,6 +22,8 @@ pub mod entry;
 pub mod event;
 pub mod intake;
 pub mod observe;
+pub mod query;
+pub mod recent;
 pub mod recorder;
 pub mod settings;
 pub mod store;

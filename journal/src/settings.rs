@@ -51,7 +51,7 @@ pub struct Settings {
     #[arg(long, env = "QSL_POD_NAME", default_value = "qsl-journal")]
     pub pod_name: String,
 
-    /// The one service account that may read, as NAMESPACE/NAME. By default `qsl-gateway` of the own namespace.
+    /// The service account of the gateway, which may read by its name, as NAMESPACE/NAME. By default `qsl-gateway` of the own namespace.
     #[arg(long, env = "QSL_GATEWAY_SERVICE_ACCOUNT")]
     pub gateway_service_account: Option<Account>,
 
@@ -65,7 +65,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The account that may read.
+    /// The gateway's account.
     pub fn gateway(&self) -> ServiceAccount {
         match &self.gateway_service_account {
             Some(Account(account)) => account.clone(),

@@ -2,6 +2,7 @@
 
 mod claims;
 mod dead_letters;
+mod reading;
 mod rows;
 mod schema;
 pub mod surreal;
@@ -11,11 +12,13 @@ use eventing::claim::Answer;
 use eventing::time::Millis;
 use eventing::types::{CorrelationId, Resource};
 
-use eventing_http::DeadLetterReport;
+use eventing_http::{DeadLetterReport, Whose};
 
 use crate::claims::Wanted;
 use crate::entry::{Cursor, Entry, Page, Projection};
 use crate::event::NewEvent;
+use crate::query::Asked;
+use crate::recent::Recent;
 
 pub use surreal::{Location, SurrealStore};
 
@@ -58,22 +61,29 @@ pub trait EventStore: Send + Sync {
     /// list of EventBridge ids.
     async fn append(&self, batch: &[NewEvent]) -> Result<Appended, StoreError>;
 
-    /// A correlation's events by signed time, then position, behind `after`.
-    async fn timeline(
-        &self,
-        correlation: &CorrelationId,
-        after: Option<Cursor>,
-        limit: usize,
-    ) -> Result<Page, StoreError>;
-
     /// At most `limit` events behind a position, in the order of their positions.
     async fn changes(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError>;
 
     /// The last position given; 0 in an empty journal.
     async fn end(&self) -> Result<u64, StoreError>;
 
+    /// Which journal this is: another number where a database began anew or was restored, so that positions of the one
+    /// say nothing in the other.
+    async fn generation(&self) -> Result<u64, StoreError>;
+
     /// Whether the database takes writes at all.
     async fn probe(&self) -> Result<(), StoreError>;
+}
+
+/// Reads events by their facts.
+#[async_trait]
+pub trait EventReader: Send + Sync {
+    /// A part of the events that fit, by signed time, then position. It may hold fewer than were asked for, none even,
+    /// and yet have a `next`: so many are looked at, and so many bytes of bodies read, for one answer.
+    async fn events(&self, asked: &Asked) -> Result<Page, StoreError>;
+
+    /// The recent correlations, the latest first, by events before a place.
+    async fn correlations(&self, whose: &Whose, before: Option<Cursor>, limit: usize) -> Result<Recent, StoreError>;
 
     /// How a resource stands.
     async fn projection(&self, resource: &Resource) -> Result<Option<Projection>, StoreError>;

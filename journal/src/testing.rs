@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use eventing::time::{Micros, Millis};
-use eventing::types::{CorrelationId, DetailType, EventId, EventKey, Kid, Resource, Source};
+use eventing::types::{BusId, CorrelationId, DetailType, EventId, EventKey, Kid, Resource, Source};
 use sha2::{Digest as _, Sha256};
 
 use crate::event::NewEvent;
@@ -17,6 +17,7 @@ pub(crate) fn event(name: &str) -> Builder {
         source: Source::parse("qsl.teller").unwrap(),
         detail_type: DetailType::parse("Loan.Granted.v1").unwrap(),
         resource: Resource::parse("urn:qsl:teller:loan:l-1").unwrap(),
+        bus: BusId::new("bank", "loans").unwrap(),
         correlation_id: CorrelationId::parse("story-1").unwrap(),
         user_id: Some("user-1".to_owned()),
         tenant_id: None,
@@ -50,6 +51,31 @@ impl Builder {
 
     pub(crate) fn correlation(mut self, id: &str) -> Self {
         self.0.correlation_id = CorrelationId::parse(id).unwrap();
+        self
+    }
+
+    pub(crate) fn bus(mut self, bus: &str) -> Self {
+        self.0.bus = bus.parse().unwrap();
+        self
+    }
+
+    pub(crate) fn source(mut self, source: &str) -> Self {
+        self.0.source = Source::parse(source).unwrap();
+        self
+    }
+
+    pub(crate) fn user(mut self, user: &str) -> Self {
+        self.0.user_id = Some(user.to_owned());
+        self
+    }
+
+    pub(crate) fn tenant(mut self, tenant: &str) -> Self {
+        self.0.tenant_id = Some(tenant.to_owned());
+        self
+    }
+
+    pub(crate) fn body(mut self, body: &str) -> Self {
+        body.clone_into(&mut self.0.body);
         self
     }
 

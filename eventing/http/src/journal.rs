@@ -86,6 +86,10 @@ pub struct Changes {
     pub changes: Vec<Entry>,
     /// Where to go on.
     pub position: u64,
+    /// Which journal this is: another number once it began anew or was restored. Positions of the one say nothing in the
+    /// other, even where they are within it.
+    #[serde(default)]
+    pub generation: u64,
 }
 
 /// A client of the journal.

@@ -101,5 +101,5 @@ async fn changes(State(journal): State<FakeJournal>, Query(ask): Query<Ask>, hea
     let changes: Vec<Entry> =
         entries.iter().filter(|entry| entry.position > after).take(ask.limit.unwrap_or(100)).cloned().collect();
     let position = changes.last().map_or(end.min(after), |last| last.position);
-    Json(Changes { changes, position })
+    Json(Changes { changes, position, generation: 1 })
 }

@@ -1,43 +1,36 @@
 //! `GET /v1/changes?after=POSITION&wait=SECONDS&limit=`: what was recorded since, in the order of positions.
 //!
 //! There is one writer and it publishes a position only after the commit, so positions become visible in their order:
-//! a caller that goes on from the `position` it was answered misses nothing.
+//! a caller that goes on from the `position` it was answered misses nothing, unless the `generation` is another: then the
+//! journal began anew or was restored, and the caller begins again at the `position` it is told now.
 
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use eventing_http::Changes;
 use eventing_service::Problem;
-use serde::Deserialize;
 
-use super::{Api, Gateway, limit, unavailable};
+use super::parameters::Parameters;
+use super::{Api, Reader, unavailable};
 
 /// The longest a caller may wait.
 const MAX_WAIT_SECONDS: u64 = 60;
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Parameters {
-    after: Option<u64>,
-    #[serde(default)]
-    wait: u64,
-    limit: Option<usize>,
-}
-
 pub(super) async fn changes(
-    _: Gateway,
+    _: Reader,
     State(api): State<Api>,
-    parameters: Result<Query<Parameters>, QueryRejection>,
+    mut parameters: Parameters,
 ) -> Result<Json<Changes>, Problem> {
-    let Query(Parameters { after, wait, limit: asked }) = parameters?;
-    let limit = limit(asked)?;
+    let (after, wait, limit) = (parameters.number("after"), parameters.number("wait"), parameters.limit());
+    parameters.end()?;
+    let (wait, generation) = (wait.unwrap_or_default(), api.generation);
     // The receiver is taken before anything is read, so what is recorded meanwhile is noticed.
     let mut end = api.end.clone();
     let known = *end.borrow_and_update();
     let Some(after) = after.filter(|after| *after <= known) else {
         // Without `after` a caller begins at the end; one that is ahead of it knew another journal.
-        return Ok(Json(Changes { changes: Vec::new(), position: known }));
+        return Ok(Json(Changes { changes: Vec::new(), position: known, generation }));
     };
     if known == after {
         let wait = Duration::from_secs(wait.min(MAX_WAIT_SECONDS));
@@ -51,5 +44,5 @@ pub(super) async fn changes(
     changes.retain(|entry| entry.position <= published);
     api.metrics.read("changes", begun.elapsed());
     let position = changes.last().map_or(after, |entry| entry.position);
-    Ok(Json(Changes { changes, position }))
+    Ok(Json(Changes { changes, position, generation }))
 }

@@ -1,18 +1,19 @@
-//! `POST /v1/dead-letters`, for the consumers of the inbox, and `GET /v1/dead-letters?correlation=`, for the gateway.
+//! `POST /v1/dead-letters`, for the consumers of the inbox, and `GET /v1/dead-letters?correlation=`, for those
+//! who may read.
 
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Query, State};
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use eventing::types::CorrelationId;
 use eventing_http::{DeadLetterReport, DeadLetters};
 use eventing_service::Problem;
 use eventing_service::authentication::Caller;
-use serde::Deserialize;
 
-use super::{Api, Gateway, consumer_of, limit, unavailable};
+use super::parameters::Parameters;
+use super::{Api, Reader, consumer_of, unavailable};
 
 /// The longest code; ours are shorter.
 const MAX_CODE: usize = 64;
@@ -51,22 +52,14 @@ fn check(report: &DeadLetterReport) -> Result<(), Problem> {
     }
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Parameters {
-    correlation: String,
-    limit: Option<usize>,
-}
-
 pub(super) async fn list(
-    _: Gateway,
+    _: Reader,
     State(api): State<Api>,
-    parameters: Result<Query<Parameters>, QueryRejection>,
+    mut parameters: Parameters,
 ) -> Result<Json<DeadLetters>, Problem> {
-    let Query(Parameters { correlation, limit: asked }) = parameters?;
-    let correlation = CorrelationId::parse(&correlation).map_err(|error| {
-        Problem::bad_request("QUERY_INVALID", "The query is not valid.").with_field("correlation", error.reason)
-    })?;
-    let limit = limit(asked)?;
+    let correlation = parameters.must("correlation", |text| CorrelationId::parse(text).map_err(|error| error.reason));
+    let limit = parameters.limit();
+    let correlation = parameters.end_with(correlation)?;
     let begun = Instant::now();
     let dead_letters = api.dead_letters.of(&correlation, limit).await.map_err(|error| unavailable(&error))?;
     api.metrics.read("dead_letters", begun.elapsed());

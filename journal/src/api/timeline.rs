@@ -3,39 +3,34 @@
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use eventing::types::CorrelationId;
-use eventing_http::Timeline;
+use eventing_http::{EventFilter, Timeline};
 use eventing_service::Problem;
-use serde::Deserialize;
 
-use super::{Api, Gateway, limit, unavailable};
+use super::parameters::Parameters;
+use super::{Api, Reader, unavailable};
 use crate::entry::Cursor;
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Parameters {
-    limit: Option<usize>,
-    cursor: Option<String>,
-}
+use crate::query::Asked;
 
 pub(super) async fn timeline(
-    _: Gateway,
+    reader: Reader,
     State(api): State<Api>,
     correlation: Result<Path<String>, PathRejection>,
-    parameters: Result<Query<Parameters>, QueryRejection>,
+    mut parameters: Parameters,
 ) -> Result<Json<Timeline>, Problem> {
-    let (Path(correlation), Query(parameters)) = (correlation?, parameters?);
-    let invalid = |field: &str, reason: String| {
-        Problem::bad_request("QUERY_INVALID", "The query is not valid.").with_field(field, reason)
-    };
-    let correlation =
-        CorrelationId::parse(&correlation).map_err(|error| invalid("correlationId", error.reason.to_owned()))?;
-    let limit = limit(parameters.limit)?;
-    let after = parameters.cursor.map(|cursor| cursor.parse::<Cursor>()).transpose();
-    let after = after.map_err(|error| invalid("cursor", error.to_string()))?;
+    let Path(correlation) = correlation?;
+    let correlation = CorrelationId::parse(&correlation)
+        .inspect_err(|error| parameters.is_wrong("correlationId", &error.reason))
+        .ok();
+    let (after, limit) = (parameters.read("cursor", str::parse::<Cursor>), parameters.limit());
+    let correlation_id = Some(parameters.end_with(correlation)?);
+    let filter = EventFilter { correlation_id, ..EventFilter::default() };
+    let asked = Asked { filter, after, limit, bodies: false };
+    reader.tell(&asked);
     let begun = Instant::now();
-    let page = api.store.timeline(&correlation, after, limit).await.map_err(|error| unavailable(&error))?;
+    let page = api.reader.events(&asked).await.map_err(|error| unavailable(&error))?;
     api.metrics.read("timeline", begun.elapsed());
     Ok(Json(Timeline { events: page.entries, next: page.next.map(|cursor| cursor.to_string()) }))
 }

@@ -3,11 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use eventing::types::{CorrelationId, Resource};
 use futures::future::join_all;
 
 use super::*;
-use crate::entry::{Cursor, Entry, Page, Projection};
+use crate::entry::Entry;
 use crate::store::{Location, SurrealStore};
 use crate::testing::event;
 
@@ -40,10 +39,6 @@ impl EventStore for Faulty {
         self.inner.append(batch).await
     }
 
-    async fn timeline(&self, of: &CorrelationId, after: Option<Cursor>, limit: usize) -> Result<Page, StoreError> {
-        self.inner.timeline(of, after, limit).await
-    }
-
     async fn changes(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.inner.changes(after, limit).await
     }
@@ -57,8 +52,8 @@ impl EventStore for Faulty {
         self.inner.probe().await
     }
 
-    async fn projection(&self, resource: &Resource) -> Result<Option<Projection>, StoreError> {
-        self.inner.projection(resource).await
+    async fn generation(&self) -> Result<u64, StoreError> {
+        self.inner.generation().await
     }
 }
 

@@ -10,7 +10,8 @@ use surrealdb::types::{RecordId, RecordIdKey, SurrealValue, Value};
 use super::StoreError;
 use super::schema::{EVENTS, RESOURCES};
 use crate::append::Placed;
-use crate::entry::{Entry, Projection};
+use crate::entry::{Cursor, Entry, Projection};
+use crate::query::Facts;
 
 /// A recorded event, without its body.
 #[derive(Debug, SurrealValue)]
@@ -22,6 +23,8 @@ pub(super) struct Row {
     source: String,
     detail_type: String,
     resource: String,
+    /// None of an event recorded before buses were.
+    bus: Option<String>,
     correlation_id: String,
     user_id: Option<String>,
     tenant_id: Option<String>,
@@ -90,6 +93,7 @@ impl NewRow {
                 source: event.source.to_string(),
                 detail_type: event.detail_type.to_string(),
                 resource: event.resource.to_string(),
+                bus: Some(event.bus.to_string()),
                 correlation_id: event.correlation_id.to_string(),
                 user_id: event.user_id.clone(),
                 tenant_id: event.tenant_id.clone(),
@@ -113,6 +117,26 @@ pub(super) fn texts(ids: &[EventId]) -> Vec<String> {
 }
 
 impl Row {
+    pub(super) fn id(&self) -> RecordId {
+        self.id.clone()
+    }
+
+    pub(super) fn place(&self) -> Cursor {
+        Cursor { ts: self.ts, position: u64::try_from(self.position).unwrap_or_default() }
+    }
+
+    pub(super) fn facts(&self) -> Facts<'_> {
+        Facts {
+            correlation_id: &self.correlation_id,
+            resource: &self.resource,
+            user: self.user_id.as_deref(),
+            tenant: self.tenant_id.as_deref(),
+            source: &self.source,
+            detail_type: &self.detail_type,
+            bus: self.bus.as_deref(),
+        }
+    }
+
     pub(super) fn entry(self) -> Result<Entry, StoreError> {
         let event_key = name(&self.id);
         let unreadable =
@@ -123,6 +147,7 @@ impl Row {
             source: self.source,
             detail_type: self.detail_type,
             resource: self.resource,
+            bus: self.bus,
             correlation_id: self.correlation_id,
             user_id: self.user_id,
             tenant_id: self.tenant_id,
@@ -135,6 +160,7 @@ impl Row {
             envelope_verified: self.envelope_verified,
             detail_core: RawValue::from_string(self.detail_core).map_err(unreadable)?,
             status: Some(self.status),
+            body: None,
             event_key,
         })
     }

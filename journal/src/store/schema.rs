@@ -11,7 +11,8 @@ pub(super) const STATE: &str = "journal_state";
 pub(super) const CLAIMS: &str = "claim";
 
 /// `ts` and `sentAt` are numbers (microseconds and milliseconds since 1970) so that nothing is rounded. Trace and
-/// payload are JSON text: the payload is the signature's own bytes.
+/// payload are JSON text: the payload is the signature's own bytes. Each index that leads to events goes on with the
+/// signed time and the position: what it finds is in order, and a part begins where the one before ended.
 pub(super) const DEFINITION: &str = "
 DEFINE TABLE IF NOT EXISTS event_journal SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS position ON event_journal TYPE int;
@@ -19,6 +20,7 @@ DEFINE FIELD IF NOT EXISTS eventBridgeIds ON event_journal TYPE array<string>;
 DEFINE FIELD IF NOT EXISTS source ON event_journal TYPE string;
 DEFINE FIELD IF NOT EXISTS detailType ON event_journal TYPE string;
 DEFINE FIELD IF NOT EXISTS resource ON event_journal TYPE string;
+DEFINE FIELD IF NOT EXISTS bus ON event_journal TYPE option<string>;
 DEFINE FIELD IF NOT EXISTS correlationId ON event_journal TYPE string;
 DEFINE FIELD IF NOT EXISTS userId ON event_journal TYPE option<string>;
 DEFINE FIELD IF NOT EXISTS tenantId ON event_journal TYPE option<string>;
@@ -33,10 +35,18 @@ DEFINE FIELD IF NOT EXISTS detailCore ON event_journal TYPE string;
 DEFINE FIELD IF NOT EXISTS status ON event_journal TYPE string;
 DEFINE FIELD IF NOT EXISTS body ON event_journal TYPE string;
 DEFINE INDEX IF NOT EXISTS event_position ON event_journal FIELDS position UNIQUE;
-DEFINE INDEX IF NOT EXISTS event_correlation ON event_journal FIELDS correlationId;
-DEFINE INDEX IF NOT EXISTS event_resource ON event_journal FIELDS resource;
-DEFINE INDEX IF NOT EXISTS event_time ON event_journal FIELDS time;
-DEFINE INDEX IF NOT EXISTS event_detail_type ON event_journal FIELDS detailType;
+DEFINE INDEX IF NOT EXISTS event_by_correlation ON event_journal FIELDS correlationId, ts, position;
+DEFINE INDEX IF NOT EXISTS event_by_resource ON event_journal FIELDS resource, ts, position;
+DEFINE INDEX IF NOT EXISTS event_by_user ON event_journal FIELDS userId, ts, position;
+DEFINE INDEX IF NOT EXISTS event_by_tenant ON event_journal FIELDS tenantId, ts, position;
+DEFINE INDEX IF NOT EXISTS event_by_detail_type ON event_journal FIELDS detailType, ts, position;
+DEFINE INDEX IF NOT EXISTS event_by_bus ON event_journal FIELDS bus, ts, position;
+DEFINE INDEX IF NOT EXISTS event_by_ts ON event_journal FIELDS ts, position;
+REMOVE INDEX IF EXISTS event_correlation ON event_journal;
+REMOVE INDEX IF EXISTS event_resource ON event_journal;
+REMOVE INDEX IF EXISTS event_time ON event_journal;
+REMOVE INDEX IF EXISTS event_detail_type ON event_journal;
+INSERT IGNORE INTO journal_state { id: "generation", last: time::millis(time::now()) } RETURN NONE;
 
 DEFINE TABLE IF NOT EXISTS resource_status SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS status ON resource_status TYPE string;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use eventing::time::Millis;
-use eventing::types::{CorrelationId, EventId, EventKey, Resource};
+use eventing::types::{EventId, EventKey, Resource};
 use surrealdb::engine::any::{Any, connect};
 use surrealdb::method::Transaction;
 use surrealdb::types::{RecordId, SurrealValue};
@@ -15,7 +15,7 @@ use super::rows::{Ids, NewRow, Row, Standing, event_id, name, resource_id, texts
 use super::schema::{DEFINITION, STATE};
 use super::{Appended, EventStore, StoreError};
 use crate::append::{Changes, Known, append};
-use crate::entry::{Cursor, Entry, Page, Projection};
+use crate::entry::{Entry, Projection};
 use crate::event::NewEvent;
 
 /// Everything of a recorded event but its body, which is the largest part and which no answer shows.
@@ -134,7 +134,7 @@ impl SurrealStore {
         Ok((appended, writes))
     }
 
-    async fn rows<R: SurrealValue>(
+    pub(super) async fn rows<R: SurrealValue>(
         &self,
         doing: &'static str,
         query: String,
@@ -180,33 +180,6 @@ impl EventStore for SurrealStore {
         }
     }
 
-    async fn timeline(
-        &self,
-        correlation: &CorrelationId,
-        after: Option<Cursor>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        let after = after.unwrap_or(Cursor { ts: i64::MIN, position: 0 });
-        let query = format!(
-            "{FIELDS} WITH INDEX event_correlation WHERE correlationId = $correlation \
-             AND (ts > $ts OR (ts = $ts AND position > $position)) ORDER BY ts, position LIMIT $limit"
-        );
-        let bindings = surrealdb::types::object! {
-            correlation: correlation.to_string(),
-            ts: after.ts,
-            position: i64::try_from(after.position).unwrap_or(i64::MAX),
-            limit: i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),
-        };
-        let mut rows: Vec<Row> = self.rows("read a timeline", query, bindings).await?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows
-            .last()
-            .filter(|_| more)
-            .map(|row| Cursor { ts: row.ts, position: u64::try_from(row.position).unwrap_or_default() });
-        Ok(Page { entries: rows.into_iter().map(Row::entry).collect::<Result<_, _>>()?, next })
-    }
-
     async fn changes(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let query =
             format!("{FIELDS} WITH INDEX event_position WHERE position > $after ORDER BY position LIMIT $limit");
@@ -224,16 +197,15 @@ impl EventStore for SurrealStore {
         Ok(end.first().and_then(|end| u64::try_from(*end).ok()).unwrap_or_default())
     }
 
+    async fn generation(&self) -> Result<u64, StoreError> {
+        let query = format!("SELECT VALUE last FROM {STATE}:generation");
+        let generation: Vec<i64> = self.rows("read its generation", query, surrealdb::types::object! {}).await?;
+        Ok(generation.first().and_then(|generation| u64::try_from(*generation).ok()).unwrap_or_default())
+    }
+
     async fn probe(&self) -> Result<(), StoreError> {
         let query = format!("UPSERT {STATE}:probe SET last = (last ?? 0) + 1 RETURN NONE");
         let answers = self.db.query(query).await.and_then(IndexedResults::check);
         answers.map(drop).map_err(failed("take a write"))
-    }
-
-    async fn projection(&self, resource: &Resource) -> Result<Option<Projection>, StoreError> {
-        let query = "SELECT * FROM $resource".to_owned();
-        let bindings = surrealdb::types::object! { resource: resource_id(resource.as_str()) };
-        let rows: Vec<Standing> = self.rows("read a resource", query, bindings).await?;
-        Ok(rows.into_iter().next().map(Standing::projection))
     }
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use eventing::types::CorrelationId;
+use eventing_http::EventFilter;
 use tempfile::TempDir;
+
+mod reading;
 
 use super::*;
 use crate::testing::event;
@@ -19,8 +23,10 @@ async fn open(folder: &TempDir) -> SurrealStore {
     SurrealStore::open(&location).await.unwrap()
 }
 
-fn story(id: &str) -> CorrelationId {
-    CorrelationId::parse(id).unwrap()
+/// A part of a correlation's events.
+fn of(story: &str, after: Option<Cursor>, limit: usize) -> Asked {
+    let correlation_id = Some(CorrelationId::parse(story).unwrap());
+    Asked { filter: EventFilter { correlation_id, ..EventFilter::default() }, after, limit, bodies: false }
 }
 
 fn keys(entries: &[Entry]) -> Vec<&str> {
@@ -69,7 +75,7 @@ async fn a_timeline_is_one_correlations_by_signed_time_then_position() {
     ];
     store.append(&batch).await.unwrap();
     store.append(&[event("early").ts(10).build()]).await.unwrap();
-    let page = store.timeline(&story("story-1"), None, 10).await.unwrap();
+    let page = store.events(&of("story-1", None, 10)).await.unwrap();
     assert_eq!(keys(&page.entries), ["eb-early", "eb-same-1", "eb-same-2", "eb-late"]);
     assert_eq!(page.next, None);
 }
@@ -82,7 +88,7 @@ async fn a_timeline_is_paged_without_gap_or_double() {
     store.append(&batch).await.unwrap();
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
-        let page = store.timeline(&story("story-1"), after, 2).await.unwrap();
+        let page = store.events(&of("story-1", after, 2)).await.unwrap();
         seen.extend(page.entries.iter().map(|entry| entry.position));
         after = page.next;
         if after.is_none() {
