@@ -31,6 +31,8 @@ pub struct Handled {
     pub handled_at: Timestamp,
     /// How often it was delivered, copies included.
     pub deliveries: u32,
+    /// How many of these were replays.
+    pub replays: u32,
 }
 
 type BusinessKey = (String, String);
@@ -46,13 +48,14 @@ struct Table {
 pub struct Ledger(Arc<Mutex<Table>>);
 
 impl Ledger {
-    /// Notes a delivery. True when its event is new, and so is to be worked on.
+    /// Notes a delivery. True when its event is new or is replayed, and so is to be worked on.
     pub fn first(&self, delivery: &Delivery) -> bool {
         let key = delivery.business_key();
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(row) = table.rows.get_mut(&key) {
             row.deliveries = row.deliveries.saturating_add(1);
-            return false;
+            row.replays = row.replays.saturating_add(delivery.is_replay.into());
+            return delivery.is_replay;
         }
         if table.order.len() == CAPACITY
             && let Some(oldest) = table.order.pop_front()
@@ -71,6 +74,7 @@ impl Ledger {
                 attempt: delivery.attempt,
                 handled_at: Timestamp::now(),
                 deliveries: 1,
+                replays: delivery.is_replay.into(),
             },
         );
         true

@@ -3,7 +3,8 @@
 //! In: a kubeconfig, the AWS endpoint and the identity provider ([`environment`]). Out: what happened to each event
 //! ([`report`]). The rooms: [`forward`] reaches Services, [`cloud`] is AWS as an outsider sees it, [`services`] speaks to
 //! the example services, [`stream`] follows the gateway, [`scenario`] is the story that demo and tests share, [`rotation`]
-//! that of keys that rotate under a stream of events, which soak and tests share.
+//! that of keys that rotate under a stream of events, which soak and tests share, [`replay`] that of events that are
+//! replayed.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,6 +16,7 @@
 pub mod cloud;
 pub mod environment;
 pub mod forward;
+pub mod replay;
 pub mod report;
 pub mod rotation;
 pub mod scenario;

@@ -3,6 +3,7 @@
 
 mod fuzz;
 mod mutants;
+mod replay;
 mod rotation;
 
 use anyhow::Result;
@@ -22,6 +23,8 @@ enum What {
     Fuzz(fuzz::Args),
     /// Publish events while keys rotate and are revoked, and see that none is lost.
     Rotation(rotation::Args),
+    /// Replay a thousand events that are older than the inbox's skew, killed in the middle, and see each handled once.
+    Replay(replay::Args),
 }
 
 /// Runs it.
@@ -30,5 +33,6 @@ pub fn run(args: &Args) -> Result<()> {
         What::Mutants(args) => mutants::run(args),
         What::Fuzz(args) => fuzz::run(args),
         What::Rotation(args) => rotation::run(args),
+        What::Replay(args) => replay::run(args),
     }
 }

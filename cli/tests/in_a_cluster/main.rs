@@ -7,6 +7,7 @@ mod dead_letters;
 #[path = "../program/mod.rs"]
 mod program;
 mod publishing;
+mod replaying;
 mod service;
 mod site;
 mod tailing;

@@ -18,8 +18,9 @@ use eventing::types::{Jti, Kid, QueueArn};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-/// The name that its certificate has.
+/// The names that its certificate has: its own, and that of the journal, which answers at the same port.
 pub(crate) const NAME: &str = "qsl-signature-service.ops.svc";
+pub(crate) const JOURNAL: &str = "qsl-journal.ops.svc";
 
 /// The service, as long as this lives.
 pub(crate) struct Service {
@@ -38,20 +39,23 @@ struct Signs {
 }
 
 impl Service {
+    /// Serves, and beside it what the journal answers.
     pub(crate) fn start(
         runtime: &Runtime,
         signer: (PrivateKey, Kid),
         granter: (PrivateKey, Kid),
         inbox: QueueArn,
+        journal: Router,
     ) -> Self {
-        let made = rcgen::generate_simple_self_signed(vec![NAME.to_owned()]).unwrap();
+        let names = [NAME, JOURNAL].map(str::to_owned);
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
         let (ca, private) = (made.cert.pem(), made.signing_key.serialize_pem());
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let signs = Arc::new(Signs { signer, granter, inbox, asked: Mutex::default() });
         let routes = Router::new().route("/v1/grants", post(grant)).route("/v1/sign", post(sign));
-        let routes = routes.with_state(signs.clone());
+        let routes = routes.with_state(signs.clone()).merge(journal);
         let certificate = ca.clone().into_bytes();
         runtime.spawn(async move {
             let tls = RustlsConfig::from_pem(certificate, private.into_bytes()).await.unwrap();
@@ -85,7 +89,9 @@ async fn grant(State(signs): State<Arc<Signs>>, headers: HeaderMap, Json(ask): J
     assert_eq!(ask["inbox"], "depot/arrivals");
     let (body, sent_at, jti) = (text(&ask["body"]), Millis(ask["sentAt"].as_i64().unwrap()), uuid::Uuid::new_v4());
     let Signs { granter: (key, kid), inbox, .. } = &*signs;
-    let facts = GrantFacts { body: body.as_bytes(), inbox, purpose: Purpose::Redrive, sent_at };
+    let purposes = [Purpose::Redrive, Purpose::Replay];
+    let purpose = purposes.into_iter().find(|purpose| ask["purpose"] == purpose.as_str()).unwrap();
+    let facts = GrantFacts { body: body.as_bytes(), inbox, purpose, sent_at };
     let grant = sign_grant(key, kid, facts, &Jti::from_uuid(jti), Millis::now().into()).unwrap();
     Json(json!({"grant": grant, "queueArn": inbox, "sentAt": sent_at, "kid": kid, "jti": jti}))
 }

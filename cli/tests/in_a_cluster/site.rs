@@ -4,12 +4,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
+use axum::Router;
 use eventing::algorithm::Algorithm;
-use eventing::config::{ConfigDocument, EVENT_BUS, INBOX_QUEUE, VerificationConfig};
+use eventing::attributes::Attributes;
+use eventing::config::{ConfigDocument, EVENT_BUS, INBOX_QUEUE, InboxConfig, VerificationConfig};
+use eventing::consumer::keys::{KeyView, channel};
+use eventing::consumer::{Clock, Consumer, Delivery, Drain, Handler, Metrics, Settings};
 use eventing::envelope::Trace;
 use eventing::keyset::{Jwk, KeyRing, KeySet, KeySetDocument, KeyState, KeyUse};
 use eventing::root::RootHashes;
@@ -23,7 +29,7 @@ use test_cluster::{ControlPlane, Emulator, Kubectl};
 use tokio::runtime::Runtime;
 
 use crate::program::{Answer, program};
-use crate::service::{NAME, Service};
+use crate::service::{JOURNAL, NAME, Service};
 
 const OBJECTS: &str = r"
 apiVersion: v1
@@ -82,6 +88,8 @@ pub(crate) struct Site {
     urls: [String; 2],
     pub(crate) service: Service,
     key: PrivateKey,
+    /// One that was stolen, and so revoked.
+    lost: PrivateKey,
     set: KeySetDocument,
     root: PrivateKey,
     pub(crate) now: Millis,
@@ -89,6 +97,11 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn start() -> Self {
+        Self::start_with(async |_: &ControlPlane| Router::new())
+    }
+
+    /// With this journal.
+    pub(crate) fn start_with(journal: impl AsyncFnOnce(&ControlPlane) -> Router) -> Self {
         // A second test in this process finds it installed already.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let (plane, emulator) = (ControlPlane::start().unwrap(), Emulator::start().unwrap());
@@ -105,12 +118,15 @@ impl Site {
         let [(key, sig), (granting, grant)] =
             [(KeyUse::Sig, "trams"), (KeyUse::Grant, "grant")].map(|(key_use, name)| jwk(key_use, name, now));
         let (bus, issued, kid) = (BusId::new("city", "trams").unwrap(), now.seconds(), grant.kid.clone());
-        let set = KeySetDocument { bus, version: 1, issued, expires: issued + 86_400, keys: vec![sig, grant] };
+        let (lost, mut stolen) = jwk(KeyUse::Sig, "stolen", now);
+        stolen.state = KeyState::Revoked;
+        let set = KeySetDocument { bus, version: 1, issued, expires: issued + 86_400, keys: vec![sig, grant, stolen] };
         let signer = (key.clone(), set.keys[0].kid.clone());
-        let service = Service::start(&runtime, signer, (granting, kid), inbox);
+        let journal = runtime.block_on(journal(&plane));
+        let service = Service::start(&runtime, signer, (granting, kid), inbox, journal);
         let root = PrivateKey::generate(Algorithm::MlDsa44).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let site = Self { plane, emulator, kubectl, folder, runtime, sqs, urls, service, key, set, root, now };
+        let site = Self { plane, emulator, kubectl, folder, runtime, sqs, urls, service, key, lost, set, root, now };
         site.write_configuration();
         site.write_forward();
         site
@@ -171,7 +187,7 @@ impl Site {
     }
 
     fn services(&self) -> Value {
-        json!({"signatureService": format!("https://{NAME}"), "journal": "https://j", "ca": self.service.ca})
+        json!({"signatureService": format!("https://{NAME}"), "journal": format!("https://{JOURNAL}"), "ca": self.service.ca})
     }
 
     /// What stands for kubectl: there is no kubelet whose pod could be reached. It writes down how it was called.
@@ -194,10 +210,10 @@ impl Site {
     pub(crate) fn forwards(&self) -> usize {
         let calls = fs::read_to_string(self.path("forwards")).unwrap();
         let kubeconfig = self.kubectl.kubeconfig().display();
-        let expected = format!(
-            "--kubeconfig {kubeconfig} -n ops port-forward --address 127.0.0.1 service/qsl-signature-service :443"
-        );
-        assert!(calls.lines().all(|call| call == expected), "{calls}");
+        let expected = ["qsl-signature-service", "qsl-journal"].map(|service| {
+            format!("--kubeconfig {kubeconfig} -n ops port-forward --address 127.0.0.1 service/{service} :443")
+        });
+        assert!(calls.lines().all(|call| expected.iter().any(|expected| call == expected)), "{calls}");
         calls.lines().count()
     }
 
@@ -242,6 +258,16 @@ impl Site {
 
     /// The body of an event signed then.
     pub(crate) fn event(&self, ts: Millis) -> String {
+        self.event_by(&self.key, 0, ts)
+    }
+
+    /// The body of an event that the key signed which was stolen.
+    pub(crate) fn stolen_event(&self, ts: Millis) -> String {
+        self.event_by(&self.lost, 2, ts)
+    }
+
+    /// The body of an event by a key of the set.
+    fn event_by(&self, key: &PrivateKey, at: usize, ts: Millis) -> String {
         let facts = EventFacts {
             source: &Source::parse("qsl.tram").unwrap(),
             detail_type: &DetailType::parse("Tram.Left.v1").unwrap(),
@@ -250,7 +276,7 @@ impl Site {
             detail_core: r#"{"stop":"harbour"}"#,
         };
         let jti = Jti::from_uuid(uuid::Uuid::new_v4());
-        let signed = sign_event(&self.key, &self.set.keys[0].kid, facts, jti, ts.into()).unwrap();
+        let signed = sign_event(key, &self.set.keys[at].kid, facts, jti, ts.into()).unwrap();
         json!({"id": "d-1", "source": "qsl.tram", "detail-type": "Tram.Left.v1",
             "resources": ["urn:qsl:depot:tram:7"], "detail": signed.detail})
         .to_string()
@@ -329,14 +355,70 @@ impl Site {
         });
     }
 
-    fn inbox(&self) -> QueueArn {
+    pub(crate) fn inbox(&self) -> QueueArn {
         QueueArn::parse(&self.runtime.block_on(arn(&self.sqs, &self.urls[1]))).unwrap()
+    }
+
+    /// The keys that the inbox's consumers have; or as they were before one was revoked.
+    fn ring(&self, is_earlier: bool) -> KeyRing {
+        let mut set = self.set.clone();
+        if is_earlier {
+            set.keys.iter_mut().for_each(|key| key.state = KeyState::Active);
+        }
+        let mut ring = KeyRing::new([set.bus.clone()]);
+        ring.take(KeySet::new(&set).unwrap()).unwrap();
+        ring
+    }
+
+    /// The inbox as its consumers know it.
+    pub(crate) fn inbox_config(&self) -> InboxConfig {
+        let config = json!({
+            "queueUrl": self.urls[1], "queueArn": self.inbox(), "deadLetterQueueUrl": self.urls[0],
+            "deadLetterQueueArn": self.inbox(), "roleArn": role("consumer"), "region": "eu-west-1",
+            "buses": ["city/trams"], "services": self.services(), "forward": {"waitTimeSeconds": 1}});
+        serde_json::from_value(config).unwrap()
+    }
+
+    /// What the journal made of an event that entered its queue then, before a key was revoked.
+    pub(crate) fn journalled(&self, body: &str, sent_at: Millis) -> Delivery {
+        let attributes = Attributes::new();
+        let message = RawMessage { body: body.as_bytes(), attributes: &attributes, sent_at };
+        let policy = Policy::new(&VerificationConfig::default(), self.inbox());
+        let event = Arc::new(verify(&message, &self.ring(true), &policy, sent_at).unwrap());
+        Delivery { event, body: Arc::from(body), attempt: 1, received: sent_at }
+    }
+
+    /// A consumer of the inbox, to the end of the test.
+    pub(crate) fn consume(&self, handler: Arc<impl Handler>) {
+        let (sender, keys) = channel();
+        sender.publish(KeyView { ring: Some(Arc::new(self.ring(false))), confirmed: None });
+        let settings = Arc::new(Settings::from(&self.inbox_config()));
+        let consumer = Consumer {
+            queue: Arc::new(eventing_aws::Sqs::new(self.sqs.clone(), &self.urls[1], &self.urls[0], false)),
+            handler,
+            keys,
+            settings: tokio::sync::watch::channel(settings).1,
+            memory: Arc::default(),
+            claims: None,
+            dead_letters: None,
+            metrics: Metrics::default(),
+            clock: Clock::system(),
+        };
+        self.runtime.spawn(async move {
+            // Whoever holds the keys' other end keeps them.
+            let _keys = sender;
+            consumer.run(Drain::new(Duration::from_secs(1))).await;
+        });
+    }
+
+    /// Runs this to its end.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 
     /// What a consumer of the inbox makes of a message that enters its queue now.
     pub(crate) fn verify(&self, body: &str, attributes: BTreeMap<String, String>) -> Result<Verified, Rejection> {
-        let mut ring = KeyRing::new([self.set.bus.clone()]);
-        ring.take(KeySet::new(&self.set).unwrap()).unwrap();
+        let ring = self.ring(false);
         let policy = Policy::new(&VerificationConfig::default(), self.inbox());
         let (now, attributes) = (Millis::now(), attributes.into_iter().collect());
         verify(&RawMessage { body: body.as_bytes(), attributes: &attributes, sent_at: now }, &ring, &policy, now)
