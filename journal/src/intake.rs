@@ -1,6 +1,8 @@
 //! The consumer's handler: a verified event is done when it is on disk.
 
 use eventing::consumer::{Delivery, Handler, HandlerAnswer};
+use eventing_service::traces;
+use tracing::Instrument as _;
 
 use crate::event::NewEvent;
 use crate::observe::Metrics;
@@ -18,15 +20,22 @@ impl Intake {
     pub fn new(recorder: Recorder, metrics: Metrics) -> Self {
         Self { recorder, metrics }
     }
+
+    /// Records an event in the trace that it came in, however many are written with it.
+    async fn record(&self, event: NewEvent, traceparent: Option<&str>) -> HandlerAnswer {
+        let span = tracing::info_span!("record", otel.kind = "consumer", event_key = %event.key, kid = %event.kid);
+        traces::continues(&span, traceparent);
+        match self.recorder.record(event).instrument(span).await {
+            Ok(()) => HandlerAnswer::Done,
+            Err(not_recorded) => HandlerAnswer::Retry(not_recorded.to_string()),
+        }
+    }
 }
 
 impl Handler for Intake {
     async fn handle(&self, delivery: Delivery) -> HandlerAnswer {
         self.metrics.received();
-        match self.recorder.record(NewEvent::from(&delivery)).await {
-            Ok(()) => HandlerAnswer::Done,
-            Err(not_recorded) => HandlerAnswer::Retry(not_recorded.to_string()),
-        }
+        self.record(NewEvent::from(&delivery), delivery.event.trace.traceparent()).await
     }
 
     /// A copy's EventBridge id is recorded; the store knows the event by its key.
@@ -42,3 +51,6 @@ impl Handler for Intake {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use eventing_service::{EXIT_CONFIGURATION, install_crypto, logging};
+use eventing_service::{EXIT_CONFIGURATION, install_crypto, traces};
 use journal::app;
 use journal::settings::Settings;
 
@@ -22,15 +22,20 @@ async fn main() -> ExitCode {
     };
     install_crypto();
     // The engine narrates its files at `info`; what is asked for comes last, and so wins.
-    if let Err(error) = logging::init(&format!("surrealdb=warn,surrealkv=warn,{}", settings.log)) {
-        eprintln!("{error}");
-        return ExitCode::from(EXIT_CONFIGURATION);
-    }
-    match app::run(settings).await {
+    let traces = match traces::init(&format!("surrealdb=warn,surrealkv=warn,{}", settings.log), "qsl-journal") {
+        Ok(traces) => traces,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(EXIT_CONFIGURATION);
+        }
+    };
+    let code = match app::run(settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "journal ended");
             ExitCode::FAILURE
         }
-    }
+    };
+    traces.end().await;
+    code
 }

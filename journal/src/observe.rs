@@ -5,6 +5,7 @@ mod claims;
 use std::time::Duration;
 
 use eventing::time::Millis;
+use eventing_service::authentication::ServiceAccount;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -29,6 +30,7 @@ pub struct Metrics {
     lag: Histogram,
     read: Family<Reading, Histogram, fn() -> Histogram>,
     told: Counter,
+    refused: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,6 +55,7 @@ impl Default for Metrics {
             lag: Histogram::new(exponential_buckets(0.005, 2.0, 20)),
             read: Family::new_with_constructor(seconds),
             told: Counter::default(),
+            refused: Counter::default(),
         }
     }
 }
@@ -70,6 +73,7 @@ impl Metrics {
         registry.register("write_seconds", "From a batch's first statement to its commit", self.write.clone());
         registry.register("lag_seconds", "From an event's entry into the queue to its commit", self.lag.clone());
         registry.register("dead_letters_told", "Dead letters that consumers told of", self.told.clone());
+        registry.register("reads_refused", "Requests to read of accounts that may not", self.refused.clone());
         registry.register("read_seconds", "Time taken to read", self.read.clone());
     }
 
@@ -108,6 +112,12 @@ impl Metrics {
     /// A consumer told of a dead letter.
     pub fn told(&self) {
         self.told.inc();
+    }
+
+    /// An account that may not read asked to.
+    pub fn refused(&self, account: &ServiceAccount, path: &str) {
+        tracing::warn!(target: "audit", %account, path, "reading refused");
+        self.refused.inc();
     }
 
     /// Something was read.

@@ -45,7 +45,7 @@ impl FromRequestParts<Api> for Reader {
         if api.authorizer.allows(&account, &api.right).await? {
             return Ok(Self::Tool(account));
         }
-        tracing::warn!(target: "audit", %account, path = parts.uri.path(), "reading refused");
+        api.metrics.refused(&account, parts.uri.path());
         let Access { verb, group, resource, namespace, name } = &api.right;
         Err(Problem::forbidden(
             "NOT_ALLOWED",

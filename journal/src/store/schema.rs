@@ -46,7 +46,7 @@ REMOVE INDEX IF EXISTS event_correlation ON event_journal;
 REMOVE INDEX IF EXISTS event_resource ON event_journal;
 REMOVE INDEX IF EXISTS event_time ON event_journal;
 REMOVE INDEX IF EXISTS event_detail_type ON event_journal;
-INSERT IGNORE INTO journal_state { id: "generation", last: time::millis(time::now()) } RETURN NONE;
+INSERT IGNORE INTO journal_state { id: 'generation', last: time::millis(time::now()) } RETURN NONE;
 
 DEFINE TABLE IF NOT EXISTS resource_status SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS status ON resource_status TYPE string;
