@@ -71,7 +71,8 @@ impl<J: Journal, Q: Sends, G: Grants, B: Book> Run<'_, J, Q, G, B> {
         mut interrupted: Pin<&mut impl Future<Output = ()>>,
         told: &mut impl FnMut(&Record, &str, &Outcome) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let (journal, filter) = (self.journal, self.progress.selection.filter());
+        let (journal, selection) = (self.journal, self.progress.selection.clone());
+        let filter = selection.filter();
         while !self.progress.is_complete {
             let after = self.progress.after().map(str::to_owned);
             let asked = patiently("journal", async || journal.page(&filter, after.as_deref()).await);
@@ -83,7 +84,7 @@ impl<J: Journal, Q: Sends, G: Grants, B: Book> Run<'_, J, Q, G, B> {
             let page = page.map_err(|Leaving { code, why }| {
                 Failure::Usage(format!("the journal does not take what it is asked ({code}): {why}"))
             })?;
-            for record in page.records.iter().filter(|record| self.progress.selection.takes(record)) {
+            for record in page.records.iter().filter(|record| selection.takes(record)) {
                 self.event(record, turn, interrupted.as_mut(), told).await?;
             }
             self.progress.turn(page.next);

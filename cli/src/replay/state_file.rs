@@ -49,14 +49,14 @@ impl StateFile {
     pub fn open(path: &Path) -> Result<(Self, Progress), Failure> {
         let unusable = |why: String| Failure::Usage(format!("cannot resume from {}: {why}", path.display()));
         loop {
-            let mut held = OpenOptions::new().read(true).open(path).map_err(|error| unusable(error.to_string()))?;
+            let held = OpenOptions::new().read(true).open(path).map_err(|error| unusable(error.to_string()))?;
             lock(&held, path)?;
             if !is_at(&held, path).map_err(Failure::of(format!("read {}", path.display())))? {
                 // It was replaced between the two.
                 continue;
             }
             let mut text = Vec::new();
-            let read = held.by_ref().take(MOST).read_to_end(&mut text);
+            let read = (&held).take(MOST).read_to_end(&mut text);
             read.map_err(Failure::of(format!("read {}", path.display())))?;
             let progress = Progress::read(&text).map_err(unusable)?;
             return Ok((Self { path: path.to_owned(), held }, progress));
