@@ -23,7 +23,8 @@ fn what_was_written_down_is_read_back_whole() {
     progress.end("a", INBOX, None);
     progress.end("b", INBOX, Some("KEY_REVOKED"));
     progress.pass("c");
-    progress.begin("d", INBOX, &granted(&site));
+    let granted = granted(&site);
+    progress.begin("d", INBOX, &granted);
     let read = Progress::read(&serde_json::to_vec(&progress).unwrap()).unwrap();
     assert_eq!(read, progress);
     assert_eq!(read.after(), Some("1.2"));
@@ -31,18 +32,18 @@ fn what_was_written_down_is_read_back_whole() {
     assert_eq!(["a", "b", "c", "d"].map(is_done), [true, true, false, false]);
     assert!(read.is_passed("c") && !read.is_passed("a") && !read.is_done("a", "depot/departures"));
     assert_eq!((read.tally.sent(), read.tally.left(), read.tally.without_inbox), (1, 1, 1));
-    assert!(!format!("{progress:?}").contains(&granted(&site).grant));
+    assert!(!format!("{progress:?}").contains(&granted.grant));
 }
 
 #[test]
 fn a_grant_is_repeated_for_its_own_sending_and_only_as_long_as_it_holds() {
-    let site = Site::new();
+    let granted = granted(&Site::new());
     let mut progress = Progress::new(selection());
-    progress.begin("a", INBOX, &granted(&site));
+    progress.begin("a", INBOX, &granted);
     let at = |key: &str, inbox: &str, millis: i64| progress.earlier(key, inbox, 120, NOW.plus_millis(millis));
-    assert_eq!(at("a", INBOX, 0), Earlier::Repeatable(granted(&site)));
+    assert_eq!(at("a", INBOX, 0), Earlier::Repeatable(granted.clone()));
     // The message enters the queue a little later than it is sent.
-    assert_eq!(at("a", INBOX, 105_000), Earlier::Repeatable(granted(&site)));
+    assert_eq!(at("a", INBOX, 105_000), Earlier::Repeatable(granted.clone()));
     assert_eq!(at("a", INBOX, 105_001), Earlier::Lapsed);
     assert_eq!(at("b", INBOX, 0), Earlier::None);
     assert_eq!(at("a", "depot/departures", 0), Earlier::None);
