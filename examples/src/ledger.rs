@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::delivery::Delivery;
+use crate::records::{NotWritten, Records};
 
 /// How many events are remembered. A real service would keep them in its database, beside what they changed.
 const CAPACITY: usize = 10_000;
@@ -45,13 +46,35 @@ struct Table {
 
 /// What was handled, oldest first.
 #[derive(Clone, Default)]
-pub struct Ledger(Arc<Mutex<Table>>);
+pub struct Ledger {
+    table: Arc<Mutex<Table>>,
+    records: Option<Records>,
+}
 
 impl Ledger {
-    /// Notes a delivery. True when its event is new or is replayed, and so is to be worked on.
-    pub fn first(&self, delivery: &Delivery) -> bool {
+    /// One that writes each delivery down elsewhere too, where the environment names a place.
+    pub fn from_env() -> anyhow::Result<Self> {
+        Ok(Self { records: Records::from_env()?, ..Self::default() })
+    }
+
+    /// One that writes each delivery down there too.
+    pub fn with(records: Records) -> Self {
+        Self { records: Some(records), ..Self::default() }
+    }
+
+    /// Notes a delivery. True when its event is new or is replayed, and so is to be
+    /// worked on.
+    pub async fn first(&self, delivery: &Delivery) -> Result<bool, NotWritten> {
+        let at = Timestamp::now();
+        if let Some(records) = &self.records {
+            records.write(delivery, at).await?;
+        }
+        Ok(self.note(delivery, at))
+    }
+
+    fn note(&self, delivery: &Delivery, at: Timestamp) -> bool {
         let key = delivery.business_key();
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(row) = table.rows.get_mut(&key) {
             row.deliveries = row.deliveries.saturating_add(1);
             row.replays = row.replays.saturating_add(delivery.is_replay.into());
@@ -72,7 +95,7 @@ impl Ledger {
                 event_key: delivery.event_key.clone(),
                 kid: delivery.kid.clone(),
                 attempt: delivery.attempt,
-                handled_at: Timestamp::now(),
+                handled_at: at,
                 deliveries: 1,
                 replays: delivery.is_replay.into(),
             },
@@ -82,7 +105,7 @@ impl Ledger {
 
     /// Each handled event once.
     pub fn handled(&self) -> Vec<Handled> {
-        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         table.order.iter().filter_map(|key| table.rows.get(key).cloned()).collect()
     }
 }

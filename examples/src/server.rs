@@ -22,7 +22,7 @@ pub struct Consumer {
 impl Consumer {
     /// An empty ledger, and the injected token.
     pub fn from_env() -> anyhow::Result<Self> {
-        Ok(Self { token: DeliveryToken::from_env()?, ledger: Ledger::default() })
+        Ok(Self { token: DeliveryToken::from_env()?, ledger: Ledger::from_env()? })
     }
 }
 

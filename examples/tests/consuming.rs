@@ -1,18 +1,21 @@
 //! What a consuming service refuses, remembers and shows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
-use axum::Router;
+use std::sync::{Arc, Mutex};
+
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::routing::post;
-use examples::{Consumer, Delivery, DeliveryToken, Ledger, consumer_routes};
+use axum::{Json, Router};
+use examples::records::{Records, Row};
+use examples::{Consumer, Delivery, DeliveryToken, Ledger, NotWritten, consumer_routes};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-async fn handle(State(ledger): State<Ledger>, event: Delivery) -> StatusCode {
-    if ledger.first(&event) { StatusCode::CREATED } else { StatusCode::NO_CONTENT }
+async fn handle(State(ledger): State<Ledger>, event: Delivery) -> Result<StatusCode, NotWritten> {
+    Ok(if ledger.first(&event).await? { StatusCode::CREATED } else { StatusCode::NO_CONTENT })
 }
 
 struct Service {
@@ -21,9 +24,13 @@ struct Service {
 }
 
 fn service() -> Service {
+    service_with(Ledger::default())
+}
+
+fn service_with(ledger: Ledger) -> Service {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "s3cret\n").unwrap();
-    let consumer = Consumer { token: DeliveryToken::in_file(file.path()), ledger: Ledger::default() };
+    let consumer = Consumer { token: DeliveryToken::in_file(file.path()), ledger };
     Service { routes: consumer_routes().route("/events", post(handle)).with_state(consumer), _token: file }
 }
 
@@ -127,4 +134,28 @@ async fn a_workflows_event_counts_once_by_its_resource() {
     assert_eq!(service.deliver(SIDECAR, "Workflow.Started.v1", one, &json!({"step": 2})).await, StatusCode::NO_CONTENT);
     assert_eq!(service.deliver(SIDECAR, "Workflow.Started.v1", two, &json!({"step": 1})).await, StatusCode::CREATED);
     assert_eq!(service.handled().await.len(), 2);
+}
+
+#[tokio::test]
+async fn each_delivery_is_written_down_before_it_is_answered_and_comes_again_where_it_is_not() {
+    let written: Arc<Mutex<Vec<Row>>> = Arc::default();
+    let rows = Arc::clone(&written);
+    let take = async move |Json(row): Json<Row>| {
+        let mut rows = rows.lock().unwrap();
+        rows.push(row);
+        // The first is not kept.
+        if rows.len() == 1 { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::CREATED }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/rows/treasury", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/rows/treasury", post(take))).await });
+    let service = service_with(Ledger::with(Records::at(&url, "treasury-1").unwrap()));
+    let deliver = async || service.deliver(SIDECAR, "Payment.Settled.v1", "urn:qsl:a:b:1", &json!({})).await;
+    assert_eq!(deliver().await, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(service.handled().await.is_empty());
+    assert_eq!(deliver().await, StatusCode::CREATED);
+    assert_eq!(deliver().await, StatusCode::NO_CONTENT);
+    let written = written.lock().unwrap();
+    assert_eq!(written.len(), 3);
+    assert!(written.iter().all(|row| row.pod == "treasury-1" && row.event_key == "ab12"), "{written:?}");
 }

@@ -2,19 +2,17 @@
 //! handled once for each replay, and marked.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 use crate::environment::Endpoints;
 use crate::forward::Kubectl;
 use crate::services::{Handled, Services, Trace};
+use crate::tool::Tool;
 
 /// The consumer whose inbox is replayed to; its namespace has the same name.
 const CONSUMER: &str = "treasury";
@@ -32,18 +30,18 @@ pub struct Ground {
     kubectl: Kubectl,
     services: Services,
     endpoints: Endpoints,
-    program: PathBuf,
+    tool: Tool,
     trace: Trace,
     /// What the program writes down is here.
     folder: PathBuf,
 }
 
 impl Ground {
-    /// The system that `endpoints` names; `program` is `kubectl-qsl`.
+    /// The system that `endpoints` names, with the program that `QSL_CLI` names.
     ///
     /// # Errors
     /// When the publishers cannot be reached.
-    pub async fn connect(endpoints: &Endpoints, program: PathBuf) -> anyhow::Result<Self> {
+    pub async fn connect(endpoints: &Endpoints) -> anyhow::Result<Self> {
         let kubectl = Kubectl::new(&endpoints.kubeconfig);
         let run = uuid::Uuid::new_v4();
         let folder = std::env::temp_dir().join(format!("qsl-replay-{run}"));
@@ -52,42 +50,37 @@ impl Ground {
             services: Services::connect(kubectl.clone()).await?,
             kubectl,
             endpoints: endpoints.clone(),
-            program,
+            tool: Tool::from_env(endpoints)?,
             trace: Trace { correlation_id: format!("c-replay-{run}"), user_id: "u-1".into(), tenant_id: "t-1".into() },
             folder,
         })
     }
 
-    /// The program in its environment, not started yet.
-    fn replay(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command.arg("replay").args(arguments).arg("--kubeconfig").arg(&self.endpoints.kubeconfig);
-        command.args(["--release-namespace", &self.endpoints.release_namespace, "--rate", "1000", "-o", "json"]);
-        command.env("AWS_ENDPOINT_URL", &self.endpoints.aws).current_dir(&self.folder);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
-        command
+    /// The arguments of a replay.
+    fn arguments<'a>(&'a self, what: &[&'a str]) -> Vec<&'a str> {
+        let release = self.endpoints.release_namespace.as_str();
+        [&["replay"], what, &["--release-namespace", release, "--rate", "1000", "-o", "json"]].concat()
     }
 
     /// Runs one to its end, and gives its summary.
-    async fn replayed(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let output = self.replay(arguments).output().await.context("the program did not start")?;
-        ensure!(output.status.success(), "{arguments:?} ended with {}", output.status);
-        let out = String::from_utf8(output.stdout)?;
-        let last: Value = serde_json::from_str(out.lines().last().context("it said nothing")?)?;
-        Ok(last["summary"].clone())
+    async fn replayed(&self, what: &[&str]) -> anyhow::Result<Value> {
+        let said = self.tool.run(&self.arguments(what), "").await?;
+        Ok(said.lines.last().context("it said nothing")?["summary"].clone())
     }
 
     /// Runs one until it has sent so many, and kills it.
-    async fn killed_after(&self, arguments: &[&str], sent: usize) -> anyhow::Result<()> {
-        let mut child = self.replay(arguments).spawn().context("the program did not start")?;
-        let mut lines = BufReader::new(child.stdout.take().context("standard output is piped")?).lines();
+    async fn killed_after(&self, what: &[&str], sent: usize) -> anyhow::Result<()> {
+        let mut replay = self.tool.follow(&self.arguments(what))?;
         let mut told = 0;
         while told < sent {
-            let line = lines.next_line().await?.context("it ended before it could be killed")?;
-            told += usize::from(line.contains("\"outcome\":\"sent\""));
+            told += usize::from(replay.next().await?["outcome"] == "sent");
         }
-        child.kill().await?;
-        Ok(())
+        replay.kill().await
+    }
+
+    /// A new file for the state of a replay.
+    fn state(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
     }
 
     async fn set_skew(&self) -> anyhow::Result<()> {
@@ -161,15 +154,16 @@ pub async fn run(ground: &Ground, events: usize, narrate: &dyn Fn(&str)) -> anyh
     let (from, to) = (from.to_string(), to.to_string());
     let inbox = format!("{CONSUMER}/{CONSUMER}");
     let what = ["--bus", BUS, "--from", &from, "--to", &to, "--source", "qsl.payment", "--to-inbox", &inbox];
-    let first = [&what[..], &["--state", "first.json"]].concat();
+    let (state, second) = (ground.state("first.json"), ground.state("second.json"));
+    let first = [&what[..], &["--state", &state]].concat();
     ground.killed_after(&first, events / 2).await?;
     narrate(&format!("a replay was killed after {} events", events / 2));
-    let summary = ground.replayed(&["--resume", "first.json"]).await?;
+    let summary = ground.replayed(&["--resume", &state]).await?;
     narrate(&format!("it was resumed: {summary}"));
     ensure!(summary["complete"] == true && summary["sent"] == events, "{summary}");
     ground.each_was_handled(events, 2).await?;
     narrate("each was handled once more, and marked");
-    let summary = ground.replayed(&what).await?;
+    let summary = ground.replayed(&[&what[..], &["--state", &second]].concat()).await?;
     ensure!(summary["sent"] == events, "{summary}");
     ground.each_was_handled(events, 3).await?;
     narrate("and again by a second replay");

@@ -1,13 +1,12 @@
 //! Rotation without loss: a stream of events, while the key that signs them changes every few seconds.
 //!
 //! In: the running system ([`Ground`]) and what is to befall it ([`Plan`]). Out: what became of each event, and what of
-//! that breaks a promise ([`Report`]). The rooms: `publisher` posts to a real sidecar, `keys` rotates and revokes,
+//! that breaks a promise ([`Verdict`]). The rooms: `publisher` posts to a real sidecar, `keys` rotates and revokes,
 //! `thief` signs with a stolen key past every service, `service` takes the signature service away, `director` does these
 //! in turn, `readers` sees what arrives, `book` keeps all of it, `judge` says, purely, what it comes to.
 
 mod book;
 mod director;
-mod ground;
 mod judge;
 mod keys;
 mod metrics;
@@ -19,38 +18,36 @@ mod thief;
 
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
 use futures::future::try_join_all;
-use tokio::time::{Instant, interval, sleep};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::door::Door;
+use crate::ground::{CONSUMERS, Ground};
 use crate::scenario::Narrate;
+use crate::verdict::Verdict;
+use crate::wait::tell;
 use book::Shared;
 use director::Director;
-use ground::CONSUMERS;
 use metrics::Numbers;
 
-pub use ground::Ground;
-pub use judge::Report;
 pub use plan::{Plan, Round};
 
 /// How long after the last event all of them may take to end: an event that waits for a key comes back within 150 s.
 const SETTLE: Duration = Duration::from_mins(4);
-/// How often a line is told.
-const TELL: Duration = Duration::from_secs(10);
 
 /// Publishes while keys rotate and are revoked, until the plan is through and every event is accounted for.
 ///
 /// # Errors
 /// When the run itself could not go on. A promise that was broken is in the report.
-pub async fn run(ground: &Ground, plan: &Plan, narrate: Narrate<'_>) -> anyhow::Result<Report> {
+pub async fn run(ground: &Ground, plan: &Plan, narrate: Narrate<'_>) -> anyhow::Result<Verdict> {
     let book = Shared::new();
     let before = numbers(ground).await?;
     for consumer in CONSUMERS {
         ground.cloud.purge(&consumer.dead_letters()).await?;
     }
     let (publishing, reading) = (CancellationToken::new(), CancellationToken::new());
-    let door = publisher::Door::open(ground).await?;
+    let door = Door::open(ground).await?;
     keys::hasten(ground).await?;
     let director = Director { ground, book: &book, narrate };
     let story = async {
@@ -68,7 +65,7 @@ pub async fn run(ground: &Ground, plan: &Plan, narrate: Narrate<'_>) -> anyhow::
         keys::watch(ground, &book, &reading),
         try_join_all(CONSUMERS.map(|consumer| readers::letters(ground, consumer, &book, &reading))),
         try_join_all(CONSUMERS.map(|consumer| readers::rows(ground, consumer, &book, &reading))),
-        tell(&book, narrate, &reading),
+        tell(&reading, || narrate(&book.with(|book| book.line()))),
     )?;
     let after = numbers(ground).await?;
     keys::restore(ground).await?;
@@ -101,36 +98,4 @@ async fn settle(ground: &Ground, book: &Shared) -> anyhow::Result<()> {
             return Ok(());
         }
     }
-}
-
-/// A line every few seconds until the end.
-async fn tell(book: &Shared, narrate: Narrate<'_>, stop: &CancellationToken) -> anyhow::Result<()> {
-    let mut tick = interval(TELL);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            _ = tick.tick() => narrate(&book.with(|book| book.line())),
-        }
-    }
-}
-
-/// Fails unless every promise was kept.
-///
-/// # Errors
-/// With the first promise that was broken; the report has all.
-pub fn check(report: &Report) -> anyhow::Result<()> {
-    let first = report.broken.first().map_or("", String::as_str);
-    ensure!(report.broken.is_empty(), "{} promises were broken, first: {first}", report.broken.len());
-    Ok(())
-}
-
-/// Waits until `seen` is true.
-async fn until(what: &str, limit: Duration, mut seen: impl AsyncFnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
-    let wait = async {
-        while !seen().await? {
-            sleep(Duration::from_millis(300)).await;
-        }
-        anyhow::Ok(())
-    };
-    tokio::time::timeout(limit, wait).await.with_context(|| format!("{what}: not within {limit:?}"))?
 }

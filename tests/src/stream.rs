@@ -147,9 +147,23 @@ impl Viewer {
     /// Follows the user's events, from before the first one: those of this correlation. The channel ends with the
     /// connection.
     pub async fn follow(&self, correlation_id: &str) -> anyhow::Result<mpsc::Receiver<Arrival>> {
-        let url = format!("{}/events/stream/user", self.gateway);
         let wanted = correlation_id.to_owned();
-        let answer = self.http.get(url).bearer_auth(&self.token).header("accept", "text/event-stream").send().await?;
+        self.resume(None, move |entry| entry.correlation_id == wanted).await
+    }
+
+    /// Follows the user's events that are wanted, from after the one with this id on where there is one. The channel
+    /// ends with the connection.
+    pub async fn resume(
+        &self,
+        last: Option<&str>,
+        is_wanted: impl Fn(&Entry) -> bool + Send + 'static,
+    ) -> anyhow::Result<mpsc::Receiver<Arrival>> {
+        let url = format!("{}/events/stream/user", self.gateway);
+        let mut request = self.http.get(url).bearer_auth(&self.token).header("accept", "text/event-stream");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let answer = request.send().await?;
         if answer.status() != StatusCode::OK {
             bail!("the stream was refused: {} {}", answer.status(), answer.text().await?);
         }
@@ -163,7 +177,7 @@ impl Viewer {
                     let block = String::from_utf8_lossy(&buffer[..end]).into_owned();
                     buffer.drain(..end + 2);
                     if let Some(arrival) = parse(&block)
-                        && arrival.entry.correlation_id == wanted
+                        && is_wanted(&arrival.entry)
                         && sender.send(arrival).await.is_err()
                     {
                         return;

@@ -3,6 +3,7 @@
 //! Each measured part has a file in `docs/benchmarks/`, which a run writes with `--json`; `docs/benchmarks.md` is made
 //! of these files.
 
+mod flow;
 pub mod page;
 
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ enum What {
     /// Trust: decoding, canonicalising and verifying events, and signing them through the service, against the bare
     /// signature.
     Trust(Measure),
+    /// The whole way on a node: from the POST to a handler and to the gateway's stream, at 50 events a second.
+    Flow(flow::Args),
     /// Write `docs/benchmarks.md` from the committed figures.
     Page(page::Args),
 }
@@ -55,6 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         What::Sidecar(args) => args.run("sidecar-bench", &[]),
         What::Trust(args) => args.run_both("trust-bench", "signing-bench"),
+        What::Flow(args) => flow::run(args),
         What::Page(args) => page::run(args),
     }
 }

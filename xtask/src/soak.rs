@@ -1,6 +1,7 @@
-//! `cargo xtask soak`: what takes hours, or may. A minute of `fuzz` is part of CI, and two minutes of `rotation` of
-//! `cargo xtask test --node`; else it is run by hand, before a release and after a change of what it judges.
+//! `cargo xtask soak`: what takes hours, or may. A minute of `fuzz` is part of CI, and a few minutes of `rotation`
+//! and `flow` are part of `cargo xtask test --node`; else it is run by hand, before a release and after a change of what it judges.
 
+mod flow;
 mod fuzz;
 mod mutants;
 mod replay;
@@ -23,6 +24,8 @@ enum What {
     Fuzz(fuzz::Args),
     /// Publish events while keys rotate and are revoked, and see that none is lost.
     Rotation(rotation::Args),
+    /// Publish 50 events a second and poison among them while pods are killed, and see that each is where it belongs.
+    Flow(flow::Args),
     /// Replay a thousand events that are older than the inbox's skew, killed in the middle, and see each handled once.
     Replay(replay::Args),
 }
@@ -33,6 +36,7 @@ pub fn run(args: &Args) -> Result<()> {
         What::Mutants(args) => mutants::run(args),
         What::Fuzz(args) => fuzz::run(args),
         What::Rotation(args) => rotation::run(args),
+        What::Flow(args) => flow::run(args),
         What::Replay(args) => replay::run(args),
     }
 }

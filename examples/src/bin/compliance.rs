@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
-use examples::{Consumer, Delivery, Ledger, consumer_routes, serve};
+use examples::{Consumer, Delivery, Ledger, NotWritten, consumer_routes, serve};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -17,9 +17,9 @@ fn routes(consumer: Consumer) -> Router {
     consumer_routes().route("/events", post(event)).with_state(consumer)
 }
 
-async fn event(State(ledger): State<Ledger>, event: Delivery) -> StatusCode {
-    if ledger.first(&event) {
+async fn event(State(ledger): State<Ledger>, event: Delivery) -> Result<StatusCode, NotWritten> {
+    if ledger.first(&event).await? {
         tracing::info!(resource = event.resource, detail_type = event.detail_type, "screened");
     }
-    StatusCode::NO_CONTENT
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,7 +1,6 @@
 //! The second half of `cargo xtask soak replay`: the system is up, and events of its journal are replayed.
 #![allow(clippy::print_stdout, reason = "this is what the soak shows")]
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -16,8 +15,7 @@ async fn main() -> anyhow::Result<()> {
         .context("a TLS provider is installed already")?;
     let events = std::env::args().nth(1).context("how many events?")?;
     let events = events.parse().with_context(|| format!("{events} is no number of events"))?;
-    let program = std::env::var_os("QSL_CLI").context("QSL_CLI does not name kubectl-qsl")?;
-    let ground = Ground::connect(&Endpoints::from_env()?, PathBuf::from(program)).await?;
+    let ground = Ground::connect(&Endpoints::from_env()?).await?;
     let begun = Instant::now();
     let narrate = |line: &str| println!("[{:>4} s] {line}", begun.elapsed().as_secs());
     run(&ground, events, &narrate).await

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use system_tests::environment::Endpoints;
-use system_tests::rotation::{self, Ground, Plan};
+use system_tests::ground::Ground;
+use system_tests::rotation::{self, Plan};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -18,10 +19,10 @@ async fn main() -> anyhow::Result<()> {
         "short" => Plan::short(),
         minutes => Plan::soak(minutes.parse().with_context(|| format!("{minutes} is no number of minutes"))?),
     };
-    let ground = Ground::connect(&Endpoints::from_env()?).await?;
+    let ground = Ground::connect(&Endpoints::from_env()?, "rotation").await?;
     let begun = Instant::now();
     let narrate = |line: &str| println!("[{:>4} s] {line}", begun.elapsed().as_secs());
-    let report = rotation::run(&ground, &plan, &narrate).await?;
-    println!("\n{report}");
-    rotation::check(&report)
+    let verdict = rotation::run(&ground, &plan, &narrate).await?;
+    println!("\n{verdict}");
+    verdict.check()
 }

@@ -1,11 +1,10 @@
 //! What happened, as it is seen: events, deliveries, dead letters, keys, revocations.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use eventing::time::Millis;
 
-use super::ground::{CONSUMERS, Consumer};
+use crate::ground::{CONSUMERS, Consumer};
 
 /// Who put an event on the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,17 +137,4 @@ impl Book {
 }
 
 /// The book of a run that many write into.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Shared(Arc<Mutex<Book>>);
-
-impl Shared {
-    /// An empty one.
-    pub(super) fn new() -> Self {
-        Self::default()
-    }
-
-    /// Reads or writes it.
-    pub(super) fn with<T>(&self, what: impl FnOnce(&mut Book) -> T) -> T {
-        what(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
+pub(super) type Shared = crate::shared::Shared<Book>;

@@ -11,13 +11,15 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::book::Shared;
-use super::ground::{CONSUMERS, Consumer, Ground};
 use super::judge::{BY_CONFIG_MAP, BY_SERVICE};
 use super::keys::{self, REVOCATIONS};
 use super::plan::{Plan, Round};
+use super::service;
 use super::thief::{self, Stolen};
-use super::{service, until};
+use crate::forger;
+use crate::ground::{CONSUMERS, Consumer, Ground};
 use crate::scenario::Narrate;
+use crate::wait::until;
 
 /// The inbox that is paused in some rounds.
 const HELD: Consumer = Consumer::Compliance;
@@ -99,7 +101,7 @@ impl Director<'_> {
             (self.narrate)("no kid is revoked any more: the others need their places in the key set");
             return Ok(());
         }
-        let mut kids = keys::able(ground).await?;
+        let mut kids = forger::able(ground).await?;
         let last = book.with(|book| book.last_kid()).context("nothing was published")?;
         if !every || room < kids.len() {
             // The kid that signed last: events of it are on their way.

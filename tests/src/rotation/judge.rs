@@ -10,10 +10,9 @@ use std::time::Duration;
 use eventing::time::Millis;
 
 use super::book::{Author, Book, Event, Letter, Revocation, Row};
-use super::ground::{CONSUMERS, Consumer};
 use super::metrics::Numbers;
-
-pub use report::Report;
+use crate::ground::{CONSUMERS, Consumer};
+use crate::verdict::Verdict;
 
 /// How long after a revocation a kid may still be accepted where the signature service is reached.
 pub(super) const BY_SERVICE: Duration = Duration::from_secs(10);
@@ -36,7 +35,7 @@ pub(super) fn open(book: &Book) -> usize {
 }
 
 /// Judges a run that is over. `numbers` is what each consumer counted in it.
-pub(super) fn judge(book: &Book, numbers: &BTreeMap<Consumer, Numbers>) -> Report {
+pub(super) fn judge(book: &Book, numbers: &BTreeMap<Consumer, Numbers>) -> Verdict {
     let mut judge = Judge { book, broken: book.bad_answers.clone(), late: Late::default(), lost: 0, twice: 0 };
     if book.unpublished > 0 {
         judge.say(format!("{} events were never published", book.unpublished));
@@ -49,7 +48,7 @@ pub(super) fn judge(book: &Book, numbers: &BTreeMap<Consumer, Numbers>) -> Repor
         judge.counted(consumer, numbers.get(&consumer));
     }
     judge.was_tried();
-    Report::new(judge, numbers)
+    report::verdict(judge, numbers)
 }
 
 /// The longest times after a revocation at which something was still accepted.

@@ -3,10 +3,9 @@
 use anyhow::Context as _;
 use crds::SigningKey;
 use crds::names::ROTATE_REQUESTED_AT;
-use crds::signing_key::KeyState;
 use eventing::time::Millis;
 use futures::{StreamExt as _, pin_mut};
-use k8s_openapi::jiff::{Timestamp, ToSpan as _};
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::watch_object;
@@ -15,8 +14,8 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
 use super::book::{Revocation, Shared};
-use super::ground::{Ground, SIGNING_KEY};
 use super::plan::Plan;
+use crate::ground::{Ground, SIGNING_KEY};
 
 /// The most kids a run revokes: they stay in the bus's set, whose 64 places the rotating keys need.
 pub(super) const REVOCATIONS: usize = 30;
@@ -87,17 +86,6 @@ pub(super) async fn watch(ground: &Ground, book: &Shared, stop: &CancellationTok
             }
         });
     }
-}
-
-/// The kids that could sign now, and for a while yet.
-pub(super) async fn able(ground: &Ground) -> anyhow::Result<Vec<String>> {
-    let status = ground.platform::<SigningKey>().get(SIGNING_KEY).await?.status.unwrap_or_default();
-    let now = Timestamp::now();
-    let soon = now + 3.seconds();
-    let able = status.keys.into_iter().filter(|key| {
-        matches!(key.state, KeyState::Active | KeyState::Accepted) && key.not_before.0 <= now && soon < key.not_after.0
-    });
-    Ok(able.map(|key| key.kid).collect())
 }
 
 /// Revokes kids. From the moment that is noted on, their end is due.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ground::{Consumer, Ground};
+use crate::ground::{Consumer, Ground};
 
 /// Counters by their name with labels, as the metrics page writes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use eventing::attributes;
 use eventing::time::Millis;
 use serde::Deserialize;
@@ -11,16 +10,15 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::book::{Letter, Row, Shared};
-use super::ground::{Consumer, Ground};
 use crate::cloud::DeadLetter;
 use crate::forward::Forward;
+use crate::ground::{Consumer, Ground};
+use crate::letters;
 use crate::services::Handled;
 use crate::stream::{self, Viewer};
 
 /// How often a consumer is asked what it handled.
 const LOOK: Duration = Duration::from_secs(2);
-/// How long a letter that was received is this reader's.
-const HOLD_SECONDS: i32 = 60;
 
 #[derive(Deserialize)]
 struct HandledList {
@@ -34,24 +32,8 @@ pub(super) async fn letters(
     book: &Shared,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let url = ground.cloud.queue_url(&consumer.dead_letters()).await?;
-    loop {
-        let is_last = stop.is_cancelled();
-        let found = ground.cloud.receive(&url, HOLD_SECONDS).await?;
-        if found.is_empty() {
-            if is_last {
-                return Ok(());
-            }
-            sleep(Duration::from_millis(500)).await;
-            continue;
-        }
-        book.with(|book| book.letters.extend(found.iter().map(|found| letter(consumer, found))));
-        let entries = found.into_iter().enumerate().map(|(at, found)| {
-            DeleteMessageBatchRequestEntry::builder().id(at.to_string()).receipt_handle(found.receipt_handle).build()
-        });
-        let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        ground.cloud.sqs.delete_message_batch().queue_url(&url).set_entries(Some(entries)).send().await?;
-    }
+    let note = |found: &DeadLetter| book.with(|book| book.letters.push(letter(consumer, found)));
+    letters::take(ground, consumer, stop, note).await
 }
 
 fn letter(consumer: Consumer, found: &DeadLetter) -> Letter {

@@ -11,8 +11,8 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::book::{Away, Shared};
-use super::ground::Ground;
-use super::until;
+use crate::ground::Ground;
+use crate::wait::until;
 
 const NAME: &str = "qsl-signature-service";
 const REPLICAS: i32 = 2;

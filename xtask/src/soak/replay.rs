@@ -6,7 +6,8 @@
 
 use anyhow::Result;
 
-use crate::cargo::{self, succeed, target, workspace};
+use crate::cargo::{succeed, workspace};
+use crate::images;
 use crate::progress::Progress;
 use crate::system::{Choice, System};
 
@@ -26,7 +27,6 @@ pub fn run(args: &Args) -> Result<()> {
     let progress = Progress::new();
     let system = System::up(&args.choice, &workspace().join("target/demo"), &progress)?;
     progress.line("the system is up");
-    succeed(&mut cargo::command(["build", "--quiet", "--workspace", "--bin", "kubectl-qsl", "--bin", "replay"]))?;
     let mut replay = system.cargo(&["run", "--quiet", "--bin", "replay", "--", &args.events.to_string()]);
-    succeed(replay.env("QSL_CLI", target()?.join("debug/kubectl-qsl")))
+    succeed(replay.env("QSL_CLI", images::program("kubectl-qsl")?))
 }

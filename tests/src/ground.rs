@@ -1,4 +1,4 @@
-//! The system under the run: the parts it is made of, and how each is reached.
+//! The system under a run that is judged: the parts it is made of, and how each is reached.
 
 use std::path::Path;
 
@@ -15,19 +15,19 @@ use crate::environment::Endpoints;
 use crate::forward::Kubectl;
 
 /// Namespace of the bus and its keys, with the bus's name.
-pub(super) const BUS: (&str, &str) = ("platform", "qsl-core");
+pub(crate) const BUS: (&str, &str) = ("platform", "qsl-core");
 /// The SigningKey of `qsl.payment`.
-pub(super) const SIGNING_KEY: &str = "payments";
+pub(crate) const SIGNING_KEY: &str = "payments";
 /// Namespace of the private keys.
-pub(super) const KEYS: &str = "qsl-keys";
+pub(crate) const KEYS: &str = "qsl-keys";
 
 /// Everybody who verifies events of the examples' bus.
-pub(super) const CONSUMERS: [Consumer; 5] =
+pub(crate) const CONSUMERS: [Consumer; 5] =
     [Consumer::Treasury, Consumer::Compliance, Consumer::Notification, Consumer::Journal, Consumer::Gateway];
 
 /// Who verifies events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Consumer {
+pub(crate) enum Consumer {
     /// A sidecar.
     Treasury,
     /// A sidecar, whose inbox is paused in some rounds.
@@ -42,7 +42,7 @@ pub(super) enum Consumer {
 
 impl Consumer {
     /// Its name, which is its namespace too where it is an example service.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Treasury => "treasury",
             Self::Compliance => "compliance",
@@ -53,18 +53,18 @@ impl Consumer {
     }
 
     /// Whether it hands events to an example service, which shows what it handled.
-    pub(super) const fn is_sidecar(self) -> bool {
+    pub(crate) const fn is_sidecar(self) -> bool {
         !matches!(self, Self::Journal | Self::Gateway)
     }
 
     /// Its inbox's queue.
-    pub(super) fn queue(self) -> String {
+    pub(crate) fn queue(self) -> String {
         let inbox = if self == Self::Gateway { "clientupdates" } else { self.name() };
         format!("qsl-{inbox}-inbox")
     }
 
     /// That queue's dead letters.
-    pub(super) fn dead_letters(self) -> String {
+    pub(crate) fn dead_letters(self) -> String {
         format!("{}-dlq", self.queue())
     }
 }
@@ -87,23 +87,23 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// The system that `endpoints` names.
+    /// The system that `endpoints` names, for a run of this name.
     ///
     /// # Errors
     /// When its kubeconfig is none.
-    pub async fn connect(endpoints: &Endpoints) -> anyhow::Result<Self> {
+    pub async fn connect(endpoints: &Endpoints, run: &str) -> anyhow::Result<Self> {
         Ok(Self {
             kubectl: Kubectl::new(&endpoints.kubeconfig),
             client: client(&endpoints.kubeconfig).await?,
             cloud: Cloud::new(&endpoints.aws, &endpoints.region).await,
             release: endpoints.release_namespace.clone(),
             identity: endpoints.identity_namespace.clone(),
-            run: format!("c-rotation-{}", jiff::Timestamp::now().as_millisecond()),
+            run: format!("c-{run}-{}", jiff::Timestamp::now().as_millisecond()),
         })
     }
 
     /// Objects of the bus's namespace.
-    pub(super) fn platform<K>(&self) -> Api<K>
+    pub(crate) fn platform<K>(&self) -> Api<K>
     where
         K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
     {
@@ -111,7 +111,7 @@ impl Ground {
     }
 
     /// The names of a consumer's pods, and the port of their metrics.
-    pub(super) async fn pods(&self, consumer: Consumer) -> anyhow::Result<(String, Vec<String>, u16)> {
+    pub(crate) async fn pods(&self, consumer: Consumer) -> anyhow::Result<(String, Vec<String>, u16)> {
         let name = consumer.name();
         let (namespace, selector, port) = if consumer.is_sidecar() {
             (name.to_owned(), format!("app={name}"), 15081)
@@ -124,14 +124,14 @@ impl Ground {
     }
 
     /// A page of a pod or Service, through the API server: `pods/NAME:PORT` or `services/NAME:PORT`.
-    pub(super) async fn page(&self, namespace: &str, target: &str, path: &str) -> anyhow::Result<String> {
+    pub(crate) async fn page(&self, namespace: &str, target: &str, path: &str) -> anyhow::Result<String> {
         let uri = format!("/api/v1/namespaces/{namespace}/{target}/proxy/{path}");
         let request = http::Request::get(&uri).body(Vec::new())?;
         self.client.request_text(request).await.with_context(|| uri)
     }
 
     /// The same, as JSON.
-    pub(super) async fn json<T: DeserializeOwned>(
+    pub(crate) async fn json<T: DeserializeOwned>(
         &self,
         namespace: &str,
         target: &str,
@@ -141,12 +141,17 @@ impl Ground {
     }
 
     /// How many messages a consumer's inbox holds, those received and not deleted too.
-    pub(super) async fn depth(&self, consumer: Consumer) -> anyhow::Result<usize> {
+    pub(crate) async fn depth(&self, consumer: Consumer) -> anyhow::Result<usize> {
+        self.held(&consumer.queue()).await
+    }
+
+    /// The same of any queue.
+    pub(crate) async fn held(&self, queue: &str) -> anyhow::Result<usize> {
         let counts = [
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
         ];
-        let url = self.cloud.queue_url(&consumer.queue()).await?;
+        let url = self.cloud.queue_url(queue).await?;
         let answer = self
             .cloud
             .sqs

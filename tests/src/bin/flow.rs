@@ -1,0 +1,64 @@
+//! The second half of `cargo xtask soak flow` and `cargo xtask bench flow`: the system is up, and events are published.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is what soak and benchmark show")]
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::Parser;
+use system_tests::environment::Endpoints;
+use system_tests::flow::{self, Plan};
+use system_tests::ground::Ground;
+
+/// Publishes events on the system that `QSL_ENDPOINTS` names.
+#[derive(Debug, Parser)]
+enum Run {
+    /// With poison among them and pods killed; fails where a promise was broken.
+    Soak {
+        /// For how many minutes.
+        #[arg(long, conflicts_with = "short")]
+        minutes: Option<u16>,
+        /// What `cargo xtask test --node` runs.
+        #[arg(long)]
+        short: bool,
+        /// What the kills are drawn from; another one each time unless it is said.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Good ones alone, and how long they take.
+    Measure {
+        /// For how many seconds.
+        #[arg(long)]
+        seconds: u16,
+        /// Write the figures here too.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .ok()
+        .context("a TLS provider is installed already")?;
+    let run = Run::parse();
+    let ground = Ground::connect(&Endpoints::from_env()?, "flow").await?;
+    let begun = Instant::now();
+    match run {
+        Run::Soak { minutes, short: _, seed } => {
+            let seed = seed.unwrap_or_else(rand::random);
+            println!("seed {seed}: `--seed {seed}` draws the same kills again");
+            let plan = minutes.map_or_else(|| Plan::short(seed), |minutes| Plan::soak(minutes, seed));
+            let narrate = |line: &str| println!("[{:>4} s] {line}", begun.elapsed().as_secs());
+            let verdict = flow::soak(&ground, &plan, &narrate).await?;
+            println!("\n{verdict}");
+            verdict.check()
+        }
+        Run::Measure { seconds, json } => {
+            let narrate = |line: &str| eprintln!("[{:>4} s] {line}", begun.elapsed().as_secs());
+            let report = flow::measure(&ground, &Plan::measure(seconds), &narrate).await?;
+            report.tell(json.as_deref())
+        }
+    }
+}
