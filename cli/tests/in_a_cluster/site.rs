@@ -190,11 +190,13 @@ impl Site {
         json!({"signatureService": format!("https://{NAME}"), "journal": format!("https://{JOURNAL}"), "ca": self.service.ca})
     }
 
-    /// What stands for kubectl: there is no kubelet whose pod could be reached. It writes down how it was called.
+    /// What stands for kubectl: there is no kubelet whose pod could be reached. It writes down how it was called, and ends
+    /// with the program that called it, also where that is killed.
     fn write_forward(&self) {
         let (path, port) = (self.path("kubectl"), self.service.address.port());
         let script = format!(
-            "#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{}'\necho 'Forwarding from 127.0.0.1:{port} -> 8443'\nexec sleep 600\n",
+            "#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{}'\necho 'Forwarding from 127.0.0.1:{port} -> 8443'\n\
+             while kill -0 $PPID 2>/dev/null; do sleep 1; done\n",
             self.path("forwards")
         );
         fs::write(&path, script).unwrap();
