@@ -110,7 +110,10 @@ impl Ground {
             if all >= times * events as u64 {
                 break;
             }
-            ensure!(Instant::now() < deadline, "{all} deliveries of {events} events, {times} each, within {PATIENCE:?}");
+            ensure!(
+                Instant::now() < deadline,
+                "{all} deliveries of {events} events, {times} each, within {PATIENCE:?}"
+            );
             sleep(Duration::from_secs(1)).await;
         }
         sleep(Duration::from_secs(5)).await;

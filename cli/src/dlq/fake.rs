@@ -13,8 +13,8 @@ use eventing::consumer::{QueueError, Receipt};
 use super::letter::{Letter, Place, Writer};
 use super::ports::{Found, Queues};
 use crate::resend::Outgoing;
-use crate::resend::fake::{FakeInbox, refuse};
 pub(crate) use crate::resend::fake::{FakeGrants, attribute};
+use crate::resend::fake::{FakeInbox, refuse};
 use crate::resend::ports::Sends;
 
 struct Held {

@@ -100,7 +100,8 @@ impl Progress {
     /// # Errors
     /// With a sentence, where it is something else.
     pub fn read(text: &[u8]) -> Result<Self, String> {
-        let progress: Self = serde_json::from_slice(text).map_err(|error| format!("it is no state of a replay: {error}"))?;
+        let progress: Self =
+            serde_json::from_slice(text).map_err(|error| format!("it is no state of a replay: {error}"))?;
         match progress.version {
             VERSION => Ok(progress),
             other => Err(format!("it is of version {other}, and this program knows version {VERSION}")),

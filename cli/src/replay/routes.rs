@@ -156,7 +156,8 @@ mod tests {
     fn an_inbox_that_several_rules_feed_gets_it_once_in_the_group_of_the_first() {
         let rules = [rule("b", &json!({})), rule("a", &json!({}))];
         assert_eq!(of(&rules, &[], Some("named"), "qsl.tram"), [to("depot/arrivals", Some("a"))]);
-        let ungrouped = [rule("a", &json!({"/spec/targets": [{"inboxRef": {"name": "arrivals", "namespace": "depot"}}]}))];
+        let ungrouped =
+            [rule("a", &json!({"/spec/targets": [{"inboxRef": {"name": "arrivals", "namespace": "depot"}}]}))];
         assert_eq!(of(&ungrouped, &[], None, "qsl.tram"), [to("depot/arrivals", None)]);
         assert_eq!(of(&ungrouped, &[], Some("named"), "qsl.tram"), [to("depot/arrivals", Some("named"))]);
     }

@@ -150,7 +150,8 @@ mod tests {
         assert!(none.contains("it is no state of a replay"), "{none}");
         let absent = StateFile::open(&folder.path().join("absent")).unwrap_err().to_string();
         assert!(absent.starts_with("cannot resume from "), "{absent}");
-        let text = serde_json::to_string(&Progress::new(selection())).unwrap().replace("\"version\":1", "\"version\":2");
+        let text =
+            serde_json::to_string(&Progress::new(selection())).unwrap().replace("\"version\":1", "\"version\":2");
         fs::write(&path, text).unwrap();
         let newer = StateFile::open(&path).unwrap_err().to_string();
         assert!(newer.contains("it is of version 2, and this program knows version 1"), "{newer}");

@@ -121,7 +121,8 @@ fn summary(out: &str) -> Value {
 
 /// Issue 8, done when 4, in small: 1,000 events older than the inbox's skew, killed in the middle and resumed.
 #[test]
-fn a_thousand_old_events_killed_in_the_middle_and_resumed_are_each_handled_once_and_marked_and_by_a_second_replay_again() {
+fn a_thousand_old_events_killed_in_the_middle_and_resumed_are_each_handled_once_and_marked_and_by_a_second_replay_again()
+ {
     let mut store = None;
     let site = Site::start_with(async |plane: &ControlPlane| {
         let opened = Arc::new(SurrealStore::open(&Location::Memory).await.unwrap());

@@ -57,7 +57,12 @@ impl FakeJournal {
         std::fs::write(folder.join("ca.crt"), made.cert.pem()).unwrap();
         std::fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
         let server = Server::tls(SocketAddr::from(([127, 0, 0, 1], 0)), folder).await.unwrap();
-        let journal = Self { entries: Arc::default(), dead_letters: Arc::default(), bell: watch::Sender::new(0), address: server.address() };
+        let journal = Self {
+            entries: Arc::default(),
+            dead_letters: Arc::default(),
+            bell: watch::Sender::new(0),
+            address: server.address(),
+        };
         let router = Router::new()
             .route("/v1/timeline/{correlation}", get(timeline))
             .route("/v1/changes", get(changes))

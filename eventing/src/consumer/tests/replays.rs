@@ -78,7 +78,8 @@ async fn a_replay_has_no_business_key_and_takes_none() {
 
 #[tokio::test(start_paused = true)]
 async fn the_attempts_of_a_replay_are_its_own() {
-    let (world, grants) = granting_with(Script::new(|_| (Duration::ZERO, HandlerAnswer::from_status(500, None))), settings());
+    let (world, grants) =
+        granting_with(Script::new(|_| (Duration::ZERO, HandlerAnswer::from_status(500, None))), settings());
     let body = event_at(&world.key, 1, EARLIER);
     for _ in 0..2 {
         world.queue.send_at(NOW, &body, granted(&grants, &body, Purpose::Replay, EARLIER));

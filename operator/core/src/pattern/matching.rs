@@ -35,9 +35,7 @@ impl Way<'_> {
 fn has_leaf(value: &Value, names: &[&str]) -> bool {
     match (value, names.split_last()) {
         (Value::Array(items), _) => items.iter().any(|item| has_leaf(item, names)),
-        (Value::Object(members), Some((name, rest))) => {
-            members.get(*name).is_some_and(|value| has_leaf(value, rest))
-        }
+        (Value::Object(members), Some((name, rest))) => members.get(*name).is_some_and(|value| has_leaf(value, rest)),
         (Value::Object(_), None) | (_, Some(_)) => false,
         (_, None) => true,
     }
@@ -60,8 +58,10 @@ fn members(pattern: &Map<String, Value>, found: Option<&Map<String, Value>>, way
 fn member(expected: &Value, found: Option<&Value>, way: &Way<'_>) -> bool {
     match (expected, found) {
         (Value::Array(values), _) => values.iter().any(|value| leaf(value, found, way)),
-        (Value::Object(below), Some(Value::Array(items))) => items.iter().any(|item| member(expected, Some(item), way))
-            || (items.is_empty() && members(below, None, way)),
+        (Value::Object(below), Some(Value::Array(items))) => {
+            items.iter().any(|item| member(expected, Some(item), way))
+                || (items.is_empty() && members(below, None, way))
+        }
         (Value::Object(below), found) => members(below, found.and_then(Value::as_object), way),
         _ => false,
     }

@@ -70,9 +70,8 @@ async fn a_replay_of_an_old_event_is_granted_to_whom_may_replay_and_leaves_its_l
     let directory = samples::trusted(&root, keys, &root.inbox(1, "arrivals", &["city/trams"]));
     let Rig { router, registry, publish: _publish, .. } = rig(directory);
     let (lines, _guard) = begin();
-    let replay = |sent_at: Millis| {
-        json!({"inbox": "depot/arrivals", "purpose": "replay", "sentAt": sent_at.0, "body": body})
-    };
+    let replay =
+        |sent_at: Millis| json!({"inbox": "depot/arrivals", "purpose": "replay", "sentAt": sent_at.0, "body": body});
     let mut redrive = replay(then);
     redrive["purpose"] = json!("redrive");
     assert_eq!(grant(&router, "porter", &replay(then)).await.status(), 200);
