@@ -4,6 +4,7 @@
 
 mod checking;
 mod dead_letters;
+mod granting;
 #[path = "../program/mod.rs"]
 mod program;
 mod publishing;

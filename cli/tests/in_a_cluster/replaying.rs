@@ -1,4 +1,5 @@
-//! `kubectl-qsl replay`, over a true journal in memory, whose callers the API server judges, and a true consumer.
+//! `kubectl-qsl replay`, over a true journal in memory and a true signature service, whose callers the API server judges,
+//! and a true consumer.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
@@ -17,17 +18,18 @@ use journal::event::NewEvent;
 use journal::observe::{ClaimMetrics, Metrics};
 use journal::recorder::{Limits, Recorder};
 use journal::store::{EventStore as _, Location, SurrealStore};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use test_cluster::ControlPlane;
 
+use crate::granting::{client, signature_service};
 use crate::lines;
-use crate::site::Site;
+use crate::site::{Keys, Site};
 
 const EVENTS: usize = 1_000;
 
-/// What the chart gives the tools, but for what the signature service asks.
-const RIGHT: &str = r"
+/// What the chart gives the tools: what the journal asks,
+const TO_READ: &str = r"
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: qsl-tools-journal, namespace: ops}
@@ -37,6 +39,20 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {name: qsl-tools-journal, namespace: ops}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: qsl-tools-journal}
+subjects: [{kind: ServiceAccount, name: qsl-tools, namespace: ops}]
+";
+
+/// and what the signature service asks.
+const TO_REPLAY: &str = r"
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: qsl-tools}
+rules: [{apiGroups: [eventing.qsl.dev], resources: [inboxqueues], verbs: [replay]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: qsl-tools}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: qsl-tools}
 subjects: [{kind: ServiceAccount, name: qsl-tools, namespace: ops}]
 ";
 
@@ -52,9 +68,7 @@ spec:
 
 /// The journal's API over this store.
 async fn journal(plane: &ControlPlane, store: Arc<SurrealStore>) -> Router {
-    let kubeconfig = Kubeconfig::read_from(plane.kubeconfig()).unwrap();
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    let client = kube::Client::try_from(config).unwrap();
+    let client = client(plane).await;
     let (_, _, end) = Recorder::new(store.clone(), Metrics::default(), Limits::default()).await.unwrap();
     let (claims, _) = Claims::new(store.clone(), ClaimMetrics::default());
     router(Api {
@@ -115,6 +129,14 @@ fn killed_after(site: &Site, arguments: &[&str], sent: usize) {
     child.wait().unwrap();
 }
 
+/// How many grants the signature service gave.
+fn granted(registry: &Registry) -> usize {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("grants_total{purpose=\"replay\",outcome=\"OK\"} "));
+    line.map_or(0, |count| count.parse().unwrap())
+}
+
 fn summary(out: &str) -> Value {
     lines(out).pop().unwrap()["summary"].clone()
 }
@@ -123,13 +145,15 @@ fn summary(out: &str) -> Value {
 #[test]
 fn a_thousand_old_events_killed_in_the_middle_and_resumed_are_each_handled_once_and_marked_and_by_a_second_replay_again()
  {
-    let mut store = None;
-    let site = Site::start_with(async |plane: &ControlPlane| {
+    let (mut store, mut registry) = (None, None);
+    let site = Site::start_with(async |plane: &ControlPlane, keys: &Keys| {
         let opened = Arc::new(SurrealStore::open(&Location::Memory).await.unwrap());
         store = Some(Arc::clone(&opened));
-        journal(plane, opened).await
+        let (signature_service, counted) = signature_service(plane, keys).await;
+        registry = Some(counted);
+        Some(journal(plane, opened).await.merge(signature_service))
     });
-    let store = store.unwrap();
+    let (store, registry) = (store.unwrap(), registry.unwrap());
     site.kubectl().apply(RULE).unwrap();
     let status = json!({"status": {"targetQueueArns": [site.inbox()]}}).to_string();
     let patch = ["patch", "erule", "trams", "-n", "depot", "--subresource=status", "--type=merge", "-p", &status];
@@ -150,7 +174,7 @@ fn a_thousand_old_events_killed_in_the_middle_and_resumed_are_each_handled_once_
     let refused = site.qsl(&[&what[..], &["--dry-run"]].concat());
     assert_eq!((refused.code, lines(&refused.out).len()), (1, 1), "{}", refused.err);
     assert!(refused.err.contains("the journal refuses (403 NOT_ALLOWED)"), "{}", refused.err);
-    site.kubectl().apply(RIGHT).unwrap();
+    site.kubectl().apply(TO_READ).unwrap();
 
     // By the rules: one inbox. The event of the stolen key is listed, and not sent.
     let dry = site.qsl(&[&what[..], &["--dry-run"]].concat());
@@ -159,18 +183,23 @@ fn a_thousand_old_events_killed_in_the_middle_and_resumed_are_each_handled_once_
     assert_eq!(told.iter().filter(|line| line["outcome"] == "wouldBeSent").count(), EVENTS);
     let left: Vec<_> = told.iter().filter(|line| line["outcome"] == "notSent").collect();
     assert_eq!((left.len(), &left[0]["code"], &left[0]["inbox"]), (1, &json!("KEY_REVOKED"), &json!("depot/arrivals")));
-    assert!(site.service.asked().is_empty(), "nobody is asked for a grant");
+    assert_eq!(granted(&registry), 0, "nobody is asked for a grant");
 
+    // Whoever may not replay to the inbox is told at the first event; with the right, that replay goes on.
     let state = site.path("replay.json");
     let first = [&what[..], &["--to-inbox", "depot/arrivals", "--rate", "1000"]].concat();
-    killed_after(&site, &[&first[..], &["--state", &state]].concat(), EVENTS / 2);
+    let refused = site.qsl(&[&first[..], &["--state", &state]].concat());
+    assert_eq!((refused.code, &summary(&refused.out)["sent"]), (1, &json!(0)), "{}", refused.err);
+    assert!(refused.err.contains("the signature service refuses (403 GRANT_NOT_ALLOWED)"), "{}", refused.err);
+    site.kubectl().apply(TO_REPLAY).unwrap();
+    killed_after(&site, &["replay", "--resume", &state, "--rate", "1000", "-o", "json"], EVENTS / 2);
     let resumed = site.qsl(&["replay", "--resume", &state, "--rate", "1000", "-o", "json"]);
     assert_eq!(resumed.code, 3, "{}", resumed.err);
     let summed = summary(&resumed.out);
     assert_eq!((&summed["complete"], &summed["sent"], &summed["notSent"]), (&json!(true), &json!(EVENTS), &json!(1)));
     ledger.each_was_handled(1);
-    let asked = site.service.asked().len();
-    assert!((EVENTS..=EVENTS + 1).contains(&asked), "{asked} grants for {EVENTS} events");
+    let grants = granted(&registry);
+    assert!((EVENTS..=EVENTS + 1).contains(&grants), "{grants} grants for {EVENTS} events");
 
     let again = site.qsl(&["replay", "--resume", &state]);
     assert_eq!(again.code, 2);

@@ -78,6 +78,18 @@ metadata: {name: arrivals, namespace: depot}
 spec: {queueName: arrivals}
 ";
 
+/// What an installation signs with.
+pub(crate) struct Keys {
+    pub(crate) root: PrivateKey,
+    /// Of events, the first of the set.
+    pub(crate) signing: PrivateKey,
+    /// Of grants, the second.
+    pub(crate) granting: PrivateKey,
+    /// One that was stolen, and so revoked: the third.
+    stolen: PrivateKey,
+    pub(crate) set: KeySetDocument,
+}
+
 pub(crate) struct Site {
     plane: ControlPlane,
     emulator: Emulator,
@@ -87,21 +99,29 @@ pub(crate) struct Site {
     sqs: aws_sdk_sqs::Client,
     urls: [String; 2],
     pub(crate) service: Service,
-    key: PrivateKey,
-    /// One that was stolen, and so revoked.
-    lost: PrivateKey,
-    set: KeySetDocument,
-    root: PrivateKey,
+    keys: Keys,
     pub(crate) now: Millis,
+}
+
+impl Keys {
+    fn new(now: Millis) -> Self {
+        let [(signing, sig), (granting, grant), (stolen, mut revoked)] =
+            [(KeyUse::Sig, "trams"), (KeyUse::Grant, "grant"), (KeyUse::Sig, "stolen")]
+                .map(|(key_use, name)| jwk(key_use, name, now));
+        revoked.state = KeyState::Revoked;
+        let (bus, issued, keys) = (BusId::new("city", "trams").unwrap(), now.seconds(), vec![sig, grant, revoked]);
+        let set = KeySetDocument { bus, version: 1, issued, expires: issued + 86_400, keys };
+        Self { root: PrivateKey::generate(Algorithm::MlDsa44).unwrap(), signing, granting, stolen, set }
+    }
 }
 
 impl Site {
     pub(crate) fn start() -> Self {
-        Self::start_with(async |_: &ControlPlane| Router::new())
+        Self::start_with(async |_: &ControlPlane, _: &Keys| None)
     }
 
-    /// With this journal.
-    pub(crate) fn start_with(journal: impl AsyncFnOnce(&ControlPlane) -> Router) -> Self {
+    /// With these services in the place of ours.
+    pub(crate) fn start_with(services: impl AsyncFnOnce(&ControlPlane, &Keys) -> Option<Router>) -> Self {
         // A second test in this process finds it installed already.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let (plane, emulator) = (ControlPlane::start().unwrap(), Emulator::start().unwrap());
@@ -115,18 +135,13 @@ impl Site {
         let urls = ["arrivals-dlq", "arrivals"].map(|name| runtime.block_on(queue(&sqs, name)));
         let inbox = QueueArn::parse(&runtime.block_on(arn(&sqs, &urls[1]))).unwrap();
         let now = Millis::now();
-        let [(key, sig), (granting, grant)] =
-            [(KeyUse::Sig, "trams"), (KeyUse::Grant, "grant")].map(|(key_use, name)| jwk(key_use, name, now));
-        let (bus, issued, kid) = (BusId::new("city", "trams").unwrap(), now.seconds(), grant.kid.clone());
-        let (lost, mut stolen) = jwk(KeyUse::Sig, "stolen", now);
-        stolen.state = KeyState::Revoked;
-        let set = KeySetDocument { bus, version: 1, issued, expires: issued + 86_400, keys: vec![sig, grant, stolen] };
-        let signer = (key.clone(), set.keys[0].kid.clone());
-        let journal = runtime.block_on(journal(&plane));
-        let service = Service::start(&runtime, signer, (granting, kid), inbox, journal);
-        let root = PrivateKey::generate(Algorithm::MlDsa44).unwrap();
+        let keys = Keys::new(now);
+        let kid = |at: usize| keys.set.keys[at].kid.clone();
+        let (signer, granter) = ((keys.signing.clone(), kid(0)), (keys.granting.clone(), kid(1)));
+        let services = runtime.block_on(services(&plane, &keys));
+        let service = Service::start(&runtime, signer, granter, inbox, services);
         let folder = tempfile::tempdir().unwrap();
-        let site = Self { plane, emulator, kubectl, folder, runtime, sqs, urls, service, key, lost, set, root, now };
+        let site = Self { plane, emulator, kubectl, folder, runtime, sqs, urls, service, keys, now };
         site.write_configuration();
         site.write_forward();
         site
@@ -134,7 +149,11 @@ impl Site {
 
     /// What the operator writes: the object's status, and what the root signs.
     fn write_configuration(&self) {
-        self.write_map("ops", "qsl-root", &json!({"root.sha256": RootHashes::of(&self.root.public_key()).to_string()}));
+        self.write_map(
+            "ops",
+            "qsl-root",
+            &json!({"root.sha256": RootHashes::of(&self.keys.root.public_key()).to_string()}),
+        );
         let bus = json!({
             "busName": "trams", "busArn": BUS, "region": "eu-west-1", "services": self.services(),
             "publishers": [{"serviceAccount": "driver", "sources": ["qsl.tram"], "roleArn": role("driver")}]});
@@ -159,7 +178,7 @@ impl Site {
     /// Writes what a namespace is given, with the keys of the bus.
     pub(crate) fn write_entries(&self, namespace: &str, entries: &Value) {
         let mut entries = entries.clone();
-        entries["keyset_city_trams"] = json!(sign_keyset(&self.root, &self.set, Micros::now()).unwrap());
+        entries["keyset_city_trams"] = json!(sign_keyset(&self.keys.root, &self.keys.set, Micros::now()).unwrap());
         self.write_map(namespace, "qsl-eventing", &entries);
     }
 
@@ -183,7 +202,7 @@ impl Site {
         let [namespace, kind, name] = [namespace, kind, name].map(str::to_owned);
         let issued = self.now.seconds();
         let document = ConfigDocument { namespace, kind, name, version: 1, issued, expires: issued + 3_600, config };
-        sign_config(&self.root, &document, Micros::now()).unwrap()
+        sign_config(&self.keys.root, &document, Micros::now()).unwrap()
     }
 
     fn services(&self) -> Value {
@@ -260,12 +279,12 @@ impl Site {
 
     /// The body of an event signed then.
     pub(crate) fn event(&self, ts: Millis) -> String {
-        self.event_by(&self.key, 0, ts)
+        self.event_by(&self.keys.signing, 0, ts)
     }
 
     /// The body of an event that the key signed which was stolen.
     pub(crate) fn stolen_event(&self, ts: Millis) -> String {
-        self.event_by(&self.lost, 2, ts)
+        self.event_by(&self.keys.stolen, 2, ts)
     }
 
     /// The body of an event by a key of the set.
@@ -278,7 +297,7 @@ impl Site {
             detail_core: r#"{"stop":"harbour"}"#,
         };
         let jti = Jti::from_uuid(uuid::Uuid::new_v4());
-        let signed = sign_event(key, &self.set.keys[at].kid, facts, jti, ts.into()).unwrap();
+        let signed = sign_event(key, &self.keys.set.keys[at].kid, facts, jti, ts.into()).unwrap();
         json!({"id": "d-1", "source": "qsl.tram", "detail-type": "Tram.Left.v1",
             "resources": ["urn:qsl:depot:tram:7"], "detail": signed.detail})
         .to_string()
@@ -363,7 +382,7 @@ impl Site {
 
     /// The keys that the inbox's consumers have; or as they were before one was revoked.
     fn ring(&self, is_earlier: bool) -> KeyRing {
-        let mut set = self.set.clone();
+        let mut set = self.keys.set.clone();
         if is_earlier {
             set.keys.iter_mut().for_each(|key| key.state = KeyState::Active);
         }
