@@ -28,7 +28,7 @@ use test_cluster::{ControlPlane, Kubectl};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::site::Keys;
+use crate::keys::Keys;
 
 const OBJECTS: &str = r"
 apiVersion: v1

@@ -23,8 +23,9 @@ use serde_json::{Value, json};
 use test_cluster::ControlPlane;
 
 use crate::granting::{client, signature_service};
+use crate::keys::Keys;
 use crate::lines;
-use crate::site::{Keys, Site};
+use crate::site::Site;
 
 const EVENTS: usize = 1_000;
 

@@ -4,30 +4,24 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use axum::Router;
-use eventing::algorithm::Algorithm;
-use eventing::attributes::Attributes;
-use eventing::config::{ConfigDocument, EVENT_BUS, INBOX_QUEUE, InboxConfig, VerificationConfig};
-use eventing::consumer::keys::{KeyView, channel};
-use eventing::consumer::{Clock, Consumer, Delivery, Drain, Handler, Metrics, Settings};
+use eventing::config::{ConfigDocument, EVENT_BUS, INBOX_QUEUE, VerificationConfig};
 use eventing::envelope::Trace;
-use eventing::keyset::{Jwk, KeyRing, KeySet, KeySetDocument, KeyState, KeyUse};
 use eventing::root::RootHashes;
-use eventing::signing::{EventFacts, PrivateKey, kid_for, sign_config, sign_event, sign_keyset};
+use eventing::signing::{EventFacts, PrivateKey, sign_config, sign_event, sign_keyset};
 use eventing::time::{Micros, Millis};
-use eventing::types::{BusId, DetailType, Jti, QueueArn, Resource, Source};
+use eventing::types::{DetailType, Jti, QueueArn, Resource, Source};
 use eventing::verify::{Policy, RawMessage, Rejection, Verified, verify};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use test_cluster::{ControlPlane, Emulator, Kubectl};
 use tokio::runtime::Runtime;
 
+use crate::keys::Keys;
 use crate::program::{Answer, program};
 use crate::service::{JOURNAL, NAME, Service};
 
@@ -78,41 +72,17 @@ metadata: {name: arrivals, namespace: depot}
 spec: {queueName: arrivals}
 ";
 
-/// What an installation signs with.
-pub(crate) struct Keys {
-    pub(crate) root: PrivateKey,
-    /// Of events, the first of the set.
-    pub(crate) signing: PrivateKey,
-    /// Of grants, the second.
-    pub(crate) granting: PrivateKey,
-    /// One that was stolen, and so revoked: the third.
-    stolen: PrivateKey,
-    pub(crate) set: KeySetDocument,
-}
-
 pub(crate) struct Site {
     plane: ControlPlane,
     emulator: Emulator,
     kubectl: Kubectl,
     folder: TempDir,
-    runtime: Runtime,
-    sqs: aws_sdk_sqs::Client,
-    urls: [String; 2],
+    pub(crate) runtime: Runtime,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) urls: [String; 2],
     pub(crate) service: Service,
-    keys: Keys,
+    pub(crate) keys: Keys,
     pub(crate) now: Millis,
-}
-
-impl Keys {
-    fn new(now: Millis) -> Self {
-        let [(signing, sig), (granting, grant), (stolen, mut revoked)] =
-            [(KeyUse::Sig, "trams"), (KeyUse::Grant, "grant"), (KeyUse::Sig, "stolen")]
-                .map(|(key_use, name)| jwk(key_use, name, now));
-        revoked.state = KeyState::Revoked;
-        let (bus, issued, keys) = (BusId::new("city", "trams").unwrap(), now.seconds(), vec![sig, grant, revoked]);
-        let set = KeySetDocument { bus, version: 1, issued, expires: issued + 86_400, keys };
-        Self { root: PrivateKey::generate(Algorithm::MlDsa44).unwrap(), signing, granting, stolen, set }
-    }
 }
 
 impl Site {
@@ -205,7 +175,7 @@ impl Site {
         sign_config(&self.keys.root, &document, Micros::now()).unwrap()
     }
 
-    fn services(&self) -> Value {
+    pub(crate) fn services(&self) -> Value {
         json!({"signatureService": format!("https://{NAME}"), "journal": format!("https://{JOURNAL}"), "ca": self.service.ca})
     }
 
@@ -380,58 +350,6 @@ impl Site {
         QueueArn::parse(&self.runtime.block_on(arn(&self.sqs, &self.urls[1]))).unwrap()
     }
 
-    /// The keys that the inbox's consumers have; or as they were before one was revoked.
-    fn ring(&self, is_earlier: bool) -> KeyRing {
-        let mut set = self.keys.set.clone();
-        if is_earlier {
-            set.keys.iter_mut().for_each(|key| key.state = KeyState::Active);
-        }
-        let mut ring = KeyRing::new([set.bus.clone()]);
-        ring.take(KeySet::new(&set).unwrap()).unwrap();
-        ring
-    }
-
-    /// The inbox as its consumers know it.
-    pub(crate) fn inbox_config(&self) -> InboxConfig {
-        let config = json!({
-            "queueUrl": self.urls[1], "queueArn": self.inbox(), "deadLetterQueueUrl": self.urls[0],
-            "deadLetterQueueArn": self.inbox(), "roleArn": role("consumer"), "region": "eu-west-1",
-            "buses": ["city/trams"], "services": self.services(), "forward": {"waitTimeSeconds": 1}});
-        serde_json::from_value(config).unwrap()
-    }
-
-    /// What the journal made of an event that entered its queue then, before a key was revoked.
-    pub(crate) fn journalled(&self, body: &str, sent_at: Millis) -> Delivery {
-        let attributes = Attributes::new();
-        let message = RawMessage { body: body.as_bytes(), attributes: &attributes, sent_at };
-        let policy = Policy::new(&VerificationConfig::default(), self.inbox());
-        let event = Arc::new(verify(&message, &self.ring(true), &policy, sent_at).unwrap());
-        Delivery { event, body: Arc::from(body), attempt: 1, received: sent_at }
-    }
-
-    /// A consumer of the inbox, to the end of the test.
-    pub(crate) fn consume(&self, handler: Arc<impl Handler>) {
-        let (sender, keys) = channel();
-        sender.publish(KeyView { ring: Some(Arc::new(self.ring(false))), confirmed: None });
-        let settings = Arc::new(Settings::from(&self.inbox_config()));
-        let consumer = Consumer {
-            queue: Arc::new(eventing_aws::Sqs::new(self.sqs.clone(), &self.urls[1], &self.urls[0], false)),
-            handler,
-            keys,
-            settings: tokio::sync::watch::channel(settings).1,
-            memory: Arc::default(),
-            claims: None,
-            dead_letters: None,
-            metrics: Metrics::default(),
-            clock: Clock::system(),
-        };
-        self.runtime.spawn(async move {
-            // Whoever holds the keys' other end keeps them.
-            let _keys = sender;
-            consumer.run(Drain::new(Duration::from_secs(1))).await;
-        });
-    }
-
     /// Runs this to its end.
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
@@ -451,24 +369,8 @@ impl Site {
     }
 }
 
-fn role(name: &str) -> String {
+pub(crate) fn role(name: &str) -> String {
     format!("arn:aws:iam::000000000000:role/{name}")
-}
-
-fn jwk(key_use: KeyUse, name: &str, now: Millis) -> (PrivateKey, Jwk) {
-    let key = PrivateKey::generate(Algorithm::MlDsa44).unwrap();
-    let sources = if key_use == KeyUse::Sig { vec![Source::parse("qsl.tram").unwrap().into()] } else { vec![] };
-    let jwk = Jwk {
-        kid: kid_for(name, &key.public_key()).unwrap(),
-        algorithm: Algorithm::MlDsa44,
-        public_key: key.public_key(),
-        key_use,
-        sources,
-        nbf: now.seconds() - 3_600,
-        exp: now.seconds() + 3_600,
-        state: KeyState::Active,
-    };
-    (key, jwk)
 }
 
 fn client(endpoint: &str) -> aws_sdk_sqs::Client {
