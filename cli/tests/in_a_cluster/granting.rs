@@ -1,6 +1,5 @@
 //! A true signature service over the API server, with the keys of the site.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -52,7 +51,7 @@ spec: {busRef: {name: trams}, algorithm: ML-DSA-44, sources: [qsl.tram]}
 
 /// A client of the API server that may do everything.
 pub(crate) async fn client(plane: &ControlPlane) -> kube::Client {
-    let kubeconfig = Kubeconfig::read_from(plane.kubeconfig() as &Path).unwrap();
+    let kubeconfig = Kubeconfig::read_from(plane.kubeconfig()).unwrap();
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     kube::Client::try_from(config).unwrap()
 }
