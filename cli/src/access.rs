@@ -23,6 +23,8 @@ use forward::Forward;
 
 /// The service accounts' audience for the signature service.
 const SIGNATURE_SERVICE: &str = "signature-service.eventing.qsl.dev";
+/// The service accounts' audience for the journal.
+const JOURNAL: &str = "journal.eventing.qsl.dev";
 /// The account that the chart makes for the tools.
 const TOOLS: &str = "qsl-tools";
 
@@ -42,6 +44,9 @@ pub struct AccessArgs {
     /// the same.
     #[arg(long, value_name = "ADDRESS:PORT", env = "QSL_SIGNATURE_SERVICE")]
     signature_service: Option<SocketAddr>,
+    /// Where the journal is reached, instead of by a port-forward of our own; its certificate is checked all the same.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "QSL_JOURNAL")]
+    journal: Option<SocketAddr>,
 }
 
 /// A cluster, and the account to act as in it.
@@ -53,11 +58,12 @@ pub struct Access {
     pub account: ServiceAccount,
     release_namespace: String,
     signature_service: Option<SocketAddr>,
+    journal: Option<SocketAddr>,
     args: ClusterArgs,
 }
 
-/// The signature service, as long as this lives.
-pub struct SignatureService {
+/// One of our services, as long as this lives.
+pub struct Reached {
     /// A client of it, with tokens of the account.
     pub service: Service,
     _forward: Option<Forward>,
@@ -73,28 +79,51 @@ impl AccessArgs {
             account: self.account.clone().unwrap_or_else(tools),
             release_namespace: self.release_namespace.clone(),
             signature_service: self.signature_service,
+            journal: self.journal,
             args: self.cluster.clone(),
         })
     }
 }
 
 impl Access {
+    /// The namespace that the chart is installed in.
+    pub fn release_namespace(&self) -> &str {
+        &self.release_namespace
+    }
+
     /// A configuration of the SDK with a role that trusts the account.
     pub async fn role(&self, role_arn: &str, region: &str) -> SdkConfig {
         aws::role(self, role_arn, region).await
     }
 
     /// The signature service, at the address and with the CA that the root signed.
-    pub async fn signature_service(&self, services: &ServicesConfig) -> Result<SignatureService, Failure> {
-        let tokens = token::renewed(self, SIGNATURE_SERVICE).await?;
-        let (address, forward) = if let Some(address) = self.signature_service {
+    pub async fn signature_service(&self, services: &ServicesConfig) -> Result<Reached, Failure> {
+        let ServicesConfig { signature_service: url, ca, .. } = services;
+        self.reach("qsl-signature-service", SIGNATURE_SERVICE, url, ca, self.signature_service).await
+    }
+
+    /// The journal, likewise.
+    pub async fn journal(&self, services: &ServicesConfig) -> Result<Reached, Failure> {
+        self.reach("qsl-journal", JOURNAL, &services.journal, &services.ca, self.journal).await
+    }
+
+    async fn reach(
+        &self,
+        name: &str,
+        audience: &'static str,
+        url: &str,
+        ca: &str,
+        address: Option<SocketAddr>,
+    ) -> Result<Reached, Failure> {
+        let tokens = token::renewed(self, audience).await?;
+        let (address, forward) = if let Some(address) = address {
             (address, None)
         } else {
-            let forward = Forward::open(&self.args, &self.release_namespace, "qsl-signature-service", 443).await?;
+            let forward = Forward::open(&self.args, &self.release_namespace, name, 443).await?;
             (forward.address, Some(forward))
         };
-        let service = Service::through(&services.signature_service, &services.ca, tokens.bearer(), address);
-        let service = service.map_err(|error| Failure::Usage(format!("the signature service's address: {error}")))?;
-        Ok(SignatureService { service, _forward: forward, _tokens: tokens })
+        let service = Service::through(url, ca, tokens.bearer(), address);
+        let service = service.map_err(|error| Failure::Usage(format!("the address of {name}: {error}")))?;
+        Ok(Reached { service, _forward: forward, _tokens: tokens })
     }
 }

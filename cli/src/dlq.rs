@@ -3,7 +3,7 @@
 //! In: an InboxQueue, and the service account to act as. Out: its dead letters, whoever wrote them and in whichever of its
 //! queues. [`letter`] reads one, [`filter`] says whether it is meant, [`judge`] what becomes of it: these are pure.
 //! [`inbox`] finds the queues, [`scan`] walks through them, [`redrive`] moves one letter over the [`ports`], which
-//! [`sqs`] and the signature service stand behind, [`run`] all that are meant; [`commands`] are the four subcommands,
+//! [`sqs`] stands behind, as replay moves an event ([`crate::resend`]), [`run`] all that are meant; [`commands`] are the four subcommands,
 //! [`show`] what they print.
 
 mod commands;
@@ -31,6 +31,7 @@ use crate::access::account::Named;
 use crate::cluster;
 use crate::failure::Failure;
 use crate::out::Output;
+use crate::resend::pace::rate;
 use filter::Filter;
 
 /// Acts as a service account (--as), by default qsl-tools of the release's namespace, with its short-lived tokens.
@@ -154,11 +155,6 @@ struct DropArgs {
     /// Do not ask.
     #[arg(long)]
     yes: bool,
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    let rate: f64 = text.parse().map_err(|_| "must be a number".to_owned())?;
-    if (0.01..=1_000.0).contains(&rate) { Ok(rate) } else { Err("must be between 0.01 and 1000 a second".to_owned()) }
 }
 
 /// Does what was asked for.

@@ -5,9 +5,10 @@
 //! call or its input is wrong; 3 something was judged and refused.
 //!
 //! Rooms: without a cluster, [`verify`] judges events and [`sign`] makes them for tests; with one, [`keys`] shows what
-//! signs and [`check`] who has no sidecar. [`publish`], [`dlq`] and [`tail`] get in as a service account, by [`access`]: the program holds no credential.
-//! [`input`] is where text comes from and [`events`] what events it holds, [`out`] and [`table`] how people see things,
-//! [`cluster`] the API server, [`failure`] why a subcommand ended before its time.
+//! signs and [`check`] who has no sidecar. [`publish`], [`dlq`], [`replay`] and [`tail`] get in as a service account, by
+//! [`access`]: the program holds no credential. [`resend`] is what [`dlq`] and [`replay`] share.
+//! [`input`] is where text comes from and [`events`] what events it holds, [`when`] a time as people give it, [`out`] and
+//! [`table`] how people see things, [`cluster`] the API server, [`failure`] why a subcommand ended before its time.
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
 
@@ -21,10 +22,13 @@ mod input;
 mod keys;
 mod out;
 mod publish;
+mod replay;
+mod resend;
 mod sign;
 mod table;
 mod tail;
 mod verify;
+mod when;
 
 use std::process::ExitCode;
 
@@ -46,6 +50,8 @@ enum Command {
     Publish(publish::Args),
     /// Look at an inbox's dead letters, bring them back, drop them.
     Dlq(dlq::Args),
+    /// Send events of the journal to inboxes again, for their handlers to handle once more.
+    Replay(replay::Args),
     /// Show the events of a bus, or of an inbox, as they arrive.
     Tail(tail::Args),
 }
@@ -62,6 +68,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Publish(args) => publish::run(&args),
         Command::Dlq(args) => dlq::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Tail(args) => tail::run(&args),
     };
     ended.unwrap_or_else(|failure| failure.told())

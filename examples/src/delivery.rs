@@ -62,6 +62,8 @@ pub struct Delivery {
     pub kid: String,
     /// How often this event was tried here.
     pub attempt: u32,
+    /// Whether somebody replays it, so that it is to be worked on once more.
+    pub is_replay: bool,
     /// The body: the payload (`format: DetailCore`) or the whole event (`format: Envelope`).
     pub body: Value,
 }
@@ -101,6 +103,7 @@ where
             event_key: text("qsl-event-key"),
             kid: text("qsl-kid"),
             attempt: text("qsl-attempt").parse().unwrap_or(1),
+            is_replay: text("qsl-replay") == "true",
             body,
         })
     }

@@ -32,6 +32,8 @@ pub struct Handled {
     pub handled_at: Timestamp,
     /// How often it was delivered, copies included.
     pub deliveries: u32,
+    /// How many of these were replays.
+    pub replays: u32,
 }
 
 type BusinessKey = (String, String);
@@ -60,7 +62,8 @@ impl Ledger {
         Self { records: Some(records), ..Self::default() }
     }
 
-    /// Notes a delivery. True when its event is new, and so is to be worked on.
+    /// Notes a delivery. True when its event is new or is replayed, and so is to be
+    /// worked on.
     pub async fn first(&self, delivery: &Delivery) -> Result<bool, NotWritten> {
         let at = Timestamp::now();
         if let Some(records) = &self.records {
@@ -74,7 +77,8 @@ impl Ledger {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(row) = table.rows.get_mut(&key) {
             row.deliveries = row.deliveries.saturating_add(1);
-            return false;
+            row.replays = row.replays.saturating_add(delivery.is_replay.into());
+            return delivery.is_replay;
         }
         if table.order.len() == CAPACITY
             && let Some(oldest) = table.order.pop_front()
@@ -93,6 +97,7 @@ impl Ledger {
                 attempt: delivery.attempt,
                 handled_at: at,
                 deliveries: 1,
+                replays: delivery.is_replay.into(),
             },
         );
         true

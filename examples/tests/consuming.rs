@@ -42,6 +42,17 @@ impl Service {
         resource: &str,
         body: &Value,
     ) -> StatusCode {
+        self.deliver_with(authorization, detail_type, resource, body, &[]).await
+    }
+
+    async fn deliver_with(
+        &self,
+        authorization: Option<&str>,
+        detail_type: &str,
+        resource: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> StatusCode {
         let mut request = Request::post("/events")
             .header("content-type", "application/json")
             .header("qsl-detail-type", detail_type)
@@ -50,6 +61,9 @@ impl Service {
             .header("qsl-event-key", "ab12")
             .header("qsl-kid", "payments-x")
             .header("qsl-attempt", "2");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if let Some(value) = authorization {
             request = request.header("authorization", value);
         }
@@ -95,8 +109,21 @@ async fn a_payments_event_counts_once_whatever_its_format() {
     assert_eq!(
         handled[0],
         json!({"detailType": "Payment.Initiated.v1", "resource": resource, "correlationId": "c-1",
-               "eventKey": "ab12", "kid": "payments-x", "attempt": 2, "deliveries": 2})
+               "eventKey": "ab12", "kid": "payments-x", "attempt": 2, "deliveries": 2, "replays": 0})
     );
+}
+
+#[tokio::test]
+async fn what_is_replayed_is_worked_on_again_and_counted() {
+    let service = service();
+    let (resource, payload) = ("urn:qsl:paymentgateway:payment:p-1", json!({"paymentId": "p-1"}));
+    let replay = [("qsl-replay", "true")];
+    let deliver = |headers| service.deliver_with(SIDECAR, "Payment.Initiated.v1", resource, &payload, headers);
+    assert_eq!(deliver(&[]).await, StatusCode::CREATED);
+    assert_eq!(deliver(&replay).await, StatusCode::CREATED);
+    assert_eq!(deliver(&[]).await, StatusCode::NO_CONTENT);
+    let handled = service.handled().await;
+    assert_eq!((handled.len(), &handled[0]["deliveries"], &handled[0]["replays"]), (1, &json!(3), &json!(1)));
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 //! In: a kubeconfig, the AWS endpoint and the identity provider ([`environment`]). Out: what happened to each event
 //! ([`report`]). The rooms: [`forward`] reaches Services, [`cloud`] is AWS as an outsider sees it, [`services`] speaks to
 //! the example services, [`stream`] follows the gateway, [`tool`] is a person's
-//! program, [`scenario`] is the story that demo and tests share. Two stories
-//! are told by soaks, tests and a benchmark, over one [`ground`]: [`rotation`] of keys that rotate under a stream of
-//! events, [`flow`] of many events, poison among them, while pods are killed.
+//! program, [`scenario`] is the story that demo and tests share. Three stories
+//! are told by soaks, tests and a benchmark, two of them over one [`ground`]: [`rotation`] of keys that rotate under a
+//! stream of events, [`flow`] of many events, poison among them, while pods are killed; [`replay`] of old events that are
+//! handled once more.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,6 +23,7 @@ mod forger;
 pub mod forward;
 pub mod ground;
 mod letters;
+pub mod replay;
 pub mod report;
 pub mod rotation;
 pub mod scenario;

@@ -54,6 +54,8 @@ pub struct Handled {
     pub handled_at: String,
     /// How often it was delivered.
     pub deliveries: u64,
+    /// How many of these were replays.
+    pub replays: u64,
 }
 
 #[derive(Deserialize)]

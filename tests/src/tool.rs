@@ -86,6 +86,14 @@ impl Following {
         serde_json::from_str(&line).with_context(|| line)
     }
 
+    /// Ends it as a machine that goes down does.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
     /// Ends it as Ctrl-C does.
     ///
     /// # Errors

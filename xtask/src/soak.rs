@@ -5,6 +5,7 @@ mod flow;
 mod fuzz;
 mod journal;
 mod mutants;
+mod replay;
 mod rotation;
 
 use anyhow::Result;
@@ -28,6 +29,8 @@ enum What {
     Rotation(rotation::Args),
     /// Publish 50 events a second and poison among them while pods are killed, and see that each is where it belongs.
     Flow(flow::Args),
+    /// Replay a thousand events that are older than the inbox's skew, killed in the middle, and see each handled once.
+    Replay(replay::Args),
 }
 
 /// Runs it.
@@ -38,5 +41,6 @@ pub fn run(args: &Args) -> Result<()> {
         What::Journal(args) => journal::run(args),
         What::Rotation(args) => rotation::run(args),
         What::Flow(args) => flow::run(args),
+        What::Replay(args) => replay::run(args),
     }
 }

@@ -31,7 +31,7 @@ impl Forward {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let doing = format!("reach {service} of namespace {namespace} by a port-forward");
         let mut child = command.spawn().map_err(|error| {
-            Failure::Usage(format!("cannot {doing}: {} cannot be run: {error}; $QSL_KUBECTL names another kubectl, --signature-service an address of your own", program.display()))
+            Failure::Usage(format!("cannot {doing}: {} cannot be run: {error}; $QSL_KUBECTL names another kubectl, --signature-service and --journal an address of your own", program.display()))
         })?;
         match tokio::time::timeout(BEGINS, begun(&mut child)).await {
             Ok(Ok(port)) => Ok(Self { address: (Ipv4Addr::LOCALHOST, port).into(), _child: child }),

@@ -2,24 +2,24 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use eventing::consumer::ports::BATCH;
 use eventing::time::Millis;
 use eventing_http::GrantClient;
 use tokio::signal::ctrl_c;
-use tokio::time::{MissedTickBehavior, interval};
 
 use super::inbox::Inbox;
 use super::letter::Letter;
 use super::redrive::{Mover, Outcome};
-use super::run::{LOOK, Run, Tally, WORK, batch, stopped};
+use super::run::{LOOK, Run, Tally, WORK, batch};
 use super::scan::Scan;
 use super::show::{self, Line};
 use super::{DropArgs, ListArgs, Of, RedriveArgs, ShowArgs};
 use crate::access::Access;
 use crate::failure::Failure;
 use crate::out::{Output, print, tell};
+use crate::resend::pace::pace;
+use crate::resend::stopped;
 
 /// When what was received is visible again.
 const AGAIN: &str = "try again in half a minute, or after a redrive in a minute and a half";
@@ -102,8 +102,7 @@ pub(super) async fn redrive(args: &RedriveArgs) -> Result<ExitCode, Failure> {
     let hidden = if args.dry_run { LOOK } else { WORK };
     let mut run = Run::new(&inbox.queues, inbox.judge.fifo, &args.filter, hidden);
     (run.limit, run.batch) = (args.limit, batch(args.rate));
-    let mut pace = interval(Duration::from_secs_f64(1.0 / args.rate));
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pace = pace(args.rate);
     let mut turn = async || {
         pace.tick().await;
     };

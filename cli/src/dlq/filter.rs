@@ -3,6 +3,7 @@
 use eventing::time::Millis;
 
 use super::letter::Letter;
+use crate::when::when;
 
 /// Which dead letters are meant: those that fit all that is given.
 #[derive(clap::Args, Debug, Clone, Default)]
@@ -41,15 +42,6 @@ impl Filter {
         let Self { code, since, until, correlation, id } = self;
         code.is_empty() && id.is_empty() && since.is_none() && until.is_none() && correlation.is_none()
     }
-}
-
-fn when(text: &str) -> Result<Millis, String> {
-    if let Ok(ago) = humantime::parse_duration(text) {
-        let millis = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
-        return Ok(Millis::now().plus_millis(millis.saturating_neg()));
-    }
-    Millis::parse_rfc3339(text)
-        .map_err(|_| "must be a time such as 2026-11-27T12:00:00Z, or how long ago, such as 90m".to_owned())
 }
 
 #[cfg(test)]
@@ -91,13 +83,5 @@ mod tests {
         let id = letter().message.message_id.to_string();
         assert!(Filter { id: vec![text("other"), id], ..open.clone() }.takes(&letter()));
         assert!(!Filter { id: vec![text("other")], ..open }.takes(&letter()));
-    }
-
-    #[test]
-    fn a_time_is_a_date_or_a_span_back_from_now() {
-        assert_eq!(when("2026-11-27T12:00:00Z"), Ok(Millis(1_795_780_800_000)));
-        let hour_ago = when("1h").map(|then| Millis::now().distance(then));
-        assert!(hour_ago.is_ok_and(|distance| (3_600_000..3_660_000).contains(&distance)));
-        assert!(when("yesterday").is_err_and(|why| why.contains("90m")));
     }
 }

@@ -1,20 +1,16 @@
-//! One inbox, opened: what the root signed of it says how it is judged and where its queues are; its status names the
-//! redrive role, which the installation's tools and its `redriveServiceAccounts[]` may take.
+//! One inbox, opened for its dead letters: what sending to it takes, and where they are.
 
 use std::collections::BTreeMap;
 
-use crds::{EventRule, InboxQueue};
-use eventing::config::{InboxConfig, VerificationConfig};
-use eventing::verify::Policy;
-use kube::Api;
-use kube::api::ListParams;
+use crds::EventRule;
+use eventing::config::InboxConfig;
 
 use super::judge::Judge;
 use super::sqs::Sqs;
 use crate::access::Access;
-use crate::access::configuration::Configuration;
-use crate::cluster::failed;
 use crate::failure::Failure;
+use crate::resend::inbox::Opened;
+use crate::resend::rules;
 
 /// An inbox whose dead letters can be looked at.
 pub struct Inbox {
@@ -31,27 +27,9 @@ pub struct Inbox {
 impl Inbox {
     /// Opens `name` of `namespace`.
     pub async fn open(access: &Access, namespace: &str, name: &str) -> Result<Self, Failure> {
-        let id = format!("{namespace}/{name}");
-        let api: Api<InboxQueue> = Api::namespaced(access.cluster.client.clone(), namespace);
-        let object = api.get(name).await.map_err(failed(format!("read InboxQueue {id}")))?;
-        let status = object.status.unwrap_or_default();
-        let role = status.redrive_role_arn.ok_or_else(|| {
-            Failure::Usage(format!("InboxQueue {id} has no redrive role yet: `kubectl -n {namespace} get inbox {name}` says what it waits for"))
-        })?;
-        let configuration = Configuration::read(access, namespace).await?;
-        let config = configuration.inbox(name)?;
-        let ring = configuration.keys(&config.buses)?;
+        let Opened { id, status, config, ring, policy, client, .. } = Opened::open(access, namespace, name).await?;
         let groups = if config.fifo { groups(access, namespace, name).await? } else { BTreeMap::new() };
-        let verification: &VerificationConfig = &config.verification;
-        let judge = Judge {
-            ring,
-            policy: Policy::new(verification, config.queue_arn.clone()),
-            fifo: config.fifo,
-            groups,
-            group: None,
-            accept_late: false,
-        };
-        let client = aws_sdk_sqs::Client::new(&access.role(&role, &config.region).await);
+        let judge = Judge { ring, policy, fifo: config.fifo, groups, group: None, accept_late: false };
         let undelivered = status.undelivered_queue_url.filter(|_| config.fifo);
         let queues = Sqs::new(client, &config.queue_url, &config.dead_letter_queue_url, undelivered.as_deref());
         Ok(Self { id, config, judge, queues })
@@ -61,17 +39,9 @@ impl Inbox {
 /// The message groups of the rules that target the inbox, by the rules' ARNs. Where not all namespaces may be looked
 /// into, those of the inbox's own have to do.
 async fn groups(access: &Access, namespace: &str, name: &str) -> Result<BTreeMap<String, String>, Failure> {
-    let client = || access.cluster.client.clone();
-    let everywhere: Api<EventRule> = Api::all(client());
-    let rules = match everywhere.list(&ListParams::default()).await {
-        Err(kube::Error::Api(answer)) if answer.code == 403 => {
-            let here: Api<EventRule> = Api::namespaced(client(), namespace);
-            here.list(&ListParams::default()).await
-        }
-        other => other,
-    };
-    let rules = rules.map_err(failed("list EventRules, for the message groups of a FIFO inbox"))?;
-    Ok(groups_of(&rules.items, namespace, name))
+    let doing = "list EventRules, for the message groups of a FIFO inbox";
+    let rules = rules::all_or_of(access, &[namespace], doing).await?;
+    Ok(groups_of(&rules, namespace, name))
 }
 
 fn groups_of(rules: &[EventRule], namespace: &str, name: &str) -> BTreeMap<String, String> {

@@ -4,7 +4,6 @@
 //! judges the same once more before it gives the grant; here it is judged so that nobody has to be asked to see it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use eventing::attributes::{self, Attributes};
@@ -13,11 +12,10 @@ use eventing::grant::Purpose;
 use eventing::keyset::KeyRing;
 use eventing::time::Millis;
 use eventing::verify::{Code, Policy, RawMessage, Rejection, Verified, verify};
-use eventing_http::Granted;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::letter::{Letter, Place, Writer};
+use crate::resend::Leaving;
 
 /// How old an event may be for a grant to bring it back; the signature service's own bound.
 const WITHIN: Duration = Duration::from_hours(28 * 24);
@@ -61,22 +59,6 @@ pub struct Sending {
     pub redrives: u32,
     /// Whether `sent_at` is the event's own time, since it came too late.
     pub is_late: bool,
-}
-
-/// Why it stays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leaving {
-    /// The code.
-    pub code: String,
-    /// The same in a sentence, with what would be right.
-    pub why: String,
-}
-
-impl Leaving {
-    /// It stays for this.
-    pub fn new(code: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { code: code.into(), why: why.into() }
-    }
 }
 
 impl Judge {
@@ -180,44 +162,6 @@ fn left(rejection: &Rejection) -> Leaving {
         _ => "",
     };
     Leaving::new(rejection.code.as_str(), format!("{}{hint}", rejection.message))
-}
-
-/// A message for the inbox. `Debug` shows neither body nor grant.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Outgoing {
-    /// The body, untouched.
-    pub body: Arc<str>,
-    /// Its attributes.
-    pub attributes: [(&'static str, String); 3],
-    /// The group, for a FIFO inbox.
-    pub group: Option<String>,
-    /// What a FIFO inbox knows copies of this sending by.
-    pub deduplication_id: Option<String>,
-}
-
-impl std::fmt::Debug for Outgoing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { body, attributes: _, group, deduplication_id } = self;
-        let mut shown = f.debug_struct("Outgoing");
-        shown.field("body_bytes", &body.len()).field("group", group).field("deduplication_id", deduplication_id);
-        shown.finish_non_exhaustive()
-    }
-}
-
-/// What is sent, with the grant that was given for it.
-pub fn outgoing(letter: &Letter, sending: &Sending, granted: &Granted) -> Outgoing {
-    let Granted { grant, sent_at, .. } = granted;
-    let Sending { group, redrives, .. } = sending;
-    Outgoing {
-        body: letter.message.body.clone(),
-        attributes: [
-            (attributes::SENT_AT, sent_at.0.to_string()),
-            (attributes::REDRIVES, redrives.to_string()),
-            (attributes::GRANT, grant.clone()),
-        ],
-        group: group.clone(),
-        deduplication_id: group.as_ref().map(|_| hex::encode(Sha256::digest(grant))),
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
-//! What moving dead letters needs from outside: the inbox's queues, and somebody who grants.
+//! What moving dead letters needs from outside besides what sending needs: the queues that they are in.
 
 use std::time::Duration;
 
 use eventing::consumer::{QueueError, Receipt, Received};
-use eventing_http::{ClientError, GrantClient, GrantRequest, Granted};
 
-use super::judge::Outgoing;
 use super::letter::Place;
+use crate::resend::ports::Sends;
 
 /// A message in a queue of dead letters.
 #[derive(Debug, Clone)]
@@ -19,25 +18,10 @@ pub struct Found {
 
 /// The queues of one inbox, as its redrive role may use them: it takes dead letters and sends to the inbox, and cannot
 /// give back what it has received before that is visible again by itself.
-pub trait Queues {
+pub trait Queues: Sends {
     /// At most `max` (1 to 10) dead letters, hidden from everybody for that long; none when none came within seconds.
     async fn receive(&self, place: Place, max: usize, hidden: Duration) -> Result<Vec<Found>, QueueError>;
 
     /// Deletes a dead letter.
     async fn delete(&self, place: Place, receipt: &Receipt) -> Result<(), QueueError>;
-
-    /// Sends to the inbox.
-    async fn send(&self, message: &Outgoing) -> Result<(), QueueError>;
-}
-
-/// Who gives grants.
-pub trait Grants {
-    /// Asks for one.
-    async fn grant(&self, request: GrantRequest<'_>) -> Result<Granted, ClientError>;
-}
-
-impl Grants for GrantClient {
-    async fn grant(&self, request: GrantRequest<'_>) -> Result<Granted, ClientError> {
-        Self::grant(self, request).await
-    }
 }

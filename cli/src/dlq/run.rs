@@ -7,10 +7,12 @@ use eventing::consumer::ports::BATCH;
 
 use super::filter::Filter;
 use super::letter::Letter;
-use super::ports::{Grants, Queues};
-use super::redrive::{Mover, Outcome, Stop};
+use super::ports::Queues;
+use super::redrive::{Mover, Outcome};
 use super::scan::Scan;
 use crate::failure::Failure;
+use crate::resend::ports::Grants;
+use crate::resend::stopped;
 
 /// How long what is only looked at is hidden: the redrive role may not give it back earlier.
 pub const LOOK: Duration = Duration::from_secs(30);
@@ -126,12 +128,6 @@ impl<'a, Q: Queues> Run<'a, Q> {
             }
         }
     }
-}
-
-/// Of a stop, what a person is told; `doing` comes after "cannot".
-pub fn stopped(doing: &str) -> impl Fn(Stop) -> Failure {
-    let doing = doing.to_owned();
-    move |stop| Failure::Remote { doing: doing.clone(), why: stop.to_string() }
 }
 
 fn interruption() -> Failure {

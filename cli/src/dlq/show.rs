@@ -5,10 +5,11 @@ use eventing::time::Millis;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::judge::{Judge, Leaving, Verdict};
+use super::judge::{Judge, Verdict};
 use super::letter::{Claimed, Letter, Place, Writer};
 use super::redrive::{Outcome, Sent};
 use crate::out::rfc3339;
+use crate::resend::Leaving;
 use crate::table::{Table, span};
 
 /// A dead letter, as list shows it.
@@ -140,7 +141,7 @@ pub fn outcome(letter: &Letter, outcome: &Outcome) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dlq::samples::{HOUR, NOW, Site, letter};
+    use crate::dlq::samples::{HOUR, NOW, Site, judge, letter};
 
     #[test]
     fn dead_letters_of_every_shape_have_their_line() {
@@ -157,7 +158,7 @@ mod tests {
             letter(Place::Rejected, "\u{1b}[2J no event", NOW, &[]),
         ];
         let now = NOW.plus_millis(2 * HOUR);
-        let lines = letters.iter().map(|letter| Line::of(letter, &site.judge(), now)).collect();
+        let lines = letters.iter().map(|letter| Line::of(letter, &judge(&site), now)).collect();
         insta::assert_snapshot!(table(lines, now).to_string());
     }
 
@@ -166,7 +167,7 @@ mod tests {
         let site = Site::new();
         let shown = whole(
             &letter(Place::Rejected, "{\"a\": 1}", NOW, &[("qsl.grant", "a.b.c"), ("qsl.redrives", "1")]),
-            &site.judge(),
+            &judge(&site),
             NOW,
         );
         assert_eq!(shown.get("body"), Some(&json!("{\"a\": 1}")), "byte for byte");

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use eventing::consumer::{QueueError, Receipt};
 use eventing_aws::sqs::{failure, received};
 
-use super::judge::Outgoing;
 use super::letter::Place;
 use super::ports::{Found, Queues};
+use crate::resend::Outgoing;
+use crate::resend::ports::Sends;
+use crate::resend::sqs::InboxQueue;
 
 /// How long a receive waits for a first message, in seconds; a long poll asks all of SQS's servers.
 const WAIT_SECONDS: i32 = 2;
@@ -18,7 +20,7 @@ const WAIT_SECONDS: i32 = 2;
 #[derive(Debug, Clone)]
 pub struct Sqs {
     client: Client,
-    inbox: String,
+    inbox: InboxQueue,
     rejected: String,
     undelivered: Option<String>,
 }
@@ -27,7 +29,8 @@ impl Sqs {
     /// By their URLs; a standard inbox has one dead-letter queue.
     pub fn new(client: Client, inbox: &str, rejected: &str, undelivered: Option<&str>) -> Self {
         let undelivered = undelivered.map(str::to_owned);
-        Self { client, inbox: inbox.to_owned(), rejected: rejected.to_owned(), undelivered }
+        let inbox = InboxQueue::new(client.clone(), inbox);
+        Self { client, inbox, rejected: rejected.to_owned(), undelivered }
     }
 
     fn url(&self, place: Place) -> &str {
@@ -77,20 +80,11 @@ impl Queues for Sqs {
         call.send().await.map_err(failure)?;
         Ok(())
     }
+}
 
+impl Sends for Sqs {
     async fn send(&self, message: &Outgoing) -> Result<(), QueueError> {
-        let Outgoing { body, attributes, group, deduplication_id } = message;
-        let mut call = self.client.send_message().queue_url(&self.inbox).message_body(body.as_ref());
-        for (name, value) in attributes {
-            let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-            call = call.message_attributes(*name, value.map_err(|error| QueueError::Refused(error.to_string()))?);
-        }
-        call.set_message_group_id(group.clone())
-            .set_message_deduplication_id(deduplication_id.clone())
-            .send()
-            .await
-            .map_err(failure)?;
-        Ok(())
+        self.inbox.send(message).await
     }
 }
 

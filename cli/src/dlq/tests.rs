@@ -9,17 +9,18 @@ use std::cell::Cell;
 use eventing::consumer::QueueError;
 use eventing::grant::Purpose;
 use eventing::time::Millis;
-use eventing::verify::{RawMessage, Rejection, Verified, verify};
+use eventing::verify::{Rejection, Verified};
 
 use super::fake::{FakeGrants, FakeQueues, attribute};
 use super::filter::Filter;
-use super::judge::{Judge, Outgoing};
+use super::judge::Judge;
 use super::letter::{Letter, Place};
 use super::redrive::{Mover, Outcome, Sent};
 use super::run::{LOOK, Run, Tally, WORK};
-use super::samples::{HOUR, Site, letter};
+use super::samples::{HOUR, Site, judge, letter};
 use super::scan::Scan;
 use crate::failure::Failure;
+use crate::resend::Outgoing;
 
 /// Runs on a current-thread runtime, as the program does.
 fn run<T>(work: impl Future<Output = T>) -> T {
@@ -48,14 +49,14 @@ struct Went {
 impl Ground {
     fn new() -> Self {
         let site = Site::now();
-        let (judge, queues, filter) = (site.judge(), FakeQueues::default(), Filter::default());
+        let (judge, queues, filter) = (judge(&site), FakeQueues::default(), Filter::default());
         Self { site, judge, queues, filter, limit: None, turns: Cell::new(0), interrupted_at: None }
     }
 
     /// The inbox is FIFO.
     fn fifo() -> Self {
         let ground = Self::new();
-        let judge = Judge { fifo: true, ..ground.site.judge() };
+        let judge = Judge { fifo: true, ..judge(&ground.site) };
         Self { judge, queues: FakeQueues::fifo(), ..ground }
     }
 
@@ -100,10 +101,7 @@ impl Ground {
 
     /// What a consumer of the inbox makes of a message that enters its queue now.
     fn consumer(&self, message: &Outgoing) -> Result<Verified, Rejection> {
-        let attributes = message.attributes.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let now = Millis::now();
-        let raw = RawMessage { body: message.body.as_bytes(), attributes: &attributes, sent_at: now };
-        verify(&raw, &self.judge.ring, &self.judge.policy, now)
+        self.site.consumer(message)
     }
 }
 

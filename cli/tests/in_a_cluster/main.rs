@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
 mod checking;
+mod consuming;
 mod dead_letters;
+mod granting;
+mod keys;
 #[path = "../program/mod.rs"]
 mod program;
 mod publishing;
+mod replaying;
 mod service;
 mod site;
 mod tailing;

@@ -1,4 +1,5 @@
-//! A signature service: it signs and grants what it is asked, and remembers who asked by which token.
+//! What answers at the port of our services: a signature service that signs and grants what it is asked, and remembers who
+//! asked by which token; or true ones in its place.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
@@ -18,8 +19,9 @@ use eventing::types::{Jti, Kid, QueueArn};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-/// The name that its certificate has.
+/// The names that its certificate has: its own, and that of the journal, which answers at the same port.
 pub(crate) const NAME: &str = "qsl-signature-service.ops.svc";
+pub(crate) const JOURNAL: &str = "qsl-journal.ops.svc";
 
 /// The service, as long as this lives.
 pub(crate) struct Service {
@@ -38,20 +40,23 @@ struct Signs {
 }
 
 impl Service {
+    /// Serves it, or `true_ones` in its place.
     pub(crate) fn start(
         runtime: &Runtime,
         signer: (PrivateKey, Kid),
         granter: (PrivateKey, Kid),
         inbox: QueueArn,
+        true_ones: Option<Router>,
     ) -> Self {
-        let made = rcgen::generate_simple_self_signed(vec![NAME.to_owned()]).unwrap();
+        let names = [NAME, JOURNAL].map(str::to_owned);
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
         let (ca, private) = (made.cert.pem(), made.signing_key.serialize_pem());
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let signs = Arc::new(Signs { signer, granter, inbox, asked: Mutex::default() });
         let routes = Router::new().route("/v1/grants", post(grant)).route("/v1/sign", post(sign));
-        let routes = routes.with_state(signs.clone());
+        let routes = true_ones.unwrap_or_else(|| routes.with_state(signs.clone()));
         let certificate = ca.clone().into_bytes();
         runtime.spawn(async move {
             let tls = RustlsConfig::from_pem(certificate, private.into_bytes()).await.unwrap();

@@ -8,22 +8,22 @@ use std::process::{Command, Stdio};
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
-use eventing::algorithm::Algorithm;
+use axum::Router;
 use eventing::config::{ConfigDocument, EVENT_BUS, INBOX_QUEUE, VerificationConfig};
 use eventing::envelope::Trace;
-use eventing::keyset::{Jwk, KeyRing, KeySet, KeySetDocument, KeyState, KeyUse};
 use eventing::root::RootHashes;
-use eventing::signing::{EventFacts, PrivateKey, kid_for, sign_config, sign_event, sign_keyset};
+use eventing::signing::{EventFacts, PrivateKey, sign_config, sign_event, sign_keyset};
 use eventing::time::{Micros, Millis};
-use eventing::types::{BusId, DetailType, Jti, QueueArn, Resource, Source};
+use eventing::types::{DetailType, Jti, QueueArn, Resource, Source};
 use eventing::verify::{Policy, RawMessage, Rejection, Verified, verify};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use test_cluster::{ControlPlane, Emulator, Kubectl};
 use tokio::runtime::Runtime;
 
+use crate::keys::Keys;
 use crate::program::{Answer, program};
-use crate::service::{NAME, Service};
+use crate::service::{JOURNAL, NAME, Service};
 
 const OBJECTS: &str = r"
 apiVersion: v1
@@ -77,18 +77,21 @@ pub(crate) struct Site {
     emulator: Emulator,
     kubectl: Kubectl,
     folder: TempDir,
-    runtime: Runtime,
-    sqs: aws_sdk_sqs::Client,
-    urls: [String; 2],
+    pub(crate) runtime: Runtime,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) urls: [String; 2],
     pub(crate) service: Service,
-    key: PrivateKey,
-    set: KeySetDocument,
-    root: PrivateKey,
+    pub(crate) keys: Keys,
     pub(crate) now: Millis,
 }
 
 impl Site {
     pub(crate) fn start() -> Self {
+        Self::start_with(async |_: &ControlPlane, _: &Keys| None)
+    }
+
+    /// With these services in the place of ours.
+    pub(crate) fn start_with(services: impl AsyncFnOnce(&ControlPlane, &Keys) -> Option<Router>) -> Self {
         // A second test in this process finds it installed already.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let (plane, emulator) = (ControlPlane::start().unwrap(), Emulator::start().unwrap());
@@ -102,15 +105,13 @@ impl Site {
         let urls = ["arrivals-dlq", "arrivals"].map(|name| runtime.block_on(queue(&sqs, name)));
         let inbox = QueueArn::parse(&runtime.block_on(arn(&sqs, &urls[1]))).unwrap();
         let now = Millis::now();
-        let [(key, sig), (granting, grant)] =
-            [(KeyUse::Sig, "trams"), (KeyUse::Grant, "grant")].map(|(key_use, name)| jwk(key_use, name, now));
-        let (bus, issued, kid) = (BusId::new("city", "trams").unwrap(), now.seconds(), grant.kid.clone());
-        let set = KeySetDocument { bus, version: 1, issued, expires: issued + 86_400, keys: vec![sig, grant] };
-        let signer = (key.clone(), set.keys[0].kid.clone());
-        let service = Service::start(&runtime, signer, (granting, kid), inbox);
-        let root = PrivateKey::generate(Algorithm::MlDsa44).unwrap();
+        let keys = Keys::new(now);
+        let kid = |at: usize| keys.set.keys[at].kid.clone();
+        let (signer, granter) = ((keys.signing.clone(), kid(0)), (keys.granting.clone(), kid(1)));
+        let services = runtime.block_on(services(&plane, &keys));
+        let service = Service::start(&runtime, signer, granter, inbox, services);
         let folder = tempfile::tempdir().unwrap();
-        let site = Self { plane, emulator, kubectl, folder, runtime, sqs, urls, service, key, set, root, now };
+        let site = Self { plane, emulator, kubectl, folder, runtime, sqs, urls, service, keys, now };
         site.write_configuration();
         site.write_forward();
         site
@@ -118,7 +119,11 @@ impl Site {
 
     /// What the operator writes: the object's status, and what the root signs.
     fn write_configuration(&self) {
-        self.write_map("ops", "qsl-root", &json!({"root.sha256": RootHashes::of(&self.root.public_key()).to_string()}));
+        self.write_map(
+            "ops",
+            "qsl-root",
+            &json!({"root.sha256": RootHashes::of(&self.keys.root.public_key()).to_string()}),
+        );
         let bus = json!({
             "busName": "trams", "busArn": BUS, "region": "eu-west-1", "services": self.services(),
             "publishers": [{"serviceAccount": "driver", "sources": ["qsl.tram"], "roleArn": role("driver")}]});
@@ -143,7 +148,7 @@ impl Site {
     /// Writes what a namespace is given, with the keys of the bus.
     pub(crate) fn write_entries(&self, namespace: &str, entries: &Value) {
         let mut entries = entries.clone();
-        entries["keyset_city_trams"] = json!(sign_keyset(&self.root, &self.set, Micros::now()).unwrap());
+        entries["keyset_city_trams"] = json!(sign_keyset(&self.keys.root, &self.keys.set, Micros::now()).unwrap());
         self.write_map(namespace, "qsl-eventing", &entries);
     }
 
@@ -167,18 +172,20 @@ impl Site {
         let [namespace, kind, name] = [namespace, kind, name].map(str::to_owned);
         let issued = self.now.seconds();
         let document = ConfigDocument { namespace, kind, name, version: 1, issued, expires: issued + 3_600, config };
-        sign_config(&self.root, &document, Micros::now()).unwrap()
+        sign_config(&self.keys.root, &document, Micros::now()).unwrap()
     }
 
-    fn services(&self) -> Value {
-        json!({"signatureService": format!("https://{NAME}"), "journal": "https://j", "ca": self.service.ca})
+    pub(crate) fn services(&self) -> Value {
+        json!({"signatureService": format!("https://{NAME}"), "journal": format!("https://{JOURNAL}"), "ca": self.service.ca})
     }
 
-    /// What stands for kubectl: there is no kubelet whose pod could be reached. It writes down how it was called.
+    /// What stands for kubectl: there is no kubelet whose pod could be reached. It writes down how it was called, and ends
+    /// with the program that called it, also where that is killed.
     fn write_forward(&self) {
         let (path, port) = (self.path("kubectl"), self.service.address.port());
         let script = format!(
-            "#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{}'\necho 'Forwarding from 127.0.0.1:{port} -> 8443'\nexec sleep 600\n",
+            "#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{}'\necho 'Forwarding from 127.0.0.1:{port} -> 8443'\n\
+             while kill -0 $PPID 2>/dev/null; do sleep 1; done\n",
             self.path("forwards")
         );
         fs::write(&path, script).unwrap();
@@ -194,10 +201,10 @@ impl Site {
     pub(crate) fn forwards(&self) -> usize {
         let calls = fs::read_to_string(self.path("forwards")).unwrap();
         let kubeconfig = self.kubectl.kubeconfig().display();
-        let expected = format!(
-            "--kubeconfig {kubeconfig} -n ops port-forward --address 127.0.0.1 service/qsl-signature-service :443"
-        );
-        assert!(calls.lines().all(|call| call == expected), "{calls}");
+        let expected = ["qsl-signature-service", "qsl-journal"].map(|service| {
+            format!("--kubeconfig {kubeconfig} -n ops port-forward --address 127.0.0.1 service/{service} :443")
+        });
+        assert!(calls.lines().all(|call| expected.iter().any(|expected| call == expected)), "{calls}");
         calls.lines().count()
     }
 
@@ -242,6 +249,16 @@ impl Site {
 
     /// The body of an event signed then.
     pub(crate) fn event(&self, ts: Millis) -> String {
+        self.event_by(&self.keys.signing, 0, ts)
+    }
+
+    /// The body of an event that the key signed which was stolen.
+    pub(crate) fn stolen_event(&self, ts: Millis) -> String {
+        self.event_by(&self.keys.stolen, 2, ts)
+    }
+
+    /// The body of an event by a key of the set.
+    fn event_by(&self, key: &PrivateKey, at: usize, ts: Millis) -> String {
         let facts = EventFacts {
             source: &Source::parse("qsl.tram").unwrap(),
             detail_type: &DetailType::parse("Tram.Left.v1").unwrap(),
@@ -250,7 +267,7 @@ impl Site {
             detail_core: r#"{"stop":"harbour"}"#,
         };
         let jti = Jti::from_uuid(uuid::Uuid::new_v4());
-        let signed = sign_event(&self.key, &self.set.keys[0].kid, facts, jti, ts.into()).unwrap();
+        let signed = sign_event(key, &self.keys.set.keys[at].kid, facts, jti, ts.into()).unwrap();
         json!({"id": "d-1", "source": "qsl.tram", "detail-type": "Tram.Left.v1",
             "resources": ["urn:qsl:depot:tram:7"], "detail": signed.detail})
         .to_string()
@@ -329,14 +346,18 @@ impl Site {
         });
     }
 
-    fn inbox(&self) -> QueueArn {
+    pub(crate) fn inbox(&self) -> QueueArn {
         QueueArn::parse(&self.runtime.block_on(arn(&self.sqs, &self.urls[1]))).unwrap()
+    }
+
+    /// Runs this to its end.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 
     /// What a consumer of the inbox makes of a message that enters its queue now.
     pub(crate) fn verify(&self, body: &str, attributes: BTreeMap<String, String>) -> Result<Verified, Rejection> {
-        let mut ring = KeyRing::new([self.set.bus.clone()]);
-        ring.take(KeySet::new(&self.set).unwrap()).unwrap();
+        let ring = self.ring(false);
         let policy = Policy::new(&VerificationConfig::default(), self.inbox());
         let (now, attributes) = (Millis::now(), attributes.into_iter().collect());
         verify(&RawMessage { body: body.as_bytes(), attributes: &attributes, sent_at: now }, &ring, &policy, now)
@@ -348,24 +369,8 @@ impl Site {
     }
 }
 
-fn role(name: &str) -> String {
+pub(crate) fn role(name: &str) -> String {
     format!("arn:aws:iam::000000000000:role/{name}")
-}
-
-fn jwk(key_use: KeyUse, name: &str, now: Millis) -> (PrivateKey, Jwk) {
-    let key = PrivateKey::generate(Algorithm::MlDsa44).unwrap();
-    let sources = if key_use == KeyUse::Sig { vec![Source::parse("qsl.tram").unwrap().into()] } else { vec![] };
-    let jwk = Jwk {
-        kid: kid_for(name, &key.public_key()).unwrap(),
-        algorithm: Algorithm::MlDsa44,
-        public_key: key.public_key(),
-        key_use,
-        sources,
-        nbf: now.seconds() - 3_600,
-        exp: now.seconds() + 3_600,
-        state: KeyState::Active,
-    };
-    (key, jwk)
 }
 
 fn client(endpoint: &str) -> aws_sdk_sqs::Client {

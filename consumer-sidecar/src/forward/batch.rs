@@ -31,14 +31,22 @@ pub(super) enum Joined {
     Answered(HandlerAnswer),
 }
 
+/// What all events of a request have in common: the path they go to, and whether they are replayed, which a handler must
+/// be able to tell of each.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Kind {
+    path: String,
+    is_replay: bool,
+}
+
 /// The requests that are being gathered.
 #[derive(Debug, Default)]
 pub(super) struct Batches(Mutex<Gathering>);
 
 #[derive(Debug, Default)]
 struct Gathering {
-    /// By the path they go to.
-    open: HashMap<String, Open>,
+    /// By what their events have in common.
+    open: HashMap<Kind, Open>,
     /// How many there have been: what one is known by.
     made: u64,
 }
@@ -68,12 +76,13 @@ enum Role {
 impl Batches {
     /// Joins the request that is open at a path, or opens one.
     pub(super) async fn join(&self, path: &str, delivery: Delivery, config: &BatchConfig) -> Joined {
-        let (number, mut complete) = match self.enter(path, delivery, config.max_events as usize) {
+        let kind = Kind { path: path.to_owned(), is_replay: delivery.event.is_replay() };
+        let (number, mut complete) = match self.enter(&kind, delivery, config.max_events as usize) {
             // Without a leader, who was dropped then, it was not handed on.
             Role::Follower(answer) => return Joined::Answered(answer.await.unwrap_or(HandlerAnswer::Unreachable)),
             Role::Leader(number, complete) => (number, complete),
         };
-        let leader = Leader { batches: self, path, number };
+        let leader = Leader { batches: self, kind: &kind, number };
         let members = tokio::select! {
             biased;
             members = &mut complete => members.ok(),
@@ -90,35 +99,35 @@ impl Batches {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self, path: &str, delivery: Delivery, most: usize) -> Role {
+    fn enter(&self, kind: &Kind, delivery: Delivery, most: usize) -> Role {
         let bytes = delivery.body.len();
         let mut gathering = self.gathering();
-        if gathering.open.get(path).is_some_and(|batch| batch.bytes + bytes > BYTES) {
-            gathering.complete(path);
+        if gathering.open.get(kind).is_some_and(|batch| batch.bytes + bytes > BYTES) {
+            gathering.complete(kind);
         }
-        let Some(batch) = gathering.open.get_mut(path) else { return gathering.open(path, delivery) };
+        let Some(batch) = gathering.open.get_mut(kind) else { return gathering.open(kind, delivery) };
         let (answer, answered) = oneshot::channel();
         batch.members.push(Member { delivery, answer: Some(answer) });
         batch.bytes += bytes;
         if batch.members.len() >= most {
-            gathering.complete(path);
+            gathering.complete(kind);
         }
         Role::Follower(answered)
     }
 }
 
 impl Gathering {
-    fn open(&mut self, path: &str, delivery: Delivery) -> Role {
+    fn open(&mut self, kind: &Kind, delivery: Delivery) -> Role {
         let (complete, completed) = oneshot::channel();
         self.made += 1;
         let (number, bytes) = (self.made, delivery.body.len());
         let batch = Open { number, bytes, members: vec![Member { delivery, answer: None }], complete };
-        self.open.insert(path.to_owned(), batch);
+        self.open.insert(kind.clone(), batch);
         Role::Leader(number, completed)
     }
 
-    fn complete(&mut self, path: &str) {
-        if let Some(batch) = self.open.remove(path) {
+    fn complete(&mut self, kind: &Kind) {
+        if let Some(batch) = self.open.remove(kind) {
             batch.complete();
         }
     }
@@ -127,7 +136,7 @@ impl Gathering {
 /// A leader's hold on his request: whichever way he leaves, it does not stay open behind him.
 struct Leader<'b> {
     batches: &'b Batches,
-    path: &'b str,
+    kind: &'b Kind,
     number: u64,
 }
 
@@ -135,8 +144,8 @@ impl Leader<'_> {
     /// What there is, if it is open still; to others it is not any more.
     fn take(&self) -> Option<Vec<Member>> {
         let mut gathering = self.batches.gathering();
-        let is_own = gathering.open.get(self.path).is_some_and(|batch| batch.number == self.number);
-        is_own.then(|| gathering.open.remove(self.path).map(|batch| batch.members)).flatten()
+        let is_own = gathering.open.get(self.kind).is_some_and(|batch| batch.number == self.number);
+        is_own.then(|| gathering.open.remove(self.kind).map(|batch| batch.members)).flatten()
     }
 }
 

@@ -17,12 +17,16 @@ pub(super) const BATCH: &str = "application/cloudevents-batch+json";
 /// What a header's value may not have as it is (HTTP binding, 3.1.3.2); what is not ASCII is never left.
 const HEADER_VALUE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
 
+/// That an event is replayed: there and true, or not at all.
+const REPLAY: &str = "qslreplay";
+
 /// An attribute's value: of CloudEvents' types, those that are used here.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 enum Value {
     Text(String),
     Integer(u32),
+    Boolean(bool),
 }
 
 /// A delivery's attributes and data.
@@ -50,6 +54,9 @@ impl<'d> CloudEvent<'d> {
         // After the trace, whose members are the sender's words.
         attributes.extend(known.map(|(name, text)| (name.to_owned(), Value::Text(text))));
         attributes.insert("qslattempt".to_owned(), Value::Integer(delivery.attempt));
+        if event.is_replay() {
+            attributes.insert(REPLAY.to_owned(), Value::Boolean(true));
+        }
         Self { attributes, data: &event.detail_core }
     }
 
@@ -59,6 +66,7 @@ impl<'d> CloudEvent<'d> {
             let value = match value {
                 Value::Text(text) => utf8_percent_encode(text, HEADER_VALUE).to_string(),
                 Value::Integer(number) => number.to_string(),
+                Value::Boolean(yes) => yes.to_string(),
             };
             (format!("ce-{name}"), value)
         })
@@ -87,7 +95,7 @@ fn id(event: &Verified) -> String {
 }
 
 /// The members of the trace, by names that CloudEvents allows. One that has no letter or digit, or a value that no
-/// attribute may have, is left out.
+/// attribute may have, is left out, and so is one that would say of an event that it is replayed.
 fn extensions(event: &Verified) -> BTreeMap<String, Value> {
     let mut extensions = BTreeMap::new();
     let members = event.trace.iter().filter(|(_, text)| !text.chars().any(is_disallowed));
@@ -95,7 +103,7 @@ fn extensions(event: &Verified) -> BTreeMap<String, Value> {
         let letters = member.chars().filter(char::is_ascii_alphanumeric);
         let name: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
         // `data` is no attribute, and `data_base64` cannot come of letters and digits.
-        if !name.is_empty() && name != "data" && name != "dataschema" {
+        if !["", "data", "dataschema", REPLAY].contains(&name.as_str()) {
             extensions.insert(name, Value::Text(text.to_owned()));
         }
     }

@@ -14,6 +14,8 @@ use super::cloud_event::{self, CloudEvent};
 const HEADER_TEXT: &AsciiSet = &CONTROLS.add(b'%');
 /// How many events a request has, where it has several.
 const EVENTS: &str = "qsl-events";
+/// That a request's events are replayed: there with this value, or not at all.
+const REPLAY: (&str, HeaderValue) = ("qsl-replay", HeaderValue::from_static("true"));
 
 /// The request of one event, whose handling is the child of a span.
 ///
@@ -46,7 +48,8 @@ pub(super) fn of_one(
 /// Writes an event by itself; its error is a sentence.
 type Write = fn(&Delivery) -> Result<Vec<u8>, String>;
 
-/// The request of several events: a list of what each would be by itself. It has no event's facts in its headers.
+/// The request of several events: a list of what each would be by itself. It has no event's facts in its headers, but
+/// for whether they are replayed, which is the same for all of them.
 ///
 /// # Errors
 /// With a sentence when an event cannot be written, or the format has facts in headers.
@@ -65,9 +68,12 @@ pub(super) fn of_several(format: Format, events: &[Delivery]) -> Result<(HeaderM
         body.extend(write(event)?);
     }
     body.push(b']');
-    let mut headers = HeaderMap::with_capacity(3);
+    let mut headers = HeaderMap::with_capacity(4);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(HeaderName::from_static(EVENTS), HeaderValue::from(events.len()));
+    if events.iter().any(|delivery| delivery.event.is_replay()) {
+        mark_replay(&mut headers);
+    }
     Ok((headers, body))
 }
 
@@ -87,6 +93,9 @@ fn structured(delivery: &Delivery) -> Result<Vec<u8>, String> {
 fn facts(delivery: &Delivery) -> HeaderMap {
     let event = &delivery.event;
     let mut headers = HeaderMap::with_capacity(12);
+    if event.is_replay() {
+        mark_replay(&mut headers);
+    }
     for (name, text) in [
         ("qsl-source", event.source.as_str()),
         ("qsl-detail-type", event.detail_type.as_str()),
@@ -104,6 +113,11 @@ fn facts(delivery: &Delivery) -> HeaderMap {
         }
     }
     headers
+}
+
+fn mark_replay(headers: &mut HeaderMap) {
+    let (name, value) = REPLAY;
+    headers.insert(HeaderName::from_static(name), value);
 }
 
 /// What cannot be a header is left out.

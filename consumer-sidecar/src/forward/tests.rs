@@ -24,6 +24,7 @@ use super::*;
 
 mod batches;
 mod cloud_events;
+mod replays;
 
 const NOW: Millis = Millis(1_800_000_000_000);
 const ARN: &str = "arn:aws:sqs:eu-west-1:111122223333:quay-inbox";

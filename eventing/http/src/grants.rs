@@ -37,7 +37,7 @@ impl fmt::Debug for GrantRequest<'_> {
 }
 
 /// A grant, and how the message is to be sent with it. `Debug` does not show the grant.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Granted {
     /// `qsl.grant`

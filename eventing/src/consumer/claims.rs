@@ -18,7 +18,7 @@ use super::seen::SeenKey;
 use super::told::{DeadLetterLog, NotTold};
 use crate::config::{DeduplicationConfig, InboxConfig, ServicesConfig, Store};
 
-pub(super) use right::{Right, claim};
+pub(super) use right::{Right, claim, delivery_key};
 pub use shared::SharedClaims;
 
 /// Who holds a claim: drawn anew for each message that is received, so that a request may be repeated.

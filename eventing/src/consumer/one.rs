@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::claims::{Right, claim};
+use super::claims::{Right, claim, delivery_key};
 use super::disposition::{Disposition, HandlerAnswer, Stage, Standing, Verdict, backoff, disposition, put_back};
 use super::letter::{Known, dead_letter};
 use super::pipeline::{Consumer, Shared};
@@ -113,7 +113,7 @@ async fn handle<Q: Queue, H: Handler>(
     mut known: Known,
     arrival: Arrival,
 ) -> Settled {
-    let key = event.event_key.0;
+    let key = delivery_key(&event);
     let attempt = known.attempts.saturating_add(1);
     let delivery = Delivery { event, body: message.body.clone(), attempt, received: arrival.wall };
     let Ok(answer) = right.kept(hand_on(shared, &delivery, arrival)).await else {

@@ -34,6 +34,7 @@ mod lives;
 mod mounts;
 mod numbers;
 mod outcomes;
+mod replays;
 mod site;
 
 type Play = Box<dyn FnMut(&Delivery) -> (Duration, HandlerAnswer) + Send>;

@@ -11,7 +11,7 @@ use crate::json::{Json, Object};
 use crate::time::Micros;
 
 /// Attributes of ours that a delivered event has besides: one that is posted again gets its own.
-const OURS: [&str; 3] = ["qsleventkey", "qslkid", "qslattempt"];
+const OURS: [&str; 4] = ["qsleventkey", "qslkid", "qslattempt", "qslreplay"];
 /// The extensions that are members of the trace under another name.
 const MEMBERS: [(&str, &str); 4] =
     [("correlationid", "correlationId"), ("userid", "userId"), ("tenantid", "tenantId"), ("deviceid", "deviceId")];

@@ -57,6 +57,13 @@ pub struct Verified {
     pub sent_at: Millis,
 }
 
+impl Verified {
+    /// Whether it is handed on once more because somebody replays it: its grant says so, and nothing else can.
+    pub fn is_replay(&self) -> bool {
+        self.purpose == Some(Purpose::Replay)
+    }
+}
+
 /// JSON text that is known to be JSON: canonical, as it was signed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawJson(pub(super) Arc<str>);

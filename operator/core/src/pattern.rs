@@ -8,11 +8,13 @@
 //! - [`source`]: which sources it lets through
 //! - [`position`]: where in a pattern, as a JSON pointer; the error
 //! - [`object`]: members, leaves and `$or`; [`matcher`]: operators; [`numeric`], [`text`]: what they hold
+//! - [`matching`]: whether an event matches
 //!
 //! Not judged here, since AWS does not publish it: whether wildcards make a pattern too complex. AWS refuses that at
 //! `PutRule`.
 
 mod matcher;
+mod matching;
 mod numeric;
 mod object;
 mod position;
@@ -23,7 +25,7 @@ pub use position::PatternError;
 pub use source::may_come_from;
 
 use position::Position;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The longest event pattern, in characters of JSON without white space.
 pub const PATTERN_MAX: usize = 2048;
@@ -61,6 +63,11 @@ impl EventPattern {
     /// The pattern.
     pub fn as_value(&self) -> &Value {
         &self.value
+    }
+
+    /// Whether an event, as EventBridge delivers it, matches.
+    pub fn matches(&self, event: &Map<String, Value>) -> bool {
+        self.value.as_object().is_some_and(|members| matching::event(members, event))
     }
 
     /// Whether it uses `wildcard`: a bus takes only so many rules that do.

@@ -36,7 +36,8 @@ impl Authenticator for Tokens {
     }
 }
 
-/// The driver may redrive `depot/arrivals`, and nobody anything else; of the inspector nothing can be said now.
+/// The driver may redrive `depot/arrivals`, the porter replay it, and nobody anything else; of the inspector nothing can be
+/// said now.
 struct Rights;
 
 #[async_trait]
@@ -47,7 +48,7 @@ impl Authorizer for Rights {
         let arrivals = object == ("eventing.qsl.dev", "inboxqueues", "depot", "arrivals");
         match account.name.as_str() {
             "inspector" => Err(Unavailable),
-            name => Ok(name == "driver" && *verb == "redrive" && arrivals),
+            name => Ok([("driver", "redrive"), ("porter", "replay")].contains(&(name, *verb)) && arrivals),
         }
     }
 }
@@ -74,12 +75,13 @@ fn rig(directory: Directory) -> Rig {
 
 fn rig_with(directory: Directory, places: Places) -> Rig {
     let account = |name| ServiceAccount::new("depot", name);
-    let tokens = [("driver", driver()), ("passenger", account("passenger")), ("inspector", account("inspector"))];
+    let others = ["passenger", "inspector", "porter"].map(|name| (name, account(name)));
+    let tokens = std::iter::once(("driver", driver())).chain(others).collect();
     let (publish, directory) = watch::channel(Arc::new(directory));
     let (mut registry, shutdown) = (Registry::default(), CancellationToken::new());
     let service = Service {
         directory,
-        authenticator: Arc::new(Tokens(tokens.into())),
+        authenticator: Arc::new(Tokens(tokens)),
         authorizer: Arc::new(Rights),
         signer: Signer::default(),
         places,

@@ -2,6 +2,7 @@
 
 use eventing::consumer::disposition::{Stage, Verdict};
 use eventing::consumer::letter::{Known, dead_letter};
+use eventing::verify::{RawMessage, verify};
 
 use super::super::ports::Found;
 use super::*;

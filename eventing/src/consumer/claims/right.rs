@@ -14,7 +14,6 @@ use crate::consumer::pipeline::Shared;
 use crate::consumer::ports::{Handler, Queue};
 use crate::consumer::seen::{Claim, Claimed, SeenKey};
 use crate::consumer::settings::Settings;
-use crate::grant::Purpose;
 use crate::time::Millis;
 use crate::verify::Verified;
 
@@ -111,8 +110,14 @@ pub(in crate::consumer) async fn claim<'a, Q: Queue, H: Handler>(
         }
     }
     // Only now: a copy that was waited for has made attempts of its own.
-    right.attempts = memory.attempts.of(&event.event_key.0);
+    right.attempts = memory.attempts.of(&delivery_key(event));
     Ok(Some(right))
+}
+
+/// By what deliveries are counted: a replay is an event's own life again, whatever its other copies went through.
+pub(in crate::consumer) fn delivery_key(event: &Verified) -> [u8; 32] {
+    let replay = event.grant_digest.filter(|_| event.is_replay());
+    replay.unwrap_or(event.event_key.0)
 }
 
 async fn in_this_process<'a, Q: Queue, H: Handler>(
@@ -137,7 +142,7 @@ async fn in_this_process<'a, Q: Queue, H: Handler>(
 /// By what an event is known: its key, the grant it was sent again with, and the inbox's business keys.
 fn seen_keys(event: &Verified, settings: &Settings, now: Millis) -> Vec<SeenKey> {
     let mut keys = Vec::with_capacity(3);
-    if event.purpose != Some(Purpose::Replay) {
+    if !event.is_replay() {
         let signed = event.ts.millis();
         keys.push(SeenKey { digest: event.event_key.0, ttl: acceptable(signed, settings, now) });
         let business = business_key(event, &settings.business_keys);

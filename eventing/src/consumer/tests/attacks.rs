@@ -45,7 +45,12 @@ async fn another_event_under_a_known_id_is_handled() {
 
 /// A world whose bus has a grant key too.
 fn granting(script: Script) -> (World, TestKey) {
-    let world = world(script);
+    granting_with(script, settings())
+}
+
+/// The same, of an inbox with these settings.
+pub(super) fn granting_with(script: Script, settings: Settings) -> (World, TestKey) {
+    let world = world_with(script, settings, true);
     let grants = TestKey::new(Algorithm::MlDsa44, KeyUse::Grant);
     let ring = ring(&[(&bus("lamps"), &[&world.key, &grants])]);
     world.keys.publish(KeyView { ring: Some(Arc::new(ring)), confirmed: None });
@@ -53,7 +58,7 @@ fn granting(script: Script) -> (World, TestKey) {
 }
 
 /// The attributes of a message sent again with a grant of its own.
-fn granted(grants: &TestKey, body: &[u8], purpose: Purpose, sent_at: Millis) -> Attributes {
+pub(super) fn granted(grants: &TestKey, body: &[u8], purpose: Purpose, sent_at: Millis) -> Attributes {
     let facts = GrantFacts { body, inbox: &crate::fixture::queue(), purpose, sent_at };
     let jti = Jti::from_uuid(uuid::Uuid::new_v4());
     let grant = sign_grant(&grants.private, grants.kid(), facts, &jti, NOW.into()).unwrap();

@@ -4,13 +4,13 @@ use super::{Facts, PatternError, Position, numeric, text};
 use serde_json::{Map, Value};
 
 pub(super) const NUMERIC: &str = "numeric";
-const ANYTHING_BUT: &str = "anything-but";
-const CIDR: &str = "cidr";
+pub(super) const ANYTHING_BUT: &str = "anything-but";
+pub(super) const CIDR: &str = "cidr";
 pub(super) const EQUALS_IGNORE_CASE: &str = "equals-ignore-case";
-const EXISTS: &str = "exists";
+pub(super) const EXISTS: &str = "exists";
 pub(super) const PREFIX: &str = "prefix";
 pub(super) const SUFFIX: &str = "suffix";
-const WILDCARD: &str = "wildcard";
+pub(super) const WILDCARD: &str = "wildcard";
 
 /// All operators of a bus's rules.
 pub(super) const OPERATORS: [&str; 8] =

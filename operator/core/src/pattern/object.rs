@@ -5,7 +5,7 @@ use super::{Facts, PatternError, Position};
 use serde_json::{Map, Value};
 
 /// The member that holds patterns, one of which must match.
-const OR: &str = "$or";
+pub(super) const OR: &str = "$or";
 
 /// The members of an event but `detail`: text, or a list of it.
 const MEMBERS: [&str; 8] = ["account", "detail-type", "id", "region", "resources", "source", "time", "version"];

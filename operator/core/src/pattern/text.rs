@@ -26,6 +26,35 @@ pub(super) fn wildcard(at: Position<'_>, glob: &str) -> Result<(), PatternError>
     Ok(())
 }
 
+/// Whether a text is like this one, in which `*` stands for any characters.
+pub(super) fn is_like(glob: &str, text: &str) -> bool {
+    let pieces = pieces(glob);
+    let Some((first, rest)) = pieces.split_first() else { return text.is_empty() };
+    let Some((last, between)) = rest.split_last() else { return text == first };
+    let Some(mut left) = text.strip_prefix(first.as_str()) else { return false };
+    for piece in between {
+        // The first place leaves the most for those that follow.
+        let Some(at) = left.find(piece.as_str()) else { return false };
+        left = left.get(at + piece.len()..).unwrap_or_default();
+    }
+    left.ends_with(last.as_str())
+}
+
+/// What stands between the stars.
+fn pieces(glob: &str) -> Vec<String> {
+    let (mut pieces, mut piece) = (Vec::new(), String::new());
+    let mut characters = glob.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '*' => pieces.push(std::mem::take(&mut piece)),
+            '\\' => piece.extend(characters.next()),
+            other => piece.push(other),
+        }
+    }
+    pieces.push(piece);
+    pieces
+}
+
 /// Checks a block of addresses.
 pub(super) fn cidr(at: Position<'_>, block: &str) -> Result<(), PatternError> {
     let Some((address, bits)) = block.split_once('/') else {

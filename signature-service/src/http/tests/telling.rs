@@ -59,6 +59,49 @@ async fn every_signature_and_grant_leaves_one_line_without_payload_or_token() {
     }
 }
 
+/// A replay is of an event as old as its keys are known; how old, the audit says.
+#[tokio::test]
+async fn a_replay_of_an_old_event_is_granted_to_whom_may_replay_and_leaves_its_line() {
+    let (root, day) = (Root::at(now() - 60), 24 * 3_600);
+    let signing = key("trams", &["qsl.tram"], now() - 90 * day, now() - 30 * day);
+    let then = Millis::from_seconds(now() - 60 * day);
+    let body = samples::event_body(&signing, then.into());
+    let keys = vec![signing, grant_key(now() - 60, now() + 600)];
+    let directory = samples::trusted(&root, keys, &root.inbox(1, "arrivals", &["city/trams"]));
+    let Rig { router, registry, publish: _publish, .. } = rig(directory);
+    let (lines, _guard) = begin();
+    let replay =
+        |sent_at: Millis| json!({"inbox": "depot/arrivals", "purpose": "replay", "sentAt": sent_at.0, "body": body});
+    let mut redrive = replay(then);
+    redrive["purpose"] = json!("redrive");
+    assert_eq!(grant(&router, "porter", &replay(then)).await.status(), 200);
+    for (token, ask, expected) in [
+        ("driver", replay(then), refused(403, "GRANT_NOT_ALLOWED", false, "inbox")),
+        ("porter", redrive.clone(), refused(403, "GRANT_NOT_ALLOWED", false, "inbox")),
+        ("driver", redrive, refused(400, "SENT_AT_OUT_OF_BOUNDS", false, "sentAt")),
+        ("porter", replay(then.plus_millis(301_000)), refused(422, "TIMESTAMP_SKEW", false, "body")),
+        ("porter", replay(Millis::now().plus_millis(60_000)), refused(400, "SENT_AT_OUT_OF_BOUNDS", false, "sentAt")),
+    ] {
+        assert_eq!(refusal(grant(&router, token, &ask).await).await, expected, "{token}");
+    }
+
+    let audit = audit(&lines);
+    let granted: Vec<_> = audit.iter().filter(|line| line["message"] == "granted").collect();
+    assert_eq!(granted.len(), 1);
+    for (field, expected) in [
+        ("caller", "depot/porter".to_owned()),
+        ("inbox", "depot/arrivals".to_owned()),
+        ("purpose", "replay".to_owned()),
+        ("sent_at", then.to_string()),
+        ("correlation_id", "line-7".to_owned()),
+    ] {
+        assert_eq!(granted[0][field], expected, "{field}");
+    }
+    assert!(granted[0]["event_key"].is_string() && granted[0]["event_kid"].is_string());
+    assert!(!lines.text().contains("harbour"));
+    assert!(scrape(&registry).contains(r#"grants_total{purpose="replay",outcome="OK"} 1"#));
+}
+
 #[tokio::test]
 async fn every_refusal_is_counted_and_written_down_who_ever_asked() {
     let (directory, body) = granting();
