@@ -2,6 +2,7 @@
 //! `cargo xtask test --node`; else it is run by hand, before a release and after a change of what it judges.
 
 mod fuzz;
+mod journal;
 mod mutants;
 mod rotation;
 
@@ -20,6 +21,8 @@ enum What {
     Mutants(mutants::Args),
     /// Search for bytes that break what must hold of whatever comes from outside.
     Fuzz(fuzz::Args),
+    /// Kill the journal every few seconds under load, and see that each event is recorded once; then fill its disk.
+    Journal(journal::Args),
     /// Publish events while keys rotate and are revoked, and see that none is lost.
     Rotation(rotation::Args),
 }
@@ -29,6 +32,7 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Mutants(args) => mutants::run(args),
         What::Fuzz(args) => fuzz::run(args),
+        What::Journal(args) => journal::run(args),
         What::Rotation(args) => rotation::run(args),
     }
 }

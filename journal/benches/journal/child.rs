@@ -45,8 +45,8 @@ pub enum Told {
     Written(u32),
     /// All are on disk.
     Wrote { seconds: f64, cpu_seconds: f64, peak: u64 },
-    /// What it took to read.
-    Read { short: [f64; 2], long: [f64; 2], peak: u64 },
+    /// What it took to read, and how many events there are behind those.
+    Read { short: [f64; 2], long: [f64; 2], peak: u64, behind: u64 },
 }
 
 impl Part {
@@ -102,7 +102,14 @@ async fn read(folder: &Path, events: u32) -> Result<()> {
     let blocks = blocks(events);
     let short = timelines(&store, 10, |nth| short_story(spread(nth, blocks), spread(nth, 900))).await?;
     let long = timelines(&store, 1_000, |nth| long_story(spread(nth, blocks))).await?;
-    tell(Told::Read { short, long, peak: usage(std::process::id())?.peak })
+    let (mut behind, mut after) = (0, events.into());
+    loop {
+        let page = store.changes(after, 1_000).await?;
+        let Some(last) = page.last() else { break };
+        after = last.position;
+        behind += page.len() as u64;
+    }
+    tell(Told::Read { short, long, peak: usage(std::process::id())?.peak, behind })
 }
 
 /// The median and the 95th of 100, in milliseconds.

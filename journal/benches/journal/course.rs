@@ -4,12 +4,14 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
+use bench_figures::limit::{Limit, UNSHARE, disk};
 use eventing_process::testing::Program;
 
 use crate::child::{PATIENCE, Told};
 use crate::events::blocks;
-use crate::limit::{Limit, disk};
 
+/// The chart's limit for the journal, in bytes.
+const MEMORY: u64 = 512 << 20;
 /// Events that are written when the writer is killed, and how many it was to write.
 const KILLED_AFTER: u32 = 5_000;
 const MORE: u32 = 20_000;
@@ -47,7 +49,7 @@ pub struct Size {
 }
 
 pub fn run(folder: &Path, events: u32) -> Result<Course> {
-    let limit = Limit::new()?;
+    let limit = Limit::new(MEMORY)?;
     let mut course =
         Course { sizes: Vec::new(), disk: 0, peak: 0, reopened_peak: 0, reopening: [0.0; 2], wrong: 0, oom_kills: 0 };
     let mut begin = 0;
@@ -61,9 +63,9 @@ pub fn run(folder: &Path, events: u32) -> Result<Course> {
     kill(&limit, folder, events)?;
     let (after_kill, _) = course.reopen(&limit, folder, events)?;
     course.write(&limit, folder, events, events + MORE)?;
-    let (after_end, end) = course.reopen(&limit, folder, events)?;
+    let (after_end, behind) = course.reopen(&limit, folder, events)?;
     course.reopening = [after_end, after_kill];
-    course.wrong = end.abs_diff(u64::from(events + MORE));
+    course.wrong = behind.abs_diff(u64::from(MORE));
     course.oom_kills = limit.kills()?;
     Ok(course)
 }
@@ -92,18 +94,21 @@ impl Course {
         Ok((seconds, cpu_seconds))
     }
 
-    /// Seconds until it answered, and its end.
+    /// Seconds until it answered, and how many events there are behind these.
     fn reopen(&mut self, limit: &Limit, folder: &Path, events: u32) -> Result<(f64, u64)> {
-        let mut opened = None;
+        let (mut opened, mut behind) = (None, 0);
         for told in child(limit, &["read"], folder, &[events])? {
             match told {
-                Told::Opened { seconds, end } => opened = Some((seconds, end)),
-                Told::Read { peak, .. } => self.reopened_peak = self.reopened_peak.max(peak),
+                Told::Opened { seconds, .. } => opened = Some(seconds),
+                Told::Read { peak, behind: more, .. } => {
+                    self.reopened_peak = self.reopened_peak.max(peak);
+                    behind = more;
+                }
                 Told::Written(_) | Told::Wrote { .. } => {}
             }
         }
         self.peak = self.peak.max(self.reopened_peak);
-        opened.context("a reader told nothing")
+        Ok((opened.context("a reader told nothing")?, behind))
     }
 }
 
@@ -124,8 +129,8 @@ fn kill(limit: &Limit, folder: &Path, events: u32) -> Result<()> {
 }
 
 fn command(limit: &Limit, part: &[&str], folder: &Path, numbers: &[u32]) -> Result<Command> {
-    let mut command = limit.command()?;
-    command.args(part).arg(folder).args(numbers.iter().map(u32::to_string));
+    let mut command = limit.enter(Command::new(UNSHARE));
+    command.arg(std::env::current_exe()?).args(part).arg(folder).args(numbers.iter().map(u32::to_string));
     Ok(command)
 }
 

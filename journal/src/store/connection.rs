@@ -4,7 +4,7 @@
 //! is on disk is then known by closing it, which writes down what is in its memory, and by reading.
 //! - A commit that failed. Half a record may stand at the end of its log, and a repair cuts off everything behind that.
 //! - A commit during which it began a new log. SurrealKV 0.21 may have the batch in the old log alone and in the memory
-//!   that belongs to the new one; the old log is deleted, and a kill then loses the batch (docs/decisions/0012).
+//!   that belongs to the new one; the old log is deleted, and a kill then loses the batch (docs/decisions/0017).
 //!
 //! Nothing else is written and nobody is answered before that was done; readers wait meanwhile.
 

@@ -166,11 +166,17 @@ impl SurrealStore {
         Ok(appended)
     }
 
-    async fn append_once(&self, batch: &[NewEvent]) -> Result<Appended, StoreError> {
+    /// What it came to is in `first` too, where it is not known yet whether that lasts.
+    async fn append_once(&self, batch: &[NewEvent], first: &mut Option<Appended>) -> Result<Appended, StoreError> {
         let transaction = self.begin().await?;
-        let appended = Self::append_in(&transaction, batch).await;
+        let worked = Self::append_in(&transaction, batch).await;
+        let appended = worked.as_ref().ok().copied();
         // Copies alone are committed too: the fsync is what says that those they are copies of are on disk.
-        self.end_transaction(transaction, appended, "commit a batch").await
+        let ended = self.end_transaction(transaction, worked, "commit a batch").await;
+        if matches!(ended, Err(StoreError::NewLog)) {
+            *first = first.or(appended);
+        }
+        ended
     }
 
     pub(super) async fn rows<R: SurrealValue>(
@@ -195,13 +201,14 @@ fn recorded_ids(row: &Ids) -> Result<(EventKey, Vec<EventId>), StoreError> {
 #[async_trait]
 impl EventStore for SurrealStore {
     async fn append(&self, batch: &[NewEvent]) -> Result<Appended, StoreError> {
-        let mut tries = 1;
+        let (mut tries, mut first) = (1, None);
         loop {
-            match self.append_once(batch).await {
+            match self.append_once(batch, &mut first).await {
                 // What is old is removed meanwhile, and that may be how a resource of the batch stood; or it is to be
                 // seen whether the batch is on disk, where its events look like copies now.
                 Err(error) if error.may_be_repeated() && tries < TRIES => tries += 1,
-                outcome => return outcome,
+                Ok(appended) => return Ok(Appended { end: appended.end, ..first.unwrap_or(appended) }),
+                Err(error) => return Err(error),
             }
         }
     }

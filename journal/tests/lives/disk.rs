@@ -31,15 +31,17 @@ fn failures(said: &str) -> usize {
     said.matches("batch not written").count()
 }
 
-/// Fills the disk under load, so that a commit fails in the middle of its record.
+/// Fills the disk under load, so that a commit fails in the middle of its record; then there is no room for anything.
 async fn fill(site: &mut Site) -> Program {
     let journal = start(site);
     site.send(300);
     site.drained(&journal).await;
     limit(&journal, Some(log_size(site) + 150_000));
-    site.send(1_000);
-    let twice = |said: &str| (failures(said) > 1).then_some(());
-    journal.until(PATIENCE, twice).unwrap();
+    site.send(4_000);
+    journal.until(PATIENCE, |said| (failures(said) > 0).then_some(())).unwrap();
+    limit(&journal, Some(1));
+    let before = failures(&journal.said());
+    journal.until(PATIENCE, |said| (failures(said) > before + 1).then_some(())).unwrap();
     assert!(site.sqs.state().deleted < site.sent());
     journal
 }

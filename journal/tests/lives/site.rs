@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bench_figures::limit::{Limit, UNSHARE};
 use bench_figures::payment::payment;
 use eventing::algorithm::Algorithm;
 use eventing::envelope::Trace;
@@ -53,6 +54,14 @@ impl Site {
     /// Starts it; it takes events as soon as it can.
     pub(crate) fn start(&self) -> Program {
         Program::start(self.command(program()).arg("run")).unwrap()
+    }
+
+    /// The same with the memory of the chart's limit, in which the engine begins a new log every few thousand events. Only
+    /// root may limit it: others have an engine that takes gigabytes before it does.
+    pub(crate) fn start_within(&self, limit: Option<&Limit>) -> Program {
+        let Some(limit) = limit else { return self.start() };
+        let mut command = limit.enter(self.command(Path::new(UNSHARE)));
+        Program::start(command.arg(program()).arg("run")).unwrap()
     }
 
     /// Puts so many more events into the queue. The correlation of the nth is `c-n`.
