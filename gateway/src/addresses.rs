@@ -80,17 +80,20 @@ impl From<IpAddr> for Client {
     }
 }
 
+/// How many places each client has taken.
+type Taken = Mutex<HashMap<Client, usize>>;
+
 /// The places of each client. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Addresses {
     trusted: Arc<[Range]>,
     most: usize,
-    taken: Arc<Mutex<HashMap<Client, usize>>>,
+    taken: Arc<Taken>,
 }
 
 /// One place, given back when it is dropped.
 #[derive(Debug, Default)]
-pub struct Place(Option<(Client, Arc<Mutex<HashMap<Client, usize>>>)>);
+pub struct Place(Option<(Client, Arc<Taken>)>);
 
 impl Addresses {
     /// So many places for each client; `trusted` are proxies.
@@ -152,7 +155,7 @@ impl Drop for Place {
     }
 }
 
-fn lock(taken: &Mutex<HashMap<Client, usize>>) -> MutexGuard<'_, HashMap<Client, usize>> {
+fn lock(taken: &Taken) -> MutexGuard<'_, HashMap<Client, usize>> {
     // Nothing panics while it is held.
     taken.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -123,7 +123,9 @@ impl Hub {
             none => *none = Some(Tail { position, recent: Recent::since(now), memory }),
         }
         if let Some(tail) = &mut inner.tail {
-            events.into_iter().for_each(|event| tail.remember(&Arc::new(event), now));
+            for event in events {
+                tail.remember(&Arc::new(event), now);
+            }
         }
         inner.send_all(&Item::Restart(position));
     }

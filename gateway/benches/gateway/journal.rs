@@ -95,7 +95,7 @@ impl Journal {
         Ok(journal)
     }
 
-    fn new(&self) -> MutexGuard<'_, Vec<(String, Instant)>> {
+    fn recorded(&self) -> MutexGuard<'_, Vec<(String, Instant)>> {
         self.new.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -108,7 +108,7 @@ impl Journal {
     /// The next event, as it is; its position is the next.
     pub fn append_entry(&self, entry: &Value) {
         let text = entry.to_string();
-        let mut new = self.new();
+        let mut new = self.recorded();
         new.push((text, Instant::now()));
         let end = HISTORY + u64::try_from(new.len()).unwrap_or_default();
         drop(new);
@@ -122,12 +122,12 @@ impl Journal {
 
     /// When each event came, the first of them at the position behind the history.
     pub fn came(&self) -> Vec<Instant> {
-        self.new().iter().map(|(_, at)| *at).collect()
+        self.recorded().iter().map(|(_, at)| *at).collect()
     }
 
     fn at(&self, position: u64) -> String {
         let new = usize::try_from(position.saturating_sub(HISTORY + 1)).unwrap_or_default();
-        match self.new().get(new).filter(|_| position > HISTORY) {
+        match self.recorded().get(new).filter(|_| position > HISTORY) {
             Some((text, _)) => text.clone(),
             None => entry(position, &correlation(position % self.correlations)).to_string(),
         }

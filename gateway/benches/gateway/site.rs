@@ -19,7 +19,7 @@ use crate::Arguments;
 use crate::journal::Journal;
 
 /// How long a gateway may take to start or to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Users, who are of one tenant.
 const USERS: usize = 500;
 const NAMES: Names = Names {

@@ -62,14 +62,12 @@ fn poll(
             outgoing.written(chunk.received);
             *waiting = None;
         }
-        match ready!(outgoing.poll_next(context)) {
-            Some(piece) => *waiting = Some(piece.into()),
-            None => {
-                // The end of the answer, where there is room for it.
-                let _ = stream.try_write(LAST);
-                return Poll::Ready(Ok(()));
-            }
-        }
+        let Some(piece) = ready!(outgoing.poll_next(context)) else {
+            // The end of the answer, where there is room for it.
+            let _ = stream.try_write(LAST);
+            return Poll::Ready(Ok(()));
+        };
+        *waiting = Some(piece.into());
     }
 }
 

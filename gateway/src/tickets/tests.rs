@@ -104,7 +104,8 @@ async fn what_nobody_gave_is_refused_however_often_and_leaves_nothing_behind() {
     *forged.get_mut("reach").unwrap() = "all".into();
     let forged = URL_SAFE_NO_PAD.encode(forged.to_string());
     let before = journal.0.lock().unwrap().len();
-    let tries = (0..8).map(|_| one.redeem(&forged, Some(&StreamPath::Correlation("line-7".into()))));
+    let wanted = line();
+    let tries = (0..8).map(|_| one.redeem(&forged, Some(&wanted)));
     for verdict in futures::future::join_all(tries).await {
         assert_eq!(verdict, Err(TicketError::Refused));
     }
