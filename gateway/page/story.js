@@ -126,7 +126,7 @@ export class Story {
     const half = steps.filter((step) => !step.event.envelopeVerified).length;
     fill(this.sum,
       el("span", {}, count(steps.length, "step")), el("span", {}, count(lanes.lanes.length, "resource")),
-      el("span", {}, steps.length > 1 ? `${duration(this.#timeline.span())} from first to last` : "just begun"),
+      steps.length > 1 ? el("span", {}, `${duration(this.#timeline.span())} from first to last`) : null,
       el("span", {}, `begun ${day(steps[0].ms)}, ${short(steps[0].ms)}`),
       half ? el("span", { class: "warn" }, icon("half"), `${half} with an unsigned envelope`) : el("span", { class: "good" }, icon("verified"), "every step verified"),
       this.letters.length ? el("span", { class: "bad" }, icon("failed"), count(this.letters.length, "failure")) : null);
