@@ -1,6 +1,6 @@
 //! Who may read the journal, by a real API server's token reviews and access reviews, with exactly the rights that the
 //! chart gives the journal and the tools.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -123,7 +123,7 @@ async fn the_gateway_the_charts_tools_and_whom_a_role_lets_in_read_the_journal_a
     let kubectl = plane.kubectl();
     kubectl.apply(OBJECTS).unwrap();
     apply(&kubectl, "ops", &chart("rbac.yaml", "name: qsl-journal"));
-    apply(&kubectl, "ops", &chart("tools.yaml", "{{ $name }}"));
+    apply(&kubectl, "ops", &chart("tools.yaml", "qsl"));
     let journal = journal(&plane).await;
     let token_for = |namespace: &str, account: &str, audience: &str| {
         let arguments = ["create", "token", account, "-n", namespace, "--audience", audience];
