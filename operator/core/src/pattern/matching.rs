@@ -43,14 +43,12 @@ fn has_leaf(value: &Value, names: &[&str]) -> bool {
 
 /// All members of a pattern, against an object of the event; what is not there has no members.
 fn members(pattern: &Map<String, Value>, found: Option<&Map<String, Value>>, way: &Way<'_>) -> bool {
-    pattern.iter().all(|(name, expected)| match (name.as_str(), expected) {
-        (OR, Value::Array(patterns)) => {
-            patterns.iter().filter_map(Value::as_object).any(|pattern| members(pattern, found, way))
+    pattern.iter().all(|(name, expected)| {
+        if let (OR, Value::Array(patterns)) = (name.as_str(), expected) {
+            return patterns.iter().filter_map(Value::as_object).any(|pattern| members(pattern, found, way));
         }
-        _ => {
-            let value = found.and_then(|found| found.get(name));
-            member(expected, value, &Way { event: way.event, above: Some((way, name)) })
-        }
+        let value = found.and_then(|found| found.get(name));
+        member(expected, value, &Way { event: way.event, above: Some((way, name)) })
     })
 }
 
