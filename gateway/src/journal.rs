@@ -6,13 +6,9 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use eventing::types::CorrelationId;
-use eventing_http::{ClientError, DeadLetterReport, JournalClient, Timeline};
+use eventing_http::{ClientError, JournalClient, Timeline};
 
 use crate::event::Event;
-
-/// Dead letters that are told of one correlation, at most.
-const DEAD_LETTERS: usize = 1_000;
 
 /// The journal did not answer as agreed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -54,9 +50,6 @@ pub trait Journal: Send + Sync {
 
     /// A part of a correlation's events.
     async fn timeline(&self, correlation_id: &str, limit: usize, cursor: Option<&str>) -> Result<Part, JournalError>;
-
-    /// What the journal was told of a correlation's dead letters, the newest first.
-    async fn dead_letters(&self, correlation: &CorrelationId) -> Result<Vec<DeadLetterReport>, JournalError>;
 }
 
 /// The journal over HTTPS. The CA is read again whenever a call fails: the operator rotates it.
@@ -112,11 +105,6 @@ impl Journal for HttpJournal {
         let answer = self.client().await?.timeline(correlation_id, limit, cursor).await;
         let Timeline { events, next } = self.judge(answer)?;
         Ok(Part { events: shown(&events), next })
-    }
-
-    async fn dead_letters(&self, correlation: &CorrelationId) -> Result<Vec<DeadLetterReport>, JournalError> {
-        let answer = self.client().await?.dead_letters(correlation, DEAD_LETTERS).await;
-        Ok(self.judge(answer)?.dead_letters)
     }
 }
 

@@ -1,13 +1,6 @@
 //! Who asks, and what they may see. Decided event by event, from signed facts alone.
 
-use std::collections::HashSet;
-
-use eventing_http::DeadLetterReport;
-
-use crate::event::{Event, ShortKey};
-
-/// The stage of a dead letter whose body did not verify.
-const VERIFY: &str = "verify";
+use crate::event::Event;
 
 /// How far somebody sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,20 +54,10 @@ impl Viewer {
         let tenants = self.reach == Reach::Tenant && same(self.tenant.as_deref(), event.tenant_id.as_deref());
         event.envelope_verified && (own || tenants)
     }
-
-    /// Whether they may see a dead letter of a correlation of which they see these events. One is shown with its event;
-    /// one of a body that did not verify names a correlation as anybody could have, so it is for operators alone.
-    pub fn may_see_dead_letter(&self, dead_letter: &DeadLetterReport, seen: &HashSet<ShortKey>) -> bool {
-        match dead_letter.event_key {
-            Some(key) if dead_letter.stage != VERIFY => seen.contains(&ShortKey::of(key)),
-            _ => self.reach == Reach::All,
-        }
-    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::event::ShortKey;
 
@@ -107,31 +90,6 @@ pub(crate) mod tests {
         assert_eq!(sees(viewer("ada", Some("north"), Reach::Tenant)), [true, true, false, false, false]);
         assert_eq!(sees(viewer("ada", None, Reach::Tenant)), [true, false, false, false, false]);
         assert_eq!(sees(viewer("op", None, Reach::All)), [true; 5]);
-    }
-
-    #[test]
-    fn a_dead_letter_is_shown_with_its_event_and_one_that_did_not_verify_to_operators() {
-        let dead_letter = |stage: &str, key: Option<u8>| DeadLetterReport {
-            inbox: "depot/arrivals".parse().unwrap(),
-            code: "X".to_owned(),
-            stage: stage.to_owned(),
-            attempts: 1,
-            failed_at: 7,
-            event_key: key.map(|name| eventing::types::EventKey([name; 32])),
-            claimed_correlation_id: None,
-        };
-        let seen = [ShortKey::of(eventing::types::EventKey([7; 32]))].into();
-        let all = [
-            dead_letter("handle", Some(7)),
-            dead_letter("route", Some(7)),
-            dead_letter("handle", Some(8)),
-            dead_letter("verify", None),
-            dead_letter("verify", Some(7)),
-        ];
-        let shows = |reach| all.each_ref().map(|one| viewer("ada", None, reach).may_see_dead_letter(one, &seen));
-        assert_eq!(shows(Reach::Own), [true, true, false, false, false]);
-        assert_eq!(shows(Reach::Tenant), [true, true, false, false, false]);
-        assert_eq!(shows(Reach::All), [true, true, false, true, true]);
     }
 
     #[test]

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use eventing::time::Millis;
-use eventing_http::DeadLetterReport;
 use eventing_service::admin::Readiness;
 use eventing_service::server::Server;
 use gateway::event::Event;
@@ -166,35 +165,6 @@ async fn a_timeline_shows_each_what_they_may_see() {
     assert_eq!(get(&replica, "/events/line-7", "nonsense", None).await.status(), 401);
     let bare = reqwest::get(format!("{}/events/line-7", replica.url)).await.unwrap();
     assert_eq!((bare.status().as_u16(), &bare.headers()["www-authenticate"]), (401, &"Bearer".parse().unwrap()));
-}
-
-#[tokio::test]
-async fn a_timeline_shows_the_dead_letters_of_the_events_that_are_seen_and_to_operators_the_unverified_too() {
-    let world = World::new().await;
-    world.journal.append(entry(1, "line-7", "ada", true));
-    world.journal.append(entry(2, "line-7", "cleo", true));
-    let dead_letter = |code: &str, stage: &str, name: Option<u8>| -> DeadLetterReport {
-        serde_json::from_value(serde_json::json!({"inbox": "depot/arrivals", "code": code, "stage": stage,
-            "attempts": 5, "failedAt": 7, "eventKey": name.map(hex)}))
-        .unwrap()
-    };
-    world.journal.tell(dead_letter("HANDLER_EXHAUSTED", "handle", Some(1)));
-    world.journal.tell(dead_letter("NO_ROUTE", "route", Some(2)));
-    world.journal.tell(dead_letter("SIGNATURE_INVALID", "verify", None));
-    let replica = world.replica().await;
-    let codes = async |user: &str, scope: &str, path: &str| -> Vec<String> {
-        let response = get(&replica, path, &world.token(user, scope), None).await;
-        let body: Value = response.json().await.unwrap();
-        let told = body["deadLetters"].as_array().cloned().unwrap_or_default();
-        told.iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect()
-    };
-    assert_eq!(codes("ada", "", "/events/line-7").await, ["HANDLER_EXHAUSTED"]);
-    assert_eq!(codes("cleo", "", "/events/line-7").await, ["NO_ROUTE"]);
-    assert_eq!(codes("dora", "", "/events/line-7").await, Vec::<String>::new());
-    let all = ["HANDLER_EXHAUSTED", "NO_ROUTE", "SIGNATURE_INVALID"];
-    assert_eq!(codes("ops", "events:operator", "/events/line-7").await, all);
-    // Of a correlation whose events all failed to verify, an operator sees that.
-    assert_eq!(codes("ops", "events:operator", "/events/line-99").await, ["SIGNATURE_INVALID"]);
 }
 
 #[tokio::test]

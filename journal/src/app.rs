@@ -22,10 +22,11 @@ use crate::api::{Api, right_to_read, router};
 use crate::claims::{Claims, prune};
 use crate::consumers::{self, WatchedConsumers};
 use crate::intake::Intake;
-use crate::observe::{ClaimMetrics, Metrics};
+use crate::observe::{ClaimMetrics, Metrics, RetentionMetrics};
 use crate::recorder::{Limits, Recorder};
 use crate::settings::Settings;
 use crate::store::{EventStore, Location, SurrealStore};
+use crate::{backup, retention};
 
 /// The audience of the tokens that callers bring.
 const AUDIENCE: &str = "journal.eventing.qsl.dev";
@@ -36,7 +37,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let (metrics, consumer_metrics) = (Metrics::default(), eventing::consumer::Metrics::default());
     let configuration_metrics = ConfigurationMetrics::default();
     let mut registry = Registry::default();
-    let claim_metrics = ClaimMetrics::default();
+    let (claim_metrics, retention_metrics) = (ClaimMetrics::default(), RetentionMetrics::default());
+    retention_metrics.register(&mut registry);
     metrics.register(&mut registry);
     claim_metrics.register(&mut registry);
     consumer_metrics.register(&mut registry);
@@ -50,9 +52,16 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let server = Server::tls(settings.listen, &settings.tls_dir).await?;
     let client = kube::Client::try_default().await.context("cannot reach the API server")?;
-    let store = SurrealStore::open(&Location::Folder(settings.data_dir.clone())).await?;
+    let location = settings.database.location()?;
+    let store = SurrealStore::open(&location).await?;
     let (claim_store, dead_letters, reader) =
         (Arc::new(store.clone()), Arc::new(store.clone()), Arc::new(store.clone()));
+    if let Location::Folder(folder) = location {
+        tasks.spawn("backup", backup::socket::serve(folder, Arc::new(store.clone()), tasks.shutdown()));
+    }
+    let kept = Duration::from_secs(settings.retention_seconds);
+    let forgetting = retention::forget(Arc::new(store.clone()), kept, retention_metrics, tasks.shutdown());
+    tasks.spawn("retention", never_fails(forgetting));
     let store: Arc<dyn EventStore> = Arc::new(store);
     let (recorder, writer, end) = Recorder::new(Arc::clone(&store), metrics.clone(), Limits::default()).await?;
 

@@ -73,18 +73,27 @@ pub fn append<'a>(batch: &'a [NewEvent], known: Known) -> Changes<'a> {
         end = end.saturating_add(1);
         placed.insert(event.key, new.len());
         new.push(Placed { position: end, ids: vec![event.event_id.clone()], event });
-        if moves(projections.get(&event.resource), event) {
-            projections.insert(event.resource.clone(), projection(event));
-            if !moved.contains(&&event.resource) {
-                moved.push(&event.resource);
-            }
-        }
+        project(&mut projections, &mut moved, event);
     }
     Changes {
         end,
         new,
         ids: more_ids.into_iter().filter_map(|key| Some((key, recorded.remove(&key)?))).collect(),
         projections: moved.into_iter().filter_map(|resource| projections.remove(resource)).collect(),
+    }
+}
+
+/// What an event changes of how resources stand, and which of them stand otherwise then.
+pub(crate) fn project<'a>(
+    projections: &mut HashMap<Resource, Projection>,
+    moved: &mut Vec<&'a Resource>,
+    event: &'a NewEvent,
+) {
+    if moves(projections.get(&event.resource), event) {
+        projections.insert(event.resource.clone(), projection(event));
+        if !moved.contains(&&event.resource) {
+            moved.push(&event.resource);
+        }
     }
 }
 

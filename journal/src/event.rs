@@ -18,8 +18,8 @@ pub struct NewEvent {
     pub detail_type: DetailType,
     /// What it happened to.
     pub resource: Resource,
-    /// The bus whose key verified it.
-    pub bus: BusId,
+    /// The bus whose key verified it; none of one that is restored from before that was written down.
+    pub bus: Option<BusId>,
     /// What holds its story together.
     pub correlation_id: CorrelationId,
     /// The user who may follow it.
@@ -67,7 +67,7 @@ impl From<&Delivery> for NewEvent {
             source: event.source.clone(),
             detail_type: event.detail_type.clone(),
             resource: event.resource.clone(),
-            bus: event.bus.clone(),
+            bus: Some(event.bus.clone()),
             correlation_id: event.correlation_id.clone(),
             user_id: event.trace.user_id().map(str::to_owned),
             tenant_id: event.trace.tenant_id().map(str::to_owned),

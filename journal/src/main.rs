@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use eventing_service::{EXIT_CONFIGURATION, install_crypto, traces};
-use journal::app;
-use journal::settings::Settings;
+use journal::settings::{Cli, Command};
+use journal::{app, backup};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -13,29 +13,38 @@ async fn main() -> ExitCode {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
-    let settings = match Settings::try_parse() {
-        Ok(settings) => settings,
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { EXIT_CONFIGURATION } else { 0 });
         }
     };
     install_crypto();
-    // The engine narrates its files at `info`; what is asked for comes last, and so wins.
-    let traces = match traces::init(&format!("surrealdb=warn,surrealkv=warn,{}", settings.log), "qsl-journal") {
-        Ok(traces) => traces,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::from(EXIT_CONFIGURATION);
+    let ended = match cli.command {
+        Command::Run(settings) => {
+            // The engine narrates its files at `info`; what is asked for comes last, and so wins.
+            let filter = format!("surrealdb=warn,surrealkv=warn,{}", settings.log);
+            let traces = match traces::init(&filter, "qsl-journal") {
+                Ok(traces) => traces,
+                Err(error) => {
+                    eprintln!("{error}");
+                    return ExitCode::from(EXIT_CONFIGURATION);
+                }
+            };
+            let ended = app::run(*settings).await;
+            traces.end().await;
+            ended
         }
+        Command::Backup(database) => backup::command::backup(&database).await,
+        Command::Restore(database) => backup::command::restore(&database).await,
     };
-    let code = match app::run(settings).await {
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "journal ended");
+            eprintln!("{error:#}");
             ExitCode::FAILURE
         }
-    };
-    traces.end().await;
-    code
+    }
 }

@@ -1,6 +1,7 @@
 //! What happens in the journal, each as one event: it logs and counts together.
 
 mod claims;
+mod retention;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 pub use claims::ClaimMetrics;
+pub use retention::RetentionMetrics;
 
 use crate::store::{Appended, StoreError};
 

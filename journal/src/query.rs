@@ -104,8 +104,8 @@ pub fn fits(filter: &EventFilter, facts: Facts<'_>) -> bool {
 
 /// The place behind which events are looked for: that of `from`, or where the part before ended.
 pub fn begin(filter: &EventFilter, after: Option<Cursor>) -> Cursor {
-    // Positions begin at 1, so this is before every event signed at `from`.
-    let from = Cursor { ts: filter.from.map_or(i64::MIN, |from| from.0), position: 0 };
+    // Behind everything that was signed before.
+    let from = Cursor { ts: filter.from.map_or(i64::MIN, |from| from.0.saturating_sub(1)), position: u64::MAX };
     after.map_or(from, |after| after.max(from))
 }
 
@@ -195,9 +195,10 @@ mod tests {
     #[test]
     fn a_part_begins_at_the_time_asked_for_or_where_the_one_before_ended() {
         let later = Cursor { ts: 15, position: 3 };
-        assert_eq!(begin(&everything(), None), Cursor { ts: 10, position: 0 });
+        let from = Cursor { ts: 9, position: u64::MAX };
+        assert_eq!(begin(&everything(), None), from);
         assert_eq!(begin(&everything(), Some(later)), later);
-        assert_eq!(begin(&everything(), Some(Cursor { ts: 5, position: 9 })), Cursor { ts: 10, position: 0 });
+        assert_eq!(begin(&everything(), Some(Cursor { ts: 5, position: 9 })), from);
         assert_eq!(begin(&EventFilter::default(), None).ts, i64::MIN);
     }
 }

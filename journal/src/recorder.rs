@@ -29,7 +29,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { events: 100, bytes: 4 << 20, wait: Duration::from_millis(5) }
+        Self { events: 200, bytes: 4 << 20, wait: Duration::from_millis(5) }
     }
 }
 

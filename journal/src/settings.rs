@@ -4,12 +4,75 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::Parser;
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand};
 use eventing_service::authentication::ServiceAccount;
 
-/// Records verified events and answers timelines.
+use crate::store::{Location, Remote};
+
+/// The journal of QSL Eventing.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "journal", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Records verified events and answers timelines, until SIGTERM.
+    Run(Box<Settings>),
+    /// Writes every kept event with its position to standard output, as lines of JSON; of a running journal too.
+    Backup(Database),
+    /// Reads a backup from standard input into an empty database that no journal has open.
+    Restore(Database),
+}
+
+/// Which database.
+#[derive(Clone, Debug, Args)]
+pub struct Database {
+    /// The folder of the database, where it is the embedded one.
+    #[arg(long, env = "QSL_DATA_DIR", default_value = "/var/lib/qsl-journal")]
+    pub data_dir: PathBuf,
+
+    /// A SurrealDB of its own instead of the embedded one: `ws://` or `wss://`, with host and port.
+    #[arg(long, env = "QSL_DATABASE_URL", requires_all = ["database_user", "database_password_file"])]
+    pub database_url: Option<String>,
+
+    /// The user there, of database `journal` in namespace `qsl`, with role EDITOR.
+    #[arg(long, env = "QSL_DATABASE_USER")]
+    pub database_user: Option<String>,
+
+    /// The file of the user's password.
+    #[arg(long, env = "QSL_DATABASE_PASSWORD_FILE")]
+    pub database_password_file: Option<PathBuf>,
+}
+
+impl Database {
+    /// Where it is.
+    ///
+    /// # Errors
+    /// When the address is none, or the password cannot be read.
+    pub fn location(&self) -> anyhow::Result<Location> {
+        let (Some(url), Some(user), Some(file)) =
+            (&self.database_url, &self.database_user, &self.database_password_file)
+        else {
+            return Ok(Location::Folder(self.data_dir.clone()));
+        };
+        if !(url.starts_with("ws://") || url.starts_with("wss://")) {
+            bail!("--database-url: must begin with ws:// or wss://");
+        }
+        let password = std::fs::read_to_string(file)
+            .with_context(|| format!("--database-password-file: cannot read {}", file.display()))?;
+        let password = password.trim_end_matches(['\r', '\n']).to_owned();
+        Ok(Location::Remote(Remote { url: url.clone(), user: user.clone(), password }))
+    }
+}
+
+/// Flags of `run`.
+#[derive(Clone, Debug, Args)]
 pub struct Settings {
     /// The namespace of this installation, in which the inbox's configuration holds.
     #[arg(long, env = "QSL_NAMESPACE")]
@@ -19,9 +82,13 @@ pub struct Settings {
     #[arg(long, env = "QSL_INBOX", default_value = "journal")]
     pub inbox: String,
 
-    /// The folder of the database.
-    #[arg(long, env = "QSL_DATA_DIR", default_value = "/var/lib/qsl-journal")]
-    pub data_dir: PathBuf,
+    /// Where events are kept.
+    #[command(flatten)]
+    pub database: Database,
+
+    /// How long an event is kept after it entered the queue, in seconds. By default thirty days.
+    #[arg(long, env = "QSL_RETENTION_SECONDS", default_value_t = 2_592_000, value_parser = clap::value_parser!(u64).range(3_600..))]
+    pub retention_seconds: u64,
 
     /// Where the API listens (HTTPS).
     #[arg(long, env = "QSL_LISTEN", default_value = "0.0.0.0:8443")]
@@ -99,8 +166,11 @@ mod tests {
     #[test]
     fn the_gateway_is_the_own_namespaces_unless_it_is_named() {
         let settings = |more: &[&str]| {
-            let given = ["journal", "--namespace", "release"].iter().chain(more);
-            Settings::try_parse_from(given).map(|settings| settings.gateway())
+            let given = ["journal", "run", "--namespace", "release"].iter().chain(more);
+            Cli::try_parse_from(given).map(|cli| match cli.command {
+                Command::Run(settings) => settings.gateway(),
+                other => unreachable!("{other:?}"),
+            })
         };
         assert_eq!(settings(&[]).unwrap(), ServiceAccount::new("release", "qsl-gateway"));
         let named = settings(&["--gateway-service-account", "shop/window"]).unwrap();
@@ -108,5 +178,31 @@ mod tests {
         for bad in ["window", "/window", "shop/", "a/b/c"] {
             assert!(settings(&["--gateway-service-account", bad]).is_err(), "{bad}");
         }
+    }
+
+    fn database(given: &[&str]) -> Result<Database, clap::Error> {
+        let given = ["journal", "backup", "--data-dir", "/data"].iter().chain(given);
+        Cli::try_parse_from(given).map(|cli| match cli.command {
+            Command::Backup(database) => database,
+            other => unreachable!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn the_database_is_the_folders_unless_an_address_is_given_with_a_user() {
+        let folder = database(&[]).unwrap().location().unwrap();
+        assert_eq!(folder, Location::Folder("/data".into()));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "a secret\n").unwrap();
+        let password = file.path().display().to_string();
+        let remote = |url| {
+            let user = ["--database-user", "journal", "--database-password-file", &password];
+            database(&[["--database-url", url].as_slice(), user.as_slice()].concat()).unwrap().location()
+        };
+        let Location::Remote(told) = remote("wss://db:8000").unwrap() else { unreachable!() };
+        assert_eq!((told.user.as_str(), told.password.as_str()), ("journal", "a secret"));
+        assert!(!format!("{told:?}").contains("secret"));
+        assert!(remote("http://db:8000").unwrap_err().to_string().contains("--database-url: must begin with ws://"));
+        assert!(database(&["--database-url", "ws://db:8000"]).is_err());
     }
 }

@@ -1,8 +1,11 @@
 //! Where events are kept: the port, in the journal's own words.
 
+mod backup;
 mod claims;
+mod connection;
 mod dead_letters;
 mod reading;
+mod retention;
 mod rows;
 mod schema;
 pub mod surreal;
@@ -14,13 +17,15 @@ use eventing::types::{CorrelationId, Resource};
 
 use eventing_http::{DeadLetterReport, Whose};
 
+use crate::backup::line::Line;
 use crate::claims::Wanted;
 use crate::entry::{Cursor, Entry, Page, Projection};
 use crate::event::NewEvent;
 use crate::query::Asked;
 use crate::recent::Recent;
 
-pub use surreal::{Location, SurrealStore};
+pub use connection::{Location, Remote};
+pub use surreal::SurrealStore;
 
 /// A store that did not answer. Nothing was written, or all of it was and writing it again changes nothing.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +38,23 @@ pub enum StoreError {
         /// Why it did not.
         source: Box<surrealdb::Error>,
     },
+    /// The database is being opened again.
+    #[error("the database is being opened again")]
+    Opening,
+    /// The engine began a new log during the commit: whether it lasts is known when the database was opened again.
+    #[error("the engine began a new log during a commit")]
+    NewLog,
+    /// A newer journal made this database.
+    #[error(
+        "the database has schema version {found}, and this journal knows versions up to {known}: run the newer journal, \
+         or restore a backup into an empty folder"
+    )]
+    Newer {
+        /// The database's version.
+        found: i64,
+        /// The last one that is known.
+        known: i64,
+    },
     /// A record is not what this version writes.
     #[error("record {record} cannot be read: {reason}")]
     Record {
@@ -41,6 +63,18 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl StoreError {
+    /// Whether it is no failure, and the same is to be done again: another transaction was in the way, or it is not known
+    /// yet whether this one lasts.
+    pub fn may_be_repeated(&self) -> bool {
+        match self {
+            Self::Database { source, .. } => connection::is_conflict(source),
+            Self::NewLog => true,
+            Self::Opening | Self::Newer { .. } | Self::Record { .. } => false,
+        }
+    }
 }
 
 /// What a batch came to.
@@ -61,7 +95,7 @@ pub trait EventStore: Send + Sync {
     /// list of EventBridge ids.
     async fn append(&self, batch: &[NewEvent]) -> Result<Appended, StoreError>;
 
-    /// At most `limit` events behind a position, in the order of their positions.
+    /// At most `limit` events behind a position, in the order of their positions; fewer where they are large.
     async fn changes(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError>;
 
     /// The last position given; 0 in an empty journal.
@@ -87,6 +121,42 @@ pub trait EventReader: Send + Sync {
 
     /// How a resource stands.
     async fn projection(&self, resource: &Resource) -> Result<Option<Projection>, StoreError>;
+}
+
+/// What was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pruned {
+    /// Events removed now.
+    pub removed: usize,
+    /// The last position that was removed, ever; 0 where none was.
+    pub last: u64,
+}
+
+/// Forgets what is old.
+#[async_trait]
+pub trait RetentionStore: Send + Sync {
+    /// Removes at most so many events, the first of the journal, that entered the queue before this time. A conflict with
+    /// another transaction is an error, and removes nothing.
+    async fn prune_events(&self, before: Millis, most: usize) -> Result<Pruned, StoreError>;
+
+    /// The last position that was removed; 0 where none was.
+    async fn pruned(&self) -> Result<u64, StoreError>;
+}
+
+/// Gives and takes whole events.
+#[async_trait]
+pub trait BackupStore: Send + Sync {
+    /// The last position given; 0 in an empty journal.
+    async fn end_of_backup(&self) -> Result<u64, StoreError>;
+
+    /// At most so many events behind a position and up to another, in order.
+    async fn lines(&self, after: u64, to: u64, limit: usize) -> Result<Vec<Line>, StoreError>;
+
+    /// Writes events that are not there, in order, where they were.
+    async fn restore(&self, lines: &[Line]) -> Result<(), StoreError>;
+
+    /// Ends a restoration: positions go on behind this one, and what is before the first event was removed.
+    async fn begin_behind(&self, end: u64) -> Result<(), StoreError>;
 }
 
 /// Keeps the claims of inboxes' consumers.

@@ -17,7 +17,7 @@ pub(crate) fn event(name: &str) -> Builder {
         source: Source::parse("qsl.teller").unwrap(),
         detail_type: DetailType::parse("Loan.Granted.v1").unwrap(),
         resource: Resource::parse("urn:qsl:teller:loan:l-1").unwrap(),
-        bus: BusId::new("bank", "loans").unwrap(),
+        bus: Some(BusId::new("bank", "loans").unwrap()),
         correlation_id: CorrelationId::parse("story-1").unwrap(),
         user_id: Some("user-1".to_owned()),
         tenant_id: None,
@@ -55,7 +55,7 @@ impl Builder {
     }
 
     pub(crate) fn bus(mut self, bus: &str) -> Self {
-        self.0.bus = bus.parse().unwrap();
+        self.0.bus = Some(bus.parse().unwrap());
         self
     }
 
@@ -71,6 +71,12 @@ impl Builder {
 
     pub(crate) fn tenant(mut self, tenant: &str) -> Self {
         self.0.tenant_id = Some(tenant.to_owned());
+        self
+    }
+
+    /// With a payload of so many bytes.
+    pub(crate) fn payload(mut self, bytes: usize) -> Self {
+        self.0.detail_core = format!(r#"{{"text":"{}"}}"#, "x".repeat(bytes));
         self
     }
 

@@ -34,6 +34,8 @@ enum What {
     Trust(Measure),
     /// The whole way on a node: from the POST to a handler and to the gateway's stream, at 50 events a second.
     Flow(flow::Args),
+    /// The journal: events recorded a second, memory, disk, reopening and timelines of a million of them.
+    Journal(Measure),
     /// Write `docs/benchmarks.md` from the committed figures.
     Page(page::Args),
 }
@@ -59,6 +61,7 @@ pub fn run(args: &Args) -> Result<()> {
         What::Sidecar(args) => args.run("sidecar-bench", &[]),
         What::Trust(args) => args.run_both("trust-bench", "signing-bench"),
         What::Flow(args) => flow::run(args),
+        What::Journal(args) => args.run("journal-bench", &[]),
         What::Page(args) => page::run(args),
     }
 }

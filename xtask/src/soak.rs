@@ -3,6 +3,7 @@
 
 mod flow;
 mod fuzz;
+mod journal;
 mod mutants;
 mod replay;
 mod rotation;
@@ -22,6 +23,8 @@ enum What {
     Mutants(mutants::Args),
     /// Search for bytes that break what must hold of whatever comes from outside.
     Fuzz(fuzz::Args),
+    /// Kill the journal every few seconds under load, and see that each event is recorded once; then fill its disk.
+    Journal(journal::Args),
     /// Publish events while keys rotate and are revoked, and see that none is lost.
     Rotation(rotation::Args),
     /// Publish 50 events a second and poison among them while pods are killed, and see that each is where it belongs.
@@ -35,6 +38,7 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Mutants(args) => mutants::run(args),
         What::Fuzz(args) => fuzz::run(args),
+        What::Journal(args) => journal::run(args),
         What::Rotation(args) => rotation::run(args),
         What::Flow(args) => flow::run(args),
         What::Replay(args) => replay::run(args),

@@ -13,7 +13,7 @@ use sidecar_ground::Key;
 use crate::app::App;
 use crate::events::{bodies, event};
 use crate::site::Site;
-use crate::times::Times;
+use bench_figures::times::Times;
 
 /// From the call of an HTTP client to the handler, at a rate.
 pub async fn post(key: &Arc<Key>, rate: u32, seconds: u32) -> Result<Times> {

@@ -10,7 +10,7 @@ use sidecar_ground::sqs::{State, Way};
 use crate::app::App;
 use crate::events::bodies;
 use crate::site::{Sidecar, Site};
-use crate::times::Times;
+use bench_figures::times::Times;
 
 /// How long a sidecar is left alone before it is measured idle, or given work.
 const REST: Duration = Duration::from_secs(5);

@@ -16,7 +16,6 @@ mod figures;
 mod publishing;
 mod service;
 mod site;
-mod times;
 
 use std::path::PathBuf;
 

@@ -13,7 +13,7 @@ use sidecar_ground::Key;
 use crate::app::App;
 use crate::events::{DETAIL_TYPE, RESOURCE, SIZE, SOURCE};
 use crate::site::{Sidecar, Site};
-use crate::times::Times;
+use bench_figures::times::Times;
 
 /// Callers at once, when as much is published as goes.
 const CALLERS: usize = 16;

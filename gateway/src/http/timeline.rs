@@ -1,6 +1,4 @@
-//! `GET /events/{correlationId}`: what the viewer may see of a correlation, and of its dead letters.
-
-use std::collections::HashSet;
+//! `GET /events/{correlationId}`: what the viewer may see of a correlation.
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -8,15 +6,13 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use eventing::types::CorrelationId;
-use eventing_http::DeadLetterReport;
 use eventing_service::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Gateway, journal_problem, no_such_correlation};
 use crate::cursor::Cursor;
-use crate::event::{Event, ShortKey};
-use crate::viewer::{Reach, Viewer};
+use crate::viewer::Viewer;
 
 /// Events of one answer, unless fewer are asked for.
 const LIMIT: usize = 500;
@@ -32,9 +28,6 @@ pub(super) struct Ask {
 struct Answer {
     correlation_id: String,
     events: Vec<Box<RawValue>>,
-    /// What became of these events at inboxes that could not handle them, the newest first; with the first part, for
-    /// operators, also what did not verify and names this correlation.
-    dead_letters: Vec<DeadLetterReport>,
     /// Where the next part begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
@@ -56,8 +49,7 @@ pub(super) async fn get_timeline(
     let part = gateway.journal.timeline(correlation.as_str(), limit, ask.cursor.as_deref()).await;
     let part = part.map_err(|error| journal_problem(&error))?;
     let seen: Vec<_> = part.events.iter().filter(|event| viewer.may_see(event)).collect();
-    let dead_letters = dead_letters(&gateway, &viewer, &correlation, &seen, ask.cursor.is_none()).await?;
-    if seen.is_empty() && dead_letters.is_empty() && ask.cursor.is_none() {
+    if seen.is_empty() && ask.cursor.is_none() {
         return Err(no_such_correlation());
     }
     let events = seen
@@ -68,28 +60,10 @@ pub(super) async fn get_timeline(
     let answer = Answer {
         correlation_id: correlation.to_string(),
         events,
-        dead_letters,
         next: part.next,
         last_event_id: position.map(|position| Cursor::at(position).to_string()),
     };
     let mut response = Json(answer).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
-}
-
-/// The dead letters that are shown with these events.
-async fn dead_letters(
-    gateway: &Gateway,
-    viewer: &Viewer,
-    correlation: &CorrelationId,
-    seen: &[&Event],
-    is_first: bool,
-) -> Result<Vec<DeadLetterReport>, Problem> {
-    let keys: HashSet<ShortKey> = seen.iter().map(|event| event.key).collect();
-    if keys.is_empty() && viewer.reach != Reach::All {
-        return Ok(Vec::new());
-    }
-    let mut told = gateway.journal.dead_letters(correlation).await.map_err(|error| journal_problem(&error))?;
-    told.retain(|one| viewer.may_see_dead_letter(one, &keys) && (one.event_key.is_some() || is_first));
-    Ok(told)
 }

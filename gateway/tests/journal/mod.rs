@@ -9,7 +9,7 @@ use axum::extract::{Path as UrlPath, Query, State};
 use axum::http::HeaderMap;
 use axum::routing::get;
 use axum::{Json, Router};
-use eventing_http::{Changes, DeadLetterReport, DeadLetters, Entry, Timeline};
+use eventing_http::{Changes, Entry, Timeline};
 use eventing_service::server::Server;
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -19,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone)]
 pub(crate) struct FakeJournal {
     entries: Arc<Mutex<Vec<Entry>>>,
-    dead_letters: Arc<Mutex<Vec<DeadLetterReport>>>,
     bell: watch::Sender<u64>,
     pub(crate) address: SocketAddr,
 }
@@ -57,16 +56,10 @@ impl FakeJournal {
         std::fs::write(folder.join("ca.crt"), made.cert.pem()).unwrap();
         std::fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
         let server = Server::tls(SocketAddr::from(([127, 0, 0, 1], 0)), folder).await.unwrap();
-        let journal = Self {
-            entries: Arc::default(),
-            dead_letters: Arc::default(),
-            bell: watch::Sender::new(0),
-            address: server.address(),
-        };
+        let journal = Self { entries: Arc::default(), bell: watch::Sender::new(0), address: server.address() };
         let router = Router::new()
             .route("/v1/timeline/{correlation}", get(timeline))
             .route("/v1/changes", get(changes))
-            .route("/v1/dead-letters", get(dead_letters))
             .with_state(journal.clone());
         tokio::spawn(server.serve(router, CancellationToken::new()));
         journal
@@ -79,11 +72,6 @@ impl FakeJournal {
         let position = entry.position;
         entries.push(entry);
         self.bell.send_replace(position);
-    }
-
-    /// Tells of a dead letter of every correlation.
-    pub(crate) fn tell(&self, dead_letter: DeadLetterReport) {
-        self.dead_letters.lock().unwrap().push(dead_letter);
     }
 }
 
@@ -114,9 +102,4 @@ async fn changes(State(journal): State<FakeJournal>, Query(ask): Query<Ask>, hea
         entries.iter().filter(|entry| entry.position > after).take(ask.limit.unwrap_or(100)).cloned().collect();
     let position = changes.last().map_or(end.min(after), |last| last.position);
     Json(Changes { changes, position, generation: 1 })
-}
-
-async fn dead_letters(State(journal): State<FakeJournal>, headers: HeaderMap) -> Json<DeadLetters> {
-    assert_token(&headers);
-    Json(DeadLetters { dead_letters: journal.dead_letters.lock().unwrap().clone() })
 }

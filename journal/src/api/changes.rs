@@ -43,6 +43,8 @@ pub(super) async fn changes(
     let mut changes = api.store.changes(after, limit).await.map_err(|error| unavailable(&error))?;
     changes.retain(|entry| entry.position <= published);
     api.metrics.read("changes", begun.elapsed());
-    let position = changes.last().map_or(after, |entry| entry.position);
+    // Where nothing is left of what was recorded, retention removed it: the caller goes on behind it, and does not ask
+    // for it again and again.
+    let position = changes.last().map_or(published, |entry| entry.position);
     Ok(Json(Changes { changes, position, generation }))
 }

@@ -48,21 +48,21 @@ fn asked(parameters: &mut Parameters) -> Asked {
 
 fn filter(parameters: &mut Parameters) -> EventFilter {
     EventFilter {
-        correlation_id: parameters.read("correlationId", |text| CorrelationId::parse(text).map_err(reason)),
-        resource: parameters.read("resource", |text| Resource::parse(text).map_err(reason)),
+        correlation_id: parameters.read("correlationId", |text| parsed(CorrelationId::parse(text))),
+        resource: parameters.read("resource", |text| parsed(Resource::parse(text))),
         user: parameters.read("user", named),
         tenant: parameters.read("tenant", named),
-        source: parameters.read("source", |text| Source::parse(text).map_err(reason)),
-        detail_type: parameters.read("detailType", |text| DetailType::parse(text).map_err(reason)),
-        bus: parameters.read("bus", |text| text.parse::<BusId>().map_err(reason)),
-        from: parameters.read("from", |text| Micros::parse_rfc3339(text).map_err(reason)),
-        to: parameters.read("to", |text| Micros::parse_rfc3339(text).map_err(reason)),
+        source: parameters.read("source", |text| parsed(Source::parse(text))),
+        detail_type: parameters.read("detailType", |text| parsed(DetailType::parse(text))),
+        bus: parameters.read("bus", |text| parsed(text.parse::<BusId>())),
+        from: parameters.read("from", |text| parsed(Micros::parse_rfc3339(text))),
+        to: parameters.read("to", |text| parsed(Micros::parse_rfc3339(text))),
     }
 }
 
-/// The field is named beside it.
-fn reason(error: ParseError) -> &'static str {
-    error.reason
+/// The reason alone: the field is named beside it.
+fn parsed<T>(outcome: Result<T, ParseError>) -> Result<T, &'static str> {
+    outcome.map_err(|error| error.reason)
 }
 
 /// A user or a tenant.

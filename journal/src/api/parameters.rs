@@ -34,10 +34,8 @@ impl Parameters {
     fn of(pairs: Vec<(String, String)>) -> Self {
         let mut parameters = Self { given: BTreeMap::new(), wrong: Vec::new() };
         for (name, value) in pairs {
-            if parameters.given.contains_key(&name) {
+            if parameters.given.insert(name.clone(), value).is_some() {
                 parameters.is_wrong(&name, &"must be there once");
-            } else {
-                parameters.given.insert(name, value);
             }
         }
         parameters
@@ -124,7 +122,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_named_at_once() {
-        let mut parameters = given(&[("after", "-1"), ("limit", "0"), ("limit", "5"), ("usr", "ada")]);
+        let mut parameters = given(&[("after", "-1"), ("limit", "5"), ("limit", "0"), ("usr", "ada")]);
         let _ =
             (parameters.number("after"), parameters.limit(), parameters.must("user", |text| text.parse::<String>()));
         let expected = [

@@ -64,6 +64,7 @@ impl Authorizer for TheAuditor {
 struct Journal {
     routes: Router,
     recorder: Recorder,
+    end: watch::Receiver<u64>,
 }
 
 async fn journal() -> Journal {
@@ -82,7 +83,7 @@ async fn over(store: SurrealStore) -> Journal {
         generation: store.generation().await.unwrap(),
         store,
         reader,
-        end,
+        end: end.clone(),
         authenticator: Arc::new(ByName),
         authorizer: Arc::new(TheAuditor),
         gateway: ServiceAccount::new("shop", "window"),
@@ -92,7 +93,7 @@ async fn over(store: SurrealStore) -> Journal {
         consumers: Arc::new(TheClerk),
         metrics,
     };
-    Journal { routes: router(api), recorder }
+    Journal { routes: router(api), recorder, end }
 }
 
 impl Journal {

@@ -28,7 +28,7 @@ async fn collect(State(collected): State<Collected>, body: Bytes) {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |done, byte| format!("{done}{byte:02x}"))
 }
 
 #[tokio::test]

@@ -12,9 +12,10 @@ use surrealdb::engine::any::Any;
 use surrealdb::method::Transaction;
 use surrealdb::types::{RecordId, SurrealValue};
 
+use super::connection::failed;
 use super::rows::name;
 use super::schema::CLAIMS;
-use super::surreal::{SurrealStore, failed};
+use super::surreal::SurrealStore;
 use super::{ClaimStore, StoreError};
 use crate::claims::Wanted;
 
@@ -129,21 +130,13 @@ impl SurrealStore {
     }
 
     async fn settle_once(&self, batch: &[Wanted], now: Millis) -> Result<Vec<Answer>, StoreError> {
-        let transaction = self.db().clone().begin().await.map_err(failed("begin a transaction"))?;
+        let transaction = self.begin().await?;
         match Self::settle_in(&transaction, batch, now).await {
-            Ok((answers, true)) => {
-                transaction.commit().await.map_err(failed("commit claims"))?;
-                Ok(answers)
-            }
             Ok((answers, false)) => {
                 transaction.cancel().await.map_err(failed("end a transaction"))?;
                 Ok(answers)
             }
-            Err(error) => {
-                // The first error tells why; that of ending a broken transaction would hide it.
-                let _ = transaction.cancel().await;
-                Err(error)
-            }
+            settled => self.end_transaction(transaction, settled.map(|(answers, _)| answers), "commit claims").await,
         }
     }
 }
@@ -167,6 +160,6 @@ impl ClaimStore for SurrealStore {
 
     async fn prune(&self, now: Millis, most: usize) -> Result<usize, StoreError> {
         let old = "SELECT VALUE id FROM claim WITH INDEX claim_until WHERE until < $before LIMIT $most";
-        self.remove(old, now, most).await.map_err(failed("remove old claims"))
+        self.remove("remove old claims", old, now, most).await
     }
 }

@@ -4,11 +4,23 @@ use async_trait::async_trait;
 use eventing::time::Millis;
 use eventing::types::{CorrelationId, ParseError};
 use eventing_http::DeadLetterReport;
-use surrealdb::IndexedResults;
-use surrealdb::types::SurrealValue;
+use sha2::{Digest as _, Sha256};
+use surrealdb::types::{RecordId, SurrealValue};
 
-use super::surreal::{SurrealStore, failed};
+use super::surreal::SurrealStore;
 use super::{DeadLetterStore, StoreError};
+
+/// The latest events of a correlation whose dead letters are told, at most.
+const EVENTS: i64 = 2_000;
+/// Their keys.
+pub(super) const OF_CORRELATION: &str = "SELECT VALUE record::id(id) FROM event_journal \
+    WITH INDEX event_by_correlation WHERE correlationId = $correlation ORDER BY ts DESC, position DESC LIMIT $events";
+/// Of each there are as many as inboxes gave it up, and as often.
+pub(super) const OF_EVENTS: &str =
+    "SELECT * OMIT id FROM dead_letter WITH INDEX dead_letter_by_event WHERE eventKey IN $keys";
+/// Anybody can claim a correlation, so of these there may be many.
+pub(super) const CLAIMED: &str = "SELECT * OMIT id FROM dead_letter WITH INDEX dead_letter_by_claim \
+    WHERE claimedCorrelationId = $correlation ORDER BY failedAt DESC LIMIT $most";
 
 /// A dead letter as it is kept.
 #[derive(Debug, SurrealValue)]
@@ -61,30 +73,28 @@ impl DeadLetterRow {
 #[async_trait]
 impl DeadLetterStore for SurrealStore {
     async fn record(&self, report: &DeadLetterReport) -> Result<(), StoreError> {
-        let row = DeadLetterRow::from(report);
-        let written = self.db().query("CREATE dead_letter CONTENT $row RETURN NONE").bind(("row", row)).await;
-        written.and_then(IndexedResults::check).map(drop).map_err(failed("write a dead letter"))
+        // The same told again is the same.
+        let id = RecordId::new("dead_letter", format!("{:x}", Sha256::digest(format!("{report:?}"))));
+        let bindings = surrealdb::types::object! { id: id, row: DeadLetterRow::from(report) };
+        self.write("write a dead letter", "UPSERT $id CONTENT $row RETURN NONE", bindings).await.map(drop)
     }
 
     async fn of(&self, correlation: &CorrelationId, limit: usize) -> Result<Vec<DeadLetterReport>, StoreError> {
         // Those of a verified event have its correlation by the event itself, which the journal verified too.
-        let rows: Vec<DeadLetterRow> = self
-            .db()
-            .query("LET $keys = (SELECT VALUE record::id(id) FROM event_journal WHERE correlationId = $correlation)")
-            .query(
-                "SELECT * OMIT id FROM dead_letter WHERE eventKey IN $keys OR claimedCorrelationId = $correlation \
-                 ORDER BY failedAt DESC LIMIT $limit",
-            )
-            .bind(("correlation", correlation.to_string()))
-            .bind(("limit", i64::try_from(limit).unwrap_or(i64::MAX)))
-            .await
-            .and_then(|mut answers| answers.take(1))
-            .map_err(failed("read dead letters"))?;
+        let doing = "read dead letters";
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let of = || surrealdb::types::object! { correlation: correlation.to_string(), most: most, events: EVENTS };
+        let keys: Vec<String> = self.rows(doing, OF_CORRELATION.to_owned(), of()).await?;
+        let mut rows: Vec<DeadLetterRow> =
+            self.rows(doing, OF_EVENTS.to_owned(), surrealdb::types::object! { keys: keys }).await?;
+        rows.extend(self.rows::<DeadLetterRow>(doing, CLAIMED.to_owned(), of()).await?);
+        rows.sort_by_key(|row| std::cmp::Reverse(row.failed_at));
+        rows.truncate(limit);
         rows.into_iter().map(DeadLetterRow::report).collect()
     }
 
     async fn prune_dead_letters(&self, before: Millis, most: usize) -> Result<usize, StoreError> {
         let old = "SELECT VALUE id FROM dead_letter WITH INDEX dead_letter_failed WHERE failedAt < $before LIMIT $most";
-        self.remove(old, before, most).await.map_err(failed("remove old dead letters"))
+        self.remove("remove old dead letters", old, before, most).await
     }
 }

@@ -17,15 +17,22 @@ use crate::recent::{Gathering, Glance, Recent, merge};
 
 /// Rows that one statement reads where facts beside the lead sift them.
 const CHUNK: usize = 500;
+/// What the engine reads at once along an index by its range alone, whatever the limit: less costs as much.
+const RANGE: usize = 1_000;
 /// Events that one answer looks at, at most: a part then ends with fewer than were asked for.
-const LOOKED_AT: usize = 5_000;
+const LOOKED_AT: usize = 2_000;
 /// Bodies that one statement reads: each may have a mebibyte.
 const BODIES: usize = 16;
-/// Bytes of bodies after which a part ends.
-const BODY_BYTES: usize = 8 << 20;
+/// Bytes after which an answer ends: of its entries, and of their bodies. Its reader has a limit too.
+const ANSWER_BYTES: usize = 8 << 20;
+/// Positions that one statement follows.
+const STEP: usize = 100;
 
 /// Everything of a recorded event but its body, which is the largest part.
 const ROW: &str = "SELECT * OMIT body FROM event_journal";
+/// Which positions.
+pub(super) const BETWEEN: &str =
+    "WITH INDEX event_position WHERE position > $after AND position <= $to ORDER BY position LIMIT $size";
 /// What a correlation is shown by.
 const GLANCE: &str =
     "SELECT position, ts, correlationId, source, detailType, resource, envelopeVerified FROM event_journal";
@@ -83,19 +90,29 @@ pub(super) enum Way {
     Back,
 }
 
-/// The statement that reads along a lead's index behind a place. The two bounds of time say the same: the first is the
-/// index's, the second passes over what is signed in the place's own microsecond.
-pub(super) fn statement(what: &str, lead: Lead, way: Way) -> String {
+/// How far from a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// What is signed in the place's own microsecond.
+    Ties,
+    /// What is signed past it.
+    Past,
+}
+
+/// The statement that reads along a lead's index. Each has the bounds of its index alone: with any other condition the
+/// engine reads a batch of records before it looks at the limit.
+pub(super) fn statement(what: &str, lead: Lead, way: Way, reach: Reach) -> String {
     let (index, field) = index(lead);
     let of = field.map_or_else(String::new, |field| format!("{field} = $value AND "));
     let (past, order) = match way {
         Way::On => ('>', "ASC"),
         Way::Back => ('<', "DESC"),
     };
-    format!(
-        "{what} WITH INDEX {index} WHERE {of}ts {past}= $ts AND (ts {past} $ts OR position {past} $position) \
-         ORDER BY ts {order}, position {order} LIMIT $size"
-    )
+    let (bounds, order) = match reach {
+        Reach::Ties => (format!("ts = $ts AND position {past} $position"), format!("position {order}")),
+        Reach::Past => (format!("ts {past} $ts"), format!("ts {order}, position {order}")),
+    };
+    format!("{what} WITH INDEX {index} WHERE {of}{bounds} ORDER BY {order} LIMIT $size")
 }
 
 /// What a statement of [`statement`] is told.
@@ -108,29 +125,56 @@ pub(super) fn bindings(value: Option<&str>, place: Cursor, size: usize) -> impl 
     }
 }
 
+/// A line of events in an index.
+struct Line<'a> {
+    what: &'static str,
+    lead: Lead,
+    value: Option<&'a str>,
+    way: Way,
+}
+
 impl SurrealStore {
+    /// At most `size` of a line, behind a place.
+    async fn along<R: SurrealValue>(&self, line: &Line<'_>, place: Cursor, size: usize) -> Result<Vec<R>, StoreError> {
+        let Line { what, lead, value, way } = *line;
+        let mut rows: Vec<R> = Vec::new();
+        for reach in [Reach::Ties, Reach::Past] {
+            let left = size.saturating_sub(rows.len());
+            if left > 0 {
+                let query = statement(what, lead, way, reach);
+                rows.extend(self.rows("read events", query, bindings(value, place, left)).await?);
+            }
+        }
+        Ok(rows)
+    }
+
     /// The rows that fit, and behind which place there may be more.
     async fn fitting(&self, asked: &Asked) -> Result<(Vec<Row>, Option<Cursor>), StoreError> {
         let Asked { filter, after, limit, bodies: _ } = asked;
         let (lead, value) = Lead::of(filter);
         // One more than is wanted tells whether there is more.
-        let size = if lead.is_all_of(filter) { limit.saturating_add(1) } else { CHUNK };
-        let query = statement(ROW, lead, Way::On);
-        let (mut rows, mut looked_at, mut place) = (Vec::new(), 0_usize, begin(filter, *after));
+        let size = match lead {
+            _ if lead.is_all_of(filter) => limit.saturating_add(1),
+            Lead::Time => RANGE,
+            _ => CHUNK,
+        };
+        let line = Line { what: ROW, lead, value: value.as_deref(), way: Way::On };
+        let (mut rows, mut looked_at, mut bytes) = (Vec::new(), 0_usize, 0_usize);
+        let mut place = begin(filter, *after);
         loop {
-            let chunk: Vec<Row> =
-                self.rows("read events", query.clone(), bindings(value.as_deref(), place, size)).await?;
+            let chunk: Vec<Row> = self.along(&line, place, size).await?;
             let is_last = chunk.len() < size;
             looked_at = looked_at.saturating_add(chunk.len());
             for row in chunk {
                 if filter.to.is_some_and(|to| row.ts >= to.0) {
                     return Ok((rows, None));
                 }
-                if rows.len() == *limit {
+                if rows.len() == *limit || bytes >= ANSWER_BYTES {
                     return Ok((rows, Some(place)));
                 }
                 place = row.place();
                 if fits(filter, row.facts()) {
+                    bytes = bytes.saturating_add(row.size());
                     rows.push(row);
                 }
             }
@@ -141,6 +185,29 @@ impl SurrealStore {
                 return Ok((rows, Some(place)));
             }
         }
+    }
+
+    /// What was recorded behind a position, in the order of positions. Those are next to each other but where retention
+    /// removed some, so a range of few of them has what is wanted, and the engine reads no more.
+    pub(super) async fn follow(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let (mut entries, mut bytes, mut place) = (Vec::new(), 0_usize, i64::try_from(after).unwrap_or(i64::MAX));
+        while entries.len() < limit && bytes < ANSWER_BYTES {
+            let size = i64::try_from(STEP.min(limit.saturating_sub(entries.len()))).unwrap_or(i64::MAX);
+            let behind = |to: i64| surrealdb::types::object! { after: place, to: to, size: size };
+            let mut rows: Vec<Row> = Vec::new();
+            for to in [place.saturating_add(size), i64::MAX] {
+                if rows.is_empty() {
+                    rows = self.rows("read changes", format!("{ROW} {BETWEEN}"), behind(to)).await?;
+                }
+            }
+            let Some(last) = rows.last() else { break };
+            place = last.position;
+            for row in rows {
+                bytes = bytes.saturating_add(row.size());
+                entries.push(row.entry()?);
+            }
+        }
+        Ok(entries)
     }
 
     /// The bodies of some events, by their keys.
@@ -158,7 +225,7 @@ impl SurrealStore {
             let some: Vec<Row> = rows.by_ref().take(BODIES).collect();
             let mut bodies = self.bodies(some.iter().map(Row::id).collect()).await?;
             for row in some {
-                if bytes >= BODY_BYTES {
+                if bytes >= ANSWER_BYTES {
                     return Ok((entries, last));
                 }
                 last = Some(row.place());
@@ -172,18 +239,6 @@ impl SurrealStore {
             }
         }
         Ok((entries, None))
-    }
-
-    async fn glances(
-        &self,
-        lead: Lead,
-        value: Option<&str>,
-        before: Option<Cursor>,
-    ) -> Result<Vec<Glance>, StoreError> {
-        let before = before.unwrap_or(Cursor { ts: i64::MAX, position: u64::MAX });
-        let query = statement(GLANCE, lead, Way::Back);
-        let rows: Vec<GlanceRow> = self.rows("read correlations", query, bindings(value, before, CHUNK)).await?;
-        Ok(rows.into_iter().map(Glance::from).collect())
     }
 }
 
@@ -200,28 +255,34 @@ impl EventReader for SurrealStore {
 
     async fn correlations(&self, whose: &Whose, before: Option<Cursor>, limit: usize) -> Result<Recent, StoreError> {
         let Whose { user, tenant } = whose;
-        let leads = [(Lead::User, user.as_deref()), (Lead::Tenant, tenant.as_deref())];
-        let mut leads: Vec<_> = leads.into_iter().filter(|(_, value)| value.is_some()).collect();
+        let line = |lead, value| Line { what: GLANCE, lead, value, way: Way::Back };
+        let named = [(Lead::User, user.as_deref()), (Lead::Tenant, tenant.as_deref())];
+        let named = named.into_iter().filter(|(_, value)| value.is_some());
+        let mut lines: Vec<Line<'_>> = named.map(|(lead, value)| line(lead, value)).collect();
         // Everybody's, those with an unsigned envelope too.
-        let signed_only = !leads.is_empty();
-        if leads.is_empty() {
-            leads.push((Lead::Time, None));
+        let signed_only = !lines.is_empty();
+        if lines.is_empty() {
+            lines.push(line(Lead::Time, None));
         }
-        let (mut gathering, mut place, mut looked_at) = (Gathering::new(limit, signed_only), before, 0_usize);
+        // A correlation has some events, so of twice as many a first look may be enough.
+        let size = if signed_only { limit.saturating_mul(2).clamp(1, CHUNK) } else { RANGE };
+        let (mut gathering, mut looked_at) = (Gathering::new(limit, signed_only), 0_usize);
+        let mut place = before.unwrap_or(Cursor { ts: i64::MAX, position: 0 });
         loop {
-            let mut lists = Vec::with_capacity(leads.len());
-            for (lead, value) in &leads {
-                lists.push(self.glances(*lead, *value, place).await?);
+            let mut lists = Vec::with_capacity(lines.len());
+            for line in &lines {
+                let rows: Vec<GlanceRow> = self.along(line, place, size).await?;
+                lists.push(rows.into_iter().map(Glance::from).collect());
             }
-            let (glances, horizon) = merge(lists, CHUNK);
+            let (glances, horizon) = merge(lists, size);
             looked_at = looked_at.saturating_add(glances.len());
             if let Some(next) = gathering.take(glances) {
                 return Ok(gathering.end(Some(next)));
             }
-            if horizon.is_none() || looked_at >= LOOKED_AT {
-                return Ok(gathering.end(horizon));
+            match horizon {
+                Some(horizon) if looked_at < LOOKED_AT => place = horizon,
+                end => return Ok(gathering.end(end)),
             }
-            place = horizon;
         }
     }
 

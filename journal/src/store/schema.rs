@@ -1,4 +1,14 @@
-//! The tables. Every statement may run on a database that has them already.
+//! The tables, and the way to them from those of every version before.
+//!
+//! The database tells its version in `journal_state:schema`. A step leads from one version to the next; every statement
+//! of it may run again, since the version is told after the last one. Statements are added as a new step, never to one
+//! that was released.
+
+use surrealdb::engine::any::Any;
+use surrealdb::{IndexedResults, Surreal};
+
+use super::StoreError;
+use super::connection::failed;
 
 /// Recorded events; the record's id is the event's key in hex.
 pub(super) const EVENTS: &str = "event_journal";
@@ -6,73 +16,40 @@ pub(super) const EVENTS: &str = "event_journal";
 pub(super) const RESOURCES: &str = "resource_status";
 /// The journal's own counters.
 pub(super) const STATE: &str = "journal_state";
-
 /// Claims of inboxes' consumers; the record's id is the inbox and the key in hex.
 pub(super) const CLAIMS: &str = "claim";
 
-/// `ts` and `sentAt` are numbers (microseconds and milliseconds since 1970) so that nothing is rounded. Trace and
-/// payload are JSON text: the payload is the signature's own bytes. Each index that leads to events goes on with the
-/// signed time and the position: what it finds is in order, and a part begins where the one before ended.
-pub(super) const DEFINITION: &str = "
-DEFINE TABLE IF NOT EXISTS event_journal SCHEMAFULL;
-DEFINE FIELD IF NOT EXISTS position ON event_journal TYPE int;
-DEFINE FIELD IF NOT EXISTS eventBridgeIds ON event_journal TYPE array<string>;
-DEFINE FIELD IF NOT EXISTS source ON event_journal TYPE string;
-DEFINE FIELD IF NOT EXISTS detailType ON event_journal TYPE string;
-DEFINE FIELD IF NOT EXISTS resource ON event_journal TYPE string;
-DEFINE FIELD IF NOT EXISTS bus ON event_journal TYPE option<string>;
-DEFINE FIELD IF NOT EXISTS correlationId ON event_journal TYPE string;
-DEFINE FIELD IF NOT EXISTS userId ON event_journal TYPE option<string>;
-DEFINE FIELD IF NOT EXISTS tenantId ON event_journal TYPE option<string>;
-DEFINE FIELD IF NOT EXISTS trace ON event_journal TYPE string;
-DEFINE FIELD IF NOT EXISTS ts ON event_journal TYPE int;
-DEFINE FIELD IF NOT EXISTS time ON event_journal TYPE option<string>;
-DEFINE FIELD IF NOT EXISTS sentAt ON event_journal TYPE int;
-DEFINE FIELD IF NOT EXISTS kid ON event_journal TYPE string;
-DEFINE FIELD IF NOT EXISTS algorithm ON event_journal TYPE string;
-DEFINE FIELD IF NOT EXISTS envelopeVerified ON event_journal TYPE bool;
-DEFINE FIELD IF NOT EXISTS detailCore ON event_journal TYPE string;
-DEFINE FIELD IF NOT EXISTS status ON event_journal TYPE string;
-DEFINE FIELD IF NOT EXISTS body ON event_journal TYPE string;
-DEFINE INDEX IF NOT EXISTS event_position ON event_journal FIELDS position UNIQUE;
-DEFINE INDEX IF NOT EXISTS event_by_correlation ON event_journal FIELDS correlationId, ts, position;
-DEFINE INDEX IF NOT EXISTS event_by_resource ON event_journal FIELDS resource, ts, position;
-DEFINE INDEX IF NOT EXISTS event_by_user ON event_journal FIELDS userId, ts, position;
-DEFINE INDEX IF NOT EXISTS event_by_tenant ON event_journal FIELDS tenantId, ts, position;
-DEFINE INDEX IF NOT EXISTS event_by_detail_type ON event_journal FIELDS detailType, ts, position;
-DEFINE INDEX IF NOT EXISTS event_by_bus ON event_journal FIELDS bus, ts, position;
-DEFINE INDEX IF NOT EXISTS event_by_ts ON event_journal FIELDS ts, position;
-REMOVE INDEX IF EXISTS event_correlation ON event_journal;
-REMOVE INDEX IF EXISTS event_resource ON event_journal;
-REMOVE INDEX IF EXISTS event_time ON event_journal;
-REMOVE INDEX IF EXISTS event_detail_type ON event_journal;
-INSERT IGNORE INTO journal_state { id: 'generation', last: time::millis(time::now()) } RETURN NONE;
+/// The nth leads to version n + 1.
+const STEPS: [&str; 2] = [include_str!("schema/1.surql"), include_str!("schema/2.surql")];
 
-DEFINE TABLE IF NOT EXISTS resource_status SCHEMAFULL;
-DEFINE FIELD IF NOT EXISTS status ON resource_status TYPE string;
-DEFINE FIELD IF NOT EXISTS lastUpdated ON resource_status TYPE int;
-DEFINE FIELD IF NOT EXISTS eventKey ON resource_status TYPE string;
+/// The version that this program writes.
+pub(super) const VERSION: i64 = 2;
 
-DEFINE TABLE IF NOT EXISTS journal_state SCHEMAFULL;
-DEFINE FIELD IF NOT EXISTS last ON journal_state TYPE int;
+/// Brings a database to this program's version, whichever it has: a new one has none.
+pub(super) async fn migrate(db: &Surreal<Any>) -> Result<(), StoreError> {
+    let found = version(db).await?;
+    if found > VERSION {
+        return Err(StoreError::Newer { found, known: VERSION });
+    }
+    for (step, to) in STEPS.into_iter().zip(1..).filter(|(_, to)| *to > found) {
+        let tell = format!("UPSERT {STATE}:schema SET last = $to RETURN NONE");
+        let done = db.query(step).query(tell).bind(("to", to)).await.and_then(IndexedResults::check);
+        done.map_err(failed("bring its tables to the next version"))?;
+        tracing::info!(version = to, "database brought to this version");
+    }
+    Ok(())
+}
 
-DEFINE TABLE IF NOT EXISTS claim SCHEMAFULL;
-DEFINE FIELD IF NOT EXISTS handled ON claim TYPE bool;
-DEFINE FIELD IF NOT EXISTS holder ON claim TYPE option<string>;
-DEFINE FIELD IF NOT EXISTS lapses ON claim TYPE int;
-DEFINE FIELD IF NOT EXISTS attempts ON claim TYPE int;
-DEFINE FIELD IF NOT EXISTS until ON claim TYPE int;
-DEFINE INDEX IF NOT EXISTS claim_until ON claim FIELDS until;
+async fn version(db: &Surreal<Any>) -> Result<i64, StoreError> {
+    // In a new database there is no such table, which is an error of its own kind.
+    let told = db.query(format!("SELECT VALUE last FROM {STATE}:schema")).await;
+    let mut told = told.map_err(failed("tell its version"))?;
+    match told.take::<Option<i64>>(0) {
+        Ok(version) => Ok(version.unwrap_or_default()),
+        Err(error) if error.is_not_found() => Ok(0),
+        Err(error) => Err(failed("tell its version")(error)),
+    }
+}
 
-DEFINE TABLE IF NOT EXISTS dead_letter SCHEMAFULL;
-DEFINE FIELD IF NOT EXISTS inbox ON dead_letter TYPE string;
-DEFINE FIELD IF NOT EXISTS code ON dead_letter TYPE string;
-DEFINE FIELD IF NOT EXISTS stage ON dead_letter TYPE string;
-DEFINE FIELD IF NOT EXISTS attempts ON dead_letter TYPE int;
-DEFINE FIELD IF NOT EXISTS failedAt ON dead_letter TYPE int;
-DEFINE FIELD IF NOT EXISTS eventKey ON dead_letter TYPE option<string>;
-DEFINE FIELD IF NOT EXISTS claimedCorrelationId ON dead_letter TYPE option<string>;
-DEFINE INDEX IF NOT EXISTS dead_letter_failed ON dead_letter FIELDS failedAt;
-DEFINE INDEX IF NOT EXISTS dead_letter_event ON dead_letter FIELDS eventKey;
-DEFINE INDEX IF NOT EXISTS dead_letter_correlation ON dead_letter FIELDS claimedCorrelationId;
-";
+#[cfg(test)]
+mod tests;

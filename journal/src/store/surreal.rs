@@ -1,81 +1,114 @@
 //! [`EventStore`] on SurrealDB: embedded on disk, fsync at every commit.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use eventing::time::Millis;
-use eventing::types::{EventId, EventKey, Resource};
-use surrealdb::engine::any::{Any, connect};
+use eventing::types::{EventId, EventKey};
+use surrealdb::engine::any::Any;
 use surrealdb::method::Transaction;
-use surrealdb::types::{RecordId, SurrealValue};
+use surrealdb::types::{Object, RecordId, SurrealValue};
 use surrealdb::{IndexedResults, Surreal};
 
-use super::rows::{Ids, NewRow, Row, Standing, event_id, name, resource_id, texts};
-use super::schema::{DEFINITION, STATE};
+use super::connection::{Connection, Location, failed};
+use super::rows::{Ids, NewRow, Standing, event_id, name, resource_id, standing_of, texts};
+use super::schema::STATE;
 use super::{Appended, EventStore, StoreError};
 use crate::append::{Changes, Known, append};
-use crate::entry::{Entry, Projection};
+use crate::entry::Entry;
 use crate::event::NewEvent;
-
-/// Everything of a recorded event but its body, which is the largest part and which no answer shows.
-const FIELDS: &str = "SELECT * OMIT body FROM event_journal";
-
-/// Where the database is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// In this folder.
-    Folder(PathBuf),
-    /// In memory, for tests.
-    Memory,
-}
-
-impl Location {
-    /// The engine's address. `sync=every` is its default and stands here because acknowledging rests on it: a commit
-    /// returns after its fsync.
-    fn address(&self) -> String {
-        match self {
-            Self::Folder(folder) => format!("surrealkv://{}?sync=every", folder.display()),
-            Self::Memory => "mem://".to_owned(),
-        }
-    }
-}
 
 /// A store in SurrealDB.
 #[derive(Clone, Debug)]
 pub struct SurrealStore {
-    db: Surreal<Any>,
+    connection: Arc<Connection>,
 }
 
-pub(super) fn failed(doing: &'static str) -> impl Fn(surrealdb::Error) -> StoreError {
-    move |source| StoreError::Database { doing, source: Box::new(source) }
-}
+/// How often a transaction is tried that another one was in the way of.
+const TRIES: u32 = 8;
 
 impl SurrealStore {
-    /// Opens the database, making it and its tables where they are not there.
+    /// Opens the database, making it where it is not there, and its tables as this version has them.
     pub async fn open(location: &Location) -> Result<Self, StoreError> {
-        let db = connect(location.address()).await.map_err(failed("open"))?;
-        db.use_ns("qsl").use_db("journal").await.map_err(failed("open"))?;
-        db.query(DEFINITION).await.and_then(IndexedResults::check).map_err(failed("define its tables"))?;
-        Ok(Self { db })
+        Ok(Self { connection: Arc::new(Connection::open(location).await?) })
     }
 
-    pub(super) fn db(&self) -> &Surreal<Any> {
-        &self.db
+    /// The database, to read from.
+    pub(super) async fn db(&self) -> Result<Surreal<Any>, StoreError> {
+        self.connection.to_read().await
+    }
+
+    /// The database, to write to.
+    pub(super) async fn db_to_write(&self) -> Result<Surreal<Any>, StoreError> {
+        self.connection.to_write().await
+    }
+
+    /// Begins a transaction that writes.
+    pub(super) async fn begin(&self) -> Result<Transaction<Any>, StoreError> {
+        self.db_to_write().await?.begin().await.map_err(failed("begin a transaction"))
+    }
+
+    /// Commits a transaction whose work was done, and gives any other up.
+    pub(super) async fn end_transaction<T>(
+        &self,
+        transaction: Transaction<Any>,
+        worked: Result<T, StoreError>,
+        doing: &'static str,
+    ) -> Result<T, StoreError> {
+        match worked {
+            Ok(done) => {
+                let log = self.connection.log_number();
+                transaction.commit().await.map_err(self.connection.not_committed(doing))?;
+                self.connection.committed(log).map(|()| done)
+            }
+            Err(error) => {
+                // The first error tells why; that of ending a broken transaction would hide it.
+                let _ = transaction.cancel().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs statements that each commit by themselves, and that may be run again.
+    pub(super) async fn write(
+        &self,
+        doing: &'static str,
+        query: &str,
+        bindings: Object,
+    ) -> Result<IndexedResults, StoreError> {
+        let mut tries = 1;
+        loop {
+            let db = self.db_to_write().await?;
+            let log = self.connection.log_number();
+            let done = db.query(query).bind(bindings.clone()).await.and_then(IndexedResults::check);
+            let done = done.map_err(self.connection.not_committed(doing))?;
+            match self.connection.committed(log) {
+                Ok(()) => return Ok(done),
+                Err(error) if tries == TRIES => return Err(error),
+                Err(_) => tries += 1,
+            }
+        }
+    }
+
+    /// Closes the database and opens it, after which everything written before is on disk.
+    pub(super) async fn settle_down(&self) -> Result<(), StoreError> {
+        self.connection.settle().await
     }
 
     /// Removes at most `most` of the records that a query over `$before` and `$most` selects, and says how many.
-    pub(super) async fn remove(&self, old: &str, before: Millis, most: usize) -> Result<usize, surrealdb::Error> {
-        let mut answers = self
-            .db
-            .query(format!("LET $old = ({old})"))
-            .query("DELETE $old RETURN NONE")
-            .query("RETURN array::len($old)")
-            .bind(("before", before.0))
-            .bind(("most", i64::try_from(most).unwrap_or(i64::MAX)))
-            .await?
-            .check()?;
-        let removed: Option<i64> = answers.take(2)?;
+    pub(super) async fn remove(
+        &self,
+        doing: &'static str,
+        old: &str,
+        before: Millis,
+        most: usize,
+    ) -> Result<usize, StoreError> {
+        let query = format!("LET $old = ({old}); DELETE $old RETURN NONE; RETURN array::len($old)");
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let bindings = surrealdb::types::object! { before: before.0, most: most };
+        let mut answers = self.write(doing, &query, bindings).await?;
+        let removed: Option<i64> = answers.take(2).map_err(failed(doing))?;
         Ok(removed.and_then(|removed| usize::try_from(removed).ok()).unwrap_or_default())
     }
 
@@ -102,7 +135,7 @@ impl SurrealStore {
         })
     }
 
-    async fn write(transaction: &Transaction<Any>, changes: Changes<'_>) -> Result<(), StoreError> {
+    pub(super) async fn write_changes(transaction: &Transaction<Any>, changes: Changes<'_>) -> Result<(), StoreError> {
         let Changes { end, new, ids, projections } = changes;
         let rows: Vec<NewRow> = new.iter().map(NewRow::of).collect();
         let ids: Vec<Ids> =
@@ -123,15 +156,27 @@ impl SurrealStore {
         Ok(())
     }
 
-    async fn append_in(transaction: &Transaction<Any>, batch: &[NewEvent]) -> Result<(Appended, bool), StoreError> {
+    async fn append_in(transaction: &Transaction<Any>, batch: &[NewEvent]) -> Result<Appended, StoreError> {
         let changes = append(batch, Self::known(transaction, batch).await?);
         let new = changes.new.len();
         let appended = Appended { new, copies: batch.len().saturating_sub(new), end: changes.end };
-        let writes = !changes.is_empty();
-        if writes {
-            Self::write(transaction, changes).await?;
+        if !changes.is_empty() {
+            Self::write_changes(transaction, changes).await?;
         }
-        Ok((appended, writes))
+        Ok(appended)
+    }
+
+    /// What it came to is in `first` too, where it is not known yet whether that lasts.
+    async fn append_once(&self, batch: &[NewEvent], first: &mut Option<Appended>) -> Result<Appended, StoreError> {
+        let transaction = self.begin().await?;
+        let worked = Self::append_in(&transaction, batch).await;
+        let appended = worked.as_ref().ok().copied();
+        // Copies alone are committed too: the fsync is what says that those they are copies of are on disk.
+        let ended = self.end_transaction(transaction, worked, "commit a batch").await;
+        if matches!(ended, Err(StoreError::NewLog)) {
+            *first = first.or(appended);
+        }
+        ended
     }
 
     pub(super) async fn rows<R: SurrealValue>(
@@ -140,7 +185,8 @@ impl SurrealStore {
         query: String,
         bindings: impl surrealdb::types::SurrealValue,
     ) -> Result<Vec<R>, StoreError> {
-        self.db.query(query).bind(bindings).await.and_then(|mut answers| answers.take(0)).map_err(failed(doing))
+        let db = self.db().await?;
+        db.query(query).bind(bindings).await.and_then(|mut answers| answers.take(0)).map_err(failed(doing))
     }
 }
 
@@ -152,43 +198,23 @@ fn recorded_ids(row: &Ids) -> Result<(EventKey, Vec<EventId>), StoreError> {
     Ok((record.parse().map_err(unreadable)?, ids.map_err(unreadable)?))
 }
 
-fn standing_of(row: Standing) -> Result<(Resource, Projection), StoreError> {
-    let projection = row.projection();
-    let resource = Resource::parse(&projection.resource)
-        .map_err(|error| StoreError::Record { record: projection.resource.clone(), reason: error.to_string() })?;
-    Ok((resource, projection))
-}
-
 #[async_trait]
 impl EventStore for SurrealStore {
     async fn append(&self, batch: &[NewEvent]) -> Result<Appended, StoreError> {
-        let transaction = self.db.clone().begin().await.map_err(failed("begin a transaction"))?;
-        match Self::append_in(&transaction, batch).await {
-            Ok((appended, true)) => {
-                transaction.commit().await.map_err(failed("commit a batch"))?;
-                Ok(appended)
-            }
-            Ok((appended, false)) => {
-                transaction.cancel().await.map_err(failed("end a transaction"))?;
-                Ok(appended)
-            }
-            Err(error) => {
-                // The batch's own error says more than one of giving it up.
-                let _ = transaction.cancel().await;
-                Err(error)
+        let (mut tries, mut first) = (1, None);
+        loop {
+            match self.append_once(batch, &mut first).await {
+                // What is old is removed meanwhile, and that may be how a resource of the batch stood; or it is to be
+                // seen whether the batch is on disk, where its events look like copies now.
+                Err(error) if error.may_be_repeated() && tries < TRIES => tries += 1,
+                Ok(appended) => return Ok(Appended { end: appended.end, ..first.unwrap_or(appended) }),
+                Err(error) => return Err(error),
             }
         }
     }
 
     async fn changes(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        let query =
-            format!("{FIELDS} WITH INDEX event_position WHERE position > $after ORDER BY position LIMIT $limit");
-        let bindings = surrealdb::types::object! {
-            after: i64::try_from(after).unwrap_or(i64::MAX),
-            limit: i64::try_from(limit).unwrap_or(i64::MAX),
-        };
-        let rows: Vec<Row> = self.rows("read changes", query, bindings).await?;
-        rows.into_iter().map(Row::entry).collect()
+        self.follow(after, limit).await
     }
 
     async fn end(&self) -> Result<u64, StoreError> {
@@ -205,7 +231,6 @@ impl EventStore for SurrealStore {
 
     async fn probe(&self) -> Result<(), StoreError> {
         let query = format!("UPSERT {STATE}:probe SET last = (last ?? 0) + 1 RETURN NONE");
-        let answers = self.db.query(query).await.and_then(IndexedResults::check);
-        answers.map(drop).map_err(failed("take a write"))
+        self.write("take a write", &query, surrealdb::types::object! {}).await.map(drop)
     }
 }

@@ -1,8 +1,10 @@
 //! What a benchmark measured: figures, their goals and verdicts; as a table, and as the JSON that `docs/benchmarks/`
 //! holds and `docs/benchmarks.md` is made of.
 
+pub mod limit;
 pub mod payment;
 pub mod process;
+pub mod times;
 
 use std::path::Path;
 

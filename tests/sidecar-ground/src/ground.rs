@@ -71,12 +71,12 @@ pub struct Ground {
     pub published: Published,
     /// Where the sidecar's API will listen: nobody did a moment ago.
     pub listen: SocketAddr,
-    names: Names,
+    pub(crate) names: Names,
     bus: BusId,
-    folder: TempDir,
-    roots: RootHashes,
+    pub(crate) folder: TempDir,
+    pub(crate) roots: RootHashes,
     key_set: String,
-    aws: SocketAddr,
+    pub(crate) aws: SocketAddr,
 }
 
 impl Ground {
@@ -182,7 +182,7 @@ pub async fn until(what: &str, holds: impl Fn() -> bool) -> Result<()> {
     Ok(())
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
     Ok(std::fs::write(path, text)?)

@@ -1,4 +1,4 @@
-//! What a sidecar stands on, in memory: its tests and its bench start the real program on it.
+//! What a sidecar stands on, in memory, and the journal too: their tests and benches start the real programs on it.
 //!
 //! [`Ground`] is one installation with one inbox and one bus: the signed configuration and the projected tokens in a
 //! folder, [`aws`] (STS, SQS and EventBridge at one address; [`sqs`] is its queue), and [`signature_service`].
@@ -10,6 +10,7 @@ pub mod signature_service;
 pub mod sqs;
 
 mod ground;
+mod journal;
 
 pub use aws::{Aws, Published};
 pub use ground::{Ground, Names, Secrets, until};

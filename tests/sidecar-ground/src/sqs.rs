@@ -1,6 +1,6 @@
 //! An SQS in memory, fast: what a receive answers is written when the message is sent, but for its receipt and count.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -125,6 +125,17 @@ impl Sqs {
         }
     }
 
+    /// The visibility of every message that somebody holds ends: of those of a consumer that was killed.
+    pub fn give_back(&self) {
+        let mut queue = self.lock();
+        let waiting: HashSet<usize> = queue.waiting.iter().copied().collect();
+        let held = queue.messages.iter().enumerate().filter(|(at, message)| !message.deleted && !waiting.contains(at));
+        let held: Vec<usize> = held.map(|(at, _)| at).collect();
+        queue.waiting.extend(held);
+        drop(queue);
+        self.arrived();
+    }
+
     /// Answers an operation of the AWS JSON protocol.
     pub async fn answer(&self, operation: &str, asked: &[u8]) -> String {
         let asked: Value = serde_json::from_slice(asked).unwrap_or_default();
@@ -135,7 +146,11 @@ impl Sqs {
                 let most = number("MaxNumberOfMessages").and_then(|most| usize::try_from(most).ok());
                 self.receive(most.unwrap_or(1), wait).await
             }
-            "DeleteMessageBatch" => self.each(&asked, |message, _| message.deleted = true),
+            "DeleteMessageBatch" => self.each(&asked, |message, _| {
+                message.deleted = true;
+                // Runs that take minutes would keep gigabytes.
+                message.begins = String::new();
+            }),
             "ChangeMessageVisibilityBatch" => {
                 let entries = asked.get("Entries").and_then(Value::as_array);
                 entries.into_iter().flatten().for_each(|entry| self.hide(entry));
@@ -235,12 +250,14 @@ impl Queue {
             return None;
         }
         let mut answer = r#"{"Messages":["#.to_owned();
-        for nth in 0..most {
+        let mut handed_out = 0;
+        while handed_out < most {
             let Some(at) = self.waiting.pop_front() else { break };
-            let Some(message) = self.messages.get_mut(at) else { continue };
+            let Some(message) = self.messages.get_mut(at).filter(|message| !message.deleted) else { continue };
             message.receives += 1;
             message.handed_out = Some(Instant::now());
-            let comma = if nth == 0 { "" } else { "," };
+            let comma = if handed_out == 0 { "" } else { "," };
+            handed_out += 1;
             // Writing to a String does not fail.
             let _ = write!(
                 answer,

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use eventing::time::Millis;
 use tempfile::TempDir;
 
 use super::*;
+use crate::store::RetentionStore as _;
 
 /// The positions of one answer, and where to go on.
 async fn step(journal: &Journal, after: u64, limit: usize) -> (Vec<u64>, u64) {
@@ -14,8 +16,9 @@ async fn step(journal: &Journal, after: u64, limit: usize) -> (Vec<u64>, u64) {
     (changes.iter().map(|entry| entry["position"].as_u64().unwrap()).collect(), answer["position"].as_u64().unwrap())
 }
 
-/// Follows from a position to another, and says what it was told.
+/// Follows from a position, once that was given, to another, and says what it was told.
 async fn follow(journal: &Journal, from: u64, to: u64, limit: usize) -> Vec<u64> {
+    journal.end.clone().wait_for(|end| *end >= from).await.unwrap();
     let (mut after, mut seen) = (from, Vec::new());
     while after < to {
         let (positions, position) = step(journal, after, limit).await;
@@ -96,6 +99,23 @@ async fn a_journal_that_was_opened_again_is_the_same_and_one_that_began_anew_is_
     assert_eq!(generation(&folder).await, first);
     tokio::time::sleep(Duration::from_millis(2)).await;
     assert_ne!(generation(&other).await, first);
+}
+
+#[tokio::test]
+async fn who_asks_for_what_retention_removed_goes_on_behind_it() {
+    let store = SurrealStore::open(&Location::Memory).await.unwrap();
+    let journal = over(store.clone()).await;
+    for n in 0..5 {
+        journal.recorder.record(event(&format!("e-{n}")).build()).await.unwrap();
+    }
+    let long_after = Millis(i64::MAX);
+    assert_eq!(store.prune_events(long_after, 3).await.unwrap().last, 3);
+    // A first position that is not the next says that something is gone.
+    assert_eq!(step(&journal, 1, 10).await, (vec![4, 5], 5));
+    assert_eq!(store.prune_events(long_after, 3).await.unwrap().last, 5);
+    assert_eq!(step(&journal, 1, 10).await, (vec![], 5));
+    journal.recorder.record(event("e-5").build()).await.unwrap();
+    assert_eq!(step(&journal, 5, 10).await, (vec![6], 6));
 }
 
 #[tokio::test]

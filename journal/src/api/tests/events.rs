@@ -23,7 +23,7 @@ fn whole() -> EventFilter {
 
 /// The query of a filter, each byte of a value escaped that may not stand in it.
 fn query(filter: &EventFilter) -> String {
-    let escaped = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let escaped = |text: &str| text.bytes().fold(String::new(), |done, byte| format!("{done}%{byte:02X}"));
     let pairs: Vec<String> =
         filter.parameters().iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
     pairs.join("&")

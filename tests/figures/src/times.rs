@@ -5,8 +5,11 @@ use std::time::Duration;
 /// Of many times in milliseconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Times {
+    /// Half were no longer.
     pub p50: f64,
+    /// 95 in 100 were no longer.
     pub p95: f64,
+    /// 99 in 100 were no longer.
     pub p99: f64,
 }
 

@@ -1,0 +1,91 @@
+//! Whole events, out of the database and back into it.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use eventing::types::Resource;
+use surrealdb::types::object;
+
+use super::rows::{NewRow, resource_id, standing_of};
+use super::schema::STATE;
+use super::surreal::SurrealStore;
+use super::{BackupStore, EventStore as _, StoreError};
+use crate::append::{Changes, Placed, project};
+use crate::backup::line::{Kept, Line};
+use crate::entry::Projection;
+
+fn number(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}
+
+#[async_trait]
+impl BackupStore for SurrealStore {
+    async fn end_of_backup(&self) -> Result<u64, StoreError> {
+        self.end().await
+    }
+
+    async fn lines(&self, after: u64, to: u64, limit: usize) -> Result<Vec<Line>, StoreError> {
+        let query = "SELECT * FROM event_journal WITH INDEX event_position \
+                     WHERE position > $after AND position <= $to ORDER BY position LIMIT $limit";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let bindings = object! { after: number(after), to: number(to), limit: limit };
+        let rows: Vec<NewRow> = self.rows("read a backup", query.to_owned(), bindings).await?;
+        Ok(rows.into_iter().map(NewRow::line).collect())
+    }
+
+    async fn restore(&self, lines: &[Line]) -> Result<(), StoreError> {
+        let kept: Vec<Kept> = lines
+            .iter()
+            .map(|line| {
+                let unreadable = |reason: crate::backup::line::LineError| StoreError::Record {
+                    record: line.event_key.clone(),
+                    reason: reason.to_string(),
+                };
+                line.clone().kept().map_err(unreadable)
+            })
+            .collect::<Result<_, _>>()?;
+        let Some(end) = kept.last().map(|last| last.position) else { return Ok(()) };
+        let resources: Vec<_> = kept.iter().map(|kept| resource_id(kept.event.resource.as_str())).collect();
+        let standing =
+            self.rows("read resources", "SELECT * FROM $resources".to_owned(), object! { resources: resources });
+        let mut projections: HashMap<Resource, Projection> =
+            standing.await?.into_iter().map(standing_of).collect::<Result<_, _>>()?;
+        let mut moved = Vec::new();
+        for Kept { event, .. } in &kept {
+            project(&mut projections, &mut moved, event);
+        }
+        let changes = Changes {
+            end,
+            new: kept
+                .iter()
+                .map(|Kept { position, ids, event }| Placed { position: *position, ids: ids.clone(), event })
+                .collect(),
+            ids: Vec::new(),
+            projections: moved.into_iter().filter_map(|resource| projections.remove(resource)).collect(),
+        };
+        let transaction = self.begin().await?;
+        let written = Self::write_changes(&transaction, changes).await;
+        match self.end_transaction(transaction, written, "restore events").await {
+            // What is in memory is brought to disk in the end.
+            Err(StoreError::NewLog) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    async fn begin_behind(&self, end: u64) -> Result<(), StoreError> {
+        let first: Vec<i64> = self
+            .rows(
+                "read its begin",
+                "SELECT VALUE position FROM event_journal WITH INDEX event_position ORDER BY position LIMIT 1"
+                    .to_owned(),
+                object! {},
+            )
+            .await?;
+        let before = first.first().map_or(number(end), |first| first - 1);
+        let query = format!(
+            "UPSERT {STATE}:position SET last = $end RETURN NONE; UPSERT {STATE}:pruned SET last = $before RETURN NONE"
+        );
+        self.write("tell its positions", &query, object! { end: number(end), before: before }).await?;
+        self.settle_down().await
+    }
+}

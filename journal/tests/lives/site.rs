@@ -1,0 +1,134 @@
+//! A journal's process with its queue, and what is in its database in the end.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bench_figures::limit::{Limit, UNSHARE};
+use bench_figures::payment::payment;
+use eventing::algorithm::Algorithm;
+use eventing::envelope::Trace;
+use eventing::signing::EventFacts;
+use eventing::types::Jti;
+use eventing_process::testing::Program;
+use journal::store::{EventStore as _, Location, SurrealStore};
+use serde_json::json;
+use sidecar_ground::key::Key;
+use sidecar_ground::{Ground, Names, Secrets, Sqs, signature_service};
+use tempfile::TempDir;
+
+/// How long anything may take: none of the tests waits for it to pass.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+const NAMES: Names = Names {
+    namespace: "release",
+    service_account: "qsl-journal",
+    inbox: "journal",
+    bus: ("platform", "qsl-core"),
+    source: "qsl.teller",
+};
+
+pub(crate) struct Site {
+    pub(crate) sqs: Sqs,
+    pub(crate) data: TempDir,
+    ground: Ground,
+    key: Arc<Key>,
+    sent: u32,
+}
+
+impl Site {
+    pub(crate) async fn new() -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let key = Arc::new(Key::generate("loans", Algorithm::MlDsa44).unwrap());
+        let sign = signature_service::signing(Arc::clone(&key));
+        let forward = json!({"maxInFlight": 200});
+        let ground = Ground::start(NAMES, Secrets::default(), &key, sign, &forward).await.unwrap();
+        Self { sqs: ground.sqs.clone(), data: TempDir::new().unwrap(), ground, key, sent: 0 }
+    }
+
+    /// The program, or one that starts it.
+    pub(crate) fn command(&self, program: &Path) -> Command {
+        self.ground.journal(program, self.data.path()).unwrap()
+    }
+
+    /// Starts it; it takes events as soon as it can.
+    pub(crate) fn start(&self) -> Program {
+        Program::start(self.command(program()).arg("run")).unwrap()
+    }
+
+    /// The same with the memory of the chart's limit, in which the engine begins a new log every few thousand events. Only
+    /// root may limit it: others have an engine that takes gigabytes before it does.
+    pub(crate) fn start_within(&self, limit: Option<&Limit>) -> Program {
+        let Some(limit) = limit else { return self.start() };
+        let mut command = limit.enter(self.command(Path::new(UNSHARE)));
+        Program::start(command.arg(program()).arg("run")).unwrap()
+    }
+
+    /// Puts so many more events into the queue. The correlation of the nth is `c-n`.
+    pub(crate) fn send(&mut self, count: u32) {
+        let bodies: Vec<String> = (self.sent..self.sent + count).map(|nth| self.body(nth)).collect();
+        self.sent += count;
+        self.sqs.send_all(&bodies);
+    }
+
+    /// Puts an event into the queue that was there before.
+    pub(crate) fn send_again(&self, nth: u32) {
+        self.sqs.send_all(&[self.body(nth)]);
+    }
+
+    fn body(&self, nth: u32) -> String {
+        let facts = EventFacts {
+            source: &NAMES.source.parse().unwrap(),
+            detail_type: &"Loan.Granted.v1".parse().unwrap(),
+            resource: &format!("urn:qsl:teller:loan:l-{}", nth % 100).parse().unwrap(),
+            trace: &Trace::new(format!("c-{nth}").parse().unwrap()),
+            detail_core: &payment(nth, 2_048).to_string(),
+        };
+        let jti = Jti::parse(&format!("0d9c39a8-5b3e-4d0a-9c33-0000{nth:08x}")).unwrap();
+        self.key.deliver(facts, jti).unwrap()
+    }
+
+    pub(crate) fn sent(&self) -> usize {
+        self.sent as usize
+    }
+
+    /// Waits until every message was deleted, or says what the program said.
+    pub(crate) async fn drained(&self, program: &Program) {
+        let emptied = tokio::time::timeout(PATIENCE, self.sqs.emptied()).await;
+        assert!(emptied.is_ok(), "{:?} of {}: {}", self.sqs.state(), self.sent, program.said());
+    }
+
+    /// What is in the database, which nobody may have open: every event that was sent, once, and nothing was given up.
+    pub(crate) async fn everything_is_there_once(&self) {
+        let store = self.opened().await;
+        let (mut stories, mut after) = (Vec::new(), 0);
+        loop {
+            let page = store.changes(after, 1_000).await.unwrap();
+            let Some(last) = page.last() else { break };
+            assert_eq!(last.position, after + page.len() as u64, "positions have no gap");
+            after = last.position;
+            stories.extend(page.into_iter().map(|entry| entry.correlation_id));
+        }
+        let mut sent: Vec<String> = (0..self.sent).map(|nth| format!("c-{nth}")).collect();
+        stories.sort();
+        sent.sort();
+        assert!(stories == sent, "{} events are there, of {} sent", stories.len(), sent.len());
+        assert_eq!(self.sqs.state().dead_letters, 0);
+    }
+
+    /// A process that was killed just now gives its lock back as it ends.
+    async fn opened(&self) -> SurrealStore {
+        let location = Location::Folder(self.data.path().to_owned());
+        for _ in 0..200 {
+            if let Ok(store) = SurrealStore::open(&location).await {
+                return store;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        SurrealStore::open(&location).await.unwrap()
+    }
+}
+
+pub(crate) fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_journal"))
+}
