@@ -45,11 +45,10 @@ fn has_leaf(value: &Value, names: &[&str]) -> bool {
 fn members(pattern: &Map<String, Value>, found: Option<&Map<String, Value>>, way: &Way<'_>) -> bool {
     pattern.iter().all(|(name, expected)| {
         if let (OR, Value::Array(patterns)) = (name.as_str(), expected) {
-            patterns.iter().filter_map(Value::as_object).any(|pattern| members(pattern, found, way))
-        } else {
-            let value = found.and_then(|found| found.get(name));
-            member(expected, value, &Way { event: way.event, above: Some((way, name)) })
+            return patterns.iter().filter_map(Value::as_object).any(|pattern| members(pattern, found, way));
         }
+        let value = found.and_then(|found| found.get(name));
+        member(expected, value, &Way { event: way.event, above: Some((way, name)) })
     })
 }
 
