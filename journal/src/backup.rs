@@ -84,7 +84,7 @@ pub async fn write(store: &dyn BackupStore, mut out: impl AsyncWrite + Unpin) ->
             put(&mut out, &mut hash, line).await?;
         }
     }
-    let foot = Foot { events, sha256: hex(&hash.clone().finalize()) };
+    let foot = Foot { events, sha256: hex::encode(hash.clone().finalize()) };
     put(&mut out, &mut hash, &foot).await?;
     out.flush().await?;
     Ok(events)
@@ -157,7 +157,7 @@ impl Reading {
         if foot.events != self.lines - 1 {
             return Err(BackupError::Foot("it has not as many events as it says"));
         }
-        if foot.sha256 != hex(&self.hash.clone().finalize()) {
+        if foot.sha256 != hex::encode(self.hash.clone().finalize()) {
             return Err(BackupError::Foot("its hash is another one"));
         }
         Ok(())
@@ -167,10 +167,6 @@ impl Reading {
 /// Whether a text is what a whole backup ends with.
 fn is_foot(text: &[u8]) -> bool {
     serde_json::from_slice::<Foot>(text).is_ok()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -63,8 +63,10 @@ async fn what_is_cut_off_or_changed_is_refused_with_the_reason() {
     let bytes = backup(&journal().await).await;
     let text = String::from_utf8(bytes).unwrap();
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let without_last = lines[..lines.len() - 1].concat();
-    let without_one: String = [&lines[..9], &lines[10..]].concat().concat();
+    let without = |gone: usize| -> String {
+        lines.iter().enumerate().filter(|(at, _)| *at != gone).map(|(_, line)| *line).collect()
+    };
+    let (without_last, without_one) = (without(lines.len() - 1), without(9));
     let changed = text.replacen("eb-e-9\"", "eb-e-x\"", 1);
     let unknown = text.replacen("\"source\":\"qsl.teller\"", "\"source\":\"teller\"", 1);
     let newer = text.replacen("\"version\":1", "\"version\":2", 1);

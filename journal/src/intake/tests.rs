@@ -27,10 +27,6 @@ async fn collect(State(collected): State<Collected>, body: Bytes) {
     collected.lock().unwrap().extend(spans.flat_map(|scope| scope.spans));
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |done, byte| format!("{done}{byte:02x}"))
-}
-
 #[tokio::test]
 async fn an_event_is_recorded_in_its_own_trace_whatever_it_is_written_with() {
     eventing_service::install_crypto();
@@ -61,7 +57,7 @@ async fn an_event_is_recorded_in_its_own_trace_whatever_it_is_written_with() {
     assert_eq!(recorded.len(), 2);
     let is_of_a = |span: &&&Span| format!("{:?}", span.attributes).contains(&key);
     let of_a = recorded.iter().find(is_of_a).unwrap();
-    assert_eq!((hex(&of_a.trace_id).as_str(), hex(&of_a.parent_span_id).as_str()), (TRACE, PARENT));
+    assert_eq!((hex::encode(&of_a.trace_id).as_str(), hex::encode(&of_a.parent_span_id).as_str()), (TRACE, PARENT));
     let of_b = recorded.iter().find(|span| !is_of_a(span)).unwrap();
-    assert_ne!(hex(&of_b.trace_id), TRACE);
+    assert_ne!(hex::encode(&of_b.trace_id), TRACE);
 }
