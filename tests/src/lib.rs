@@ -2,8 +2,7 @@
 //!
 //! In: a kubeconfig, the AWS endpoint and the identity provider ([`environment`]). Out: what happened to each event
 //! ([`report`]). The rooms: [`forward`] reaches Services, [`cloud`] is AWS as an outsider sees it, [`services`] speaks to
-//! the example services, [`stream`] follows the gateway, [`tool`] is a person's
-//! program, [`scenario`] is the story that demo and tests share. Two stories
+//! the example services, [`stream`] follows the gateway, [`scenario`] is the story that demo and tests share. Two stories
 //! are told by soaks, tests and a benchmark, over one [`ground`]: [`rotation`] of keys that rotate under a stream of
 //! events, [`flow`] of many events, poison among them, while pods are killed.
 #![allow(
@@ -28,6 +27,5 @@ pub mod scenario;
 pub mod services;
 mod shared;
 pub mod stream;
-pub mod tool;
 pub mod verdict;
 mod wait;

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
-use system_tests::cloud::{Cloud, DeadLetter};
+use system_tests::cloud::Cloud;
 use system_tests::environment::Endpoints;
 use system_tests::forward::{Forward, Kubectl};
 use system_tests::ground::Ground;
 use system_tests::scenario::{self, Stage};
 use system_tests::services::{Services, Trace};
 use system_tests::stream::{self, Viewer};
-use system_tests::tool::Tool;
 use system_tests::{flow, rotation};
 
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -44,7 +43,6 @@ async fn the_whole_system() -> anyhow::Result<()> {
     let system = connect().await?;
     what_was_sent_while_parts_were_away_arrives(&system).await.context("parts away")?;
     bad_input_is_refused_with_a_sentence(&system).await.context("bad input")?;
-    people_publish_follow_and_bring_back_through_port_forwards(&system).await.context("kubectl-qsl")?;
     an_inbox_with_dead_letters_stays_and_then_aws_is_empty(&system).await.context("deletion")
 }
 
@@ -290,63 +288,6 @@ async fn bad_publishes_are_refused_and_nothing_of_them_arrives(system: &System) 
     system.stage.services.payment("p-good", "initiated", &trace).await?;
     let timeline = system.stage.viewer.wait_timeline("c-bad", 1, PATIENCE).await?;
     ensure!(timeline.len() == 1, "a refused event is in the timeline: {timeline:?}");
-    Ok(())
-}
-
-/// `kubectl-qsl`, with the real signature service and AWS's roles.
-async fn people_publish_follow_and_bring_back_through_port_forwards(system: &System) -> anyhow::Result<()> {
-    let (tool, cloud) = (Tool::from_env(&system.endpoints)?, &system.stage.cloud);
-    let publish = async |correlation: &str, amount: f64| {
-        let event = json!({
-            "source": "qsl.payment", "detailType": "Payment.Initiated.v1",
-            "resource": format!("urn:qsl:paymentgateway:payment:p-{correlation}"),
-            "trace": {"correlationId": correlation, "userId": "u-1", "tenantId": "t-1"},
-            "detailCore": {"paymentId": format!("p-{correlation}"), "amount": amount},
-        });
-        let arguments = ["publish", "platform/qsl-core", "--as", "paymentgateway/paymentgateway", "-"];
-        let said = tool.run(&arguments, &event.to_string()).await?;
-        ensure!(said.lines.len() == 1 && said.lines[0]["outcome"] == "published", "{said:?}");
-        anyhow::Ok(())
-    };
-    let correlation = "--correlation=c-by-hand";
-    let mut tail =
-        tool.follow(&["tail", "platform/qsl-core", "--as=platform/default", "--for=10m", "-o=json", correlation])?;
-    // Its queue is new, and gets what is published once its rule is there.
-    let seen = async {
-        loop {
-            publish("c-by-hand", 1.0).await?;
-            if let Ok(seen) = tokio::time::timeout(Duration::from_secs(3), tail.next()).await {
-                return seen;
-            }
-        }
-    };
-    let seen = tokio::time::timeout(PATIENCE, seen).await.context("the tail shows nothing")??;
-    ensure!(seen["verdict"] == "ok" && seen["detailCore"]["paymentId"] == "p-c-by-hand", "the tail shows {seen}");
-    tail.end().await.context("the tail")?;
-    system.stage.services.wait_handled("treasury", "c-by-hand", 1, PATIENCE).await?;
-
-    // Treasury refuses it, and once more when it is brought back.
-    publish("c-refused", -1.0).await?;
-    let url = cloud.queue_url("qsl-treasury-inbox-dlq").await?;
-    let refused = async |redrives: Option<&str>| {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let is = |letter: &DeadLetter| letter.attributes.get("qsl.redrives").map(String::as_str) == redrives;
-            let letters = cloud.peek(&url).await?;
-            if letters.iter().any(|letter| letter.body.contains("c-refused") && is(letter)) {
-                return Ok(());
-            }
-            ensure!(tokio::time::Instant::now() < deadline, "no dead letter of c-refused, redrives {redrives:?}");
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-    };
-    refused(None).await?;
-    let dlq = |verb: &'static str| ["dlq", verb, "treasury/treasury", "--correlation=c-refused", "--yes"];
-    let said = tool.run(&dlq("redrive"), "").await?;
-    ensure!(said.lines.len() == 1 && said.lines[0]["outcome"] == "sent", "{said:?}");
-    refused(Some("1")).await?;
-    let said = tool.run(&dlq("drop"), "").await?;
-    ensure!(said.sentences.contains("1 dropped"), "{said:?}");
     Ok(())
 }
 

@@ -62,22 +62,13 @@ pub fn build() -> Result<Vec<Image>> {
     IMAGES
         .iter()
         .map(|(name, binary)| {
-            let program = find(&programs, binary)?;
+            let found = programs.iter().find(|program| program.file_name().is_some_and(|own| own == *binary));
+            let program = found.with_context(|| format!("the workspace has no binary {binary}"))?;
             let archive = folder.join(format!("{name}.tar"));
             image(name, program, &archive).with_context(|| format!("image {name}"))?;
             Ok(Image { name: (*name).to_owned(), archive })
         })
         .collect()
-}
-
-/// Builds the workspace's binaries and says where one of them is.
-pub fn program(binary: &str) -> Result<PathBuf> {
-    find(&binaries()?, binary).cloned()
-}
-
-fn find<'a>(programs: &'a [PathBuf], binary: &str) -> Result<&'a PathBuf> {
-    let found = programs.iter().find(|program| program.file_name().is_some_and(|own| own == binary));
-    found.with_context(|| format!("the workspace has no binary {binary}"))
 }
 
 /// Builds all binaries, with the package set and profile that everything is built with, and asks cargo for their paths.

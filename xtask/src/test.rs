@@ -6,7 +6,7 @@ use test_cluster::Emulator;
 use crate::cargo::{self, succeed, workspace};
 use crate::progress::Progress;
 use crate::system::{Choice, System};
-use crate::{cluster, images, tools};
+use crate::{cluster, tools};
 
 /// Runs the tests.
 #[derive(clap::Args, Debug)]
@@ -76,7 +76,6 @@ fn with_node(choice: &Choice, progress: &Progress) -> Result<()> {
     progress
         .step("the demo through --context", || succeed(&mut given.cargo(&["run", "--quiet", "--bin", "follow"])))?;
     progress.step("the whole system", || {
-        let mut test = system.cargo(&["test", "--workspace", "--test", "node", "--", "--nocapture"]);
-        succeed(test.env("QSL_CLI", images::program("kubectl-qsl")?))
+        succeed(&mut system.cargo(&["test", "--workspace", "--test", "node", "--", "--nocapture"]))
     })
 }
