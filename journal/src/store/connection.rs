@@ -90,9 +90,11 @@ pub(super) fn failed(doing: &'static str) -> impl Fn(surrealdb::Error) -> StoreE
     move |source| StoreError::Database { doing, source: Box::new(source) }
 }
 
-/// Whether another transaction wrote the same at the same time: nothing was written, and it may be done again.
+/// Whether another transaction wrote the same at the same time: nothing was written, and it may be done again. Of a commit
+/// the client keeps the engine's sentence alone.
 pub(super) fn is_conflict(error: &surrealdb::Error) -> bool {
     error.query_details() == Some(&QueryError::TransactionConflict)
+        || error.message().starts_with("Transaction conflict:")
 }
 
 /// The open database.
