@@ -109,8 +109,7 @@ impl Server {
     pub async fn serve(self, router: Router, shutdown: CancellationToken) -> Result<(), ServeError> {
         let Self { listener, address, limits, drain, addresses, metrics } = self;
         let router = limits.requests(router);
-        let (places, full, tasks) =
-            (Arc::new(Semaphore::new(limits.connections)), Seldom::default(), TaskTracker::new());
+        let (places, full, tasks) = (Arc::new(Semaphore::new(limits.connections)), Seldom::default(), TaskTracker::new());
         tracing::info!(%address, "listening");
         loop {
             let accepted = tokio::select! {

@@ -42,7 +42,13 @@ async fn keep_time(hub: &Hub, shutdown: &CancellationToken) {
     }
 }
 
-async fn feed(journal: Arc<dyn Journal>, hub: &Hub, metrics: Metrics, check: Check, shutdown: &CancellationToken) {
+async fn feed(
+    journal: Arc<dyn Journal>,
+    hub: &Hub,
+    metrics: Metrics,
+    check: Check,
+    shutdown: &CancellationToken,
+) {
     let mut pause = PAUSES.0;
     loop {
         let step = tokio::select! {

@@ -78,8 +78,7 @@ async fn visit(
     let url = format!("{}/events/stream?correlationId={}", addresses.any()?, name_of(correlation));
     let answer = http.get(url).bearer_auth(token).header("last-event-id", last.as_str()).send().await.ok()?;
     let mut response = answer.error_for_status().ok()?;
-    let (mut blocks, until) =
-        (Blocks::default(), Instant::now() + Duration::from_millis(rand::rng().random_range(50..2_500)));
+    let (mut blocks, until) = (Blocks::default(), Instant::now() + Duration::from_millis(rand::rng().random_range(50..2_500)));
     while let Ok(Ok(Some(bytes))) = timeout(until.saturating_duration_since(Instant::now()), response.chunk()).await {
         blocks.add(&bytes);
         while let Some(block) = blocks.next() {
@@ -87,10 +86,7 @@ async fn visit(
             match block.event.as_deref() {
                 Some("event") => {
                     let event: Value = serde_json::from_str(&block.data.unwrap()).unwrap();
-                    seen.push((
-                        event["ts"].as_str().unwrap().to_owned(),
-                        event["eventKey"].as_str().unwrap().to_owned(),
-                    ));
+                    seen.push((event["ts"].as_str().unwrap().to_owned(), event["eventKey"].as_str().unwrap().to_owned()));
                 }
                 Some("end") | None => {}
                 other => panic!("{other:?}"),

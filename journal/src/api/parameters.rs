@@ -125,8 +125,7 @@ mod tests {
     #[test]
     fn everything_that_is_wrong_is_named_at_once() {
         let mut parameters = given(&[("after", "-1"), ("limit", "0"), ("limit", "5"), ("usr", "ada")]);
-        let _ =
-            (parameters.number("after"), parameters.limit(), parameters.must("user", |text| text.parse::<String>()));
+        let _ = (parameters.number("after"), parameters.limit(), parameters.must("user", |text| text.parse::<String>()));
         let expected = [
             ("limit", "must be there once"),
             ("after", "must be a whole number, 0 or more"),

@@ -182,7 +182,8 @@ impl SurrealStore {
     ) -> Result<Vec<Glance>, StoreError> {
         let before = before.unwrap_or(Cursor { ts: i64::MAX, position: u64::MAX });
         let query = statement(GLANCE, lead, Way::Back);
-        let rows: Vec<GlanceRow> = self.rows("read correlations", query, bindings(value, before, CHUNK)).await?;
+        let rows: Vec<GlanceRow> =
+            self.rows("read correlations", query, bindings(value, before, CHUNK)).await?;
         Ok(rows.into_iter().map(Glance::from).collect())
     }
 }
