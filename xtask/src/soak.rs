@@ -23,7 +23,7 @@ enum What {
     Mutants(mutants::Args),
     /// Search for bytes that break what must hold of whatever comes from outside.
     Fuzz(fuzz::Args),
-    /// Kill the journal every few seconds under load, and see that each event is recorded once; then fill its disk.
+    /// Kill the journal every few seconds under load, and see that each event is recorded once.
     Journal(journal::Args),
     /// Publish events while keys rotate and are revoked, and see that none is lost.
     Rotation(rotation::Args),

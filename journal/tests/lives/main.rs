@@ -1,10 +1,9 @@
-//! The journal's program through kills, full disks and failures of its database: what was sent is recorded, each event
+//! The journal's program through kills: what was sent is recorded, each event
 //! once, and nothing is acknowledged before it is on disk.
 //!
 //! `QSL_SOAK_MINUTES` makes the kills go on for so long (`cargo xtask soak journal`).
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod commits;
-mod disk;
 mod kills;
 mod site;

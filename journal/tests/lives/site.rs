@@ -88,10 +88,6 @@ impl Site {
         self.key.deliver(facts, jti).unwrap()
     }
 
-    pub(crate) fn sent(&self) -> usize {
-        self.sent as usize
-    }
-
     /// Waits until every message was deleted, or says what the program said.
     pub(crate) async fn drained(&self, program: &Program) {
         let emptied = tokio::time::timeout(PATIENCE, self.sqs.emptied()).await;

@@ -14,7 +14,7 @@ pub struct Args {
     minutes: u16,
 }
 
-/// Runs it, and then the full disks.
+/// Runs it.
 pub fn run(args: &Args) -> Result<()> {
     let mut lives = cargo::command(["test", "--workspace", "--test", "lives", "--", "--nocapture", "--test-threads=1"]);
     succeed(lives.env("QSL_SOAK_MINUTES", args.minutes.to_string()))
