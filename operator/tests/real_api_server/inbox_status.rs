@@ -100,6 +100,8 @@ async fn the_oldest_message_s_age_is_shown_where_there_are_alarms() {
 #[tokio::test]
 async fn memory_of_one_replica_is_no_protection_and_the_status_says_so() {
     let case = Case::new().await;
+    case.apply(&format!("{INBOX}  deduplication: {{store: Journal}}")).await;
+    case.until::<InboxQueue>("books", "ledger", REPLAY_PROTECTED, "True", reason::SHARED_STORE).await;
     case.apply(INBOX).await;
     let found =
         case.until::<InboxQueue>("books", "ledger", REPLAY_PROTECTED, "False", reason::MEMORY_OF_ONE_REPLICA).await;
@@ -110,12 +112,11 @@ async fn memory_of_one_replica_is_no_protection_and_the_status_says_so() {
 #[tokio::test]
 async fn what_consumers_cannot_do_yet_is_said_and_the_queue_stands_all_the_same() {
     let case = Case::new().await;
-    case.apply(&format!("{INBOX}  deduplication: {{store: Journal}}")).await;
+    case.apply(&format!("{INBOX}  forward: {{format: DetailCore, batch: {{maxEvents: 10}}}}")).await;
     let found = case.until::<InboxQueue>("books", "ledger", READY, "False", reason::NOT_SUPPORTED).await;
-    for part in ["spec.deduplication.store", "Journal"] {
+    for part in ["spec.forward.batch", "DetailCore", "leave batch out"] {
         assert!(found.message.contains(part), "{part} in {}", found.message);
     }
-    case.until::<InboxQueue>("books", "ledger", REPLAY_PROTECTED, "False", reason::NOT_SUPPORTED).await;
     assert!(case.things().contains(&format!("queue {}", case.named("ledger"))));
     let events: kube::Api<k8s_openapi::api::events::v1::Event> =
         kube::Api::namespaced(case.client.clone(), &case.namespace("books"));
