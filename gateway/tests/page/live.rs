@@ -154,7 +154,9 @@ async fn a_journal_that_began_anew_is_read_anew() {
     drop(replica);
     world.journal.begin_anew();
     let restored = [story().remove(0), story().remove(1), step(9, 700, "Payment.Screened.v1", PAYMENT, json!({}))];
-    restored.into_iter().for_each(|step| world.journal.append(step));
+    for step in restored {
+        world.journal.append(step);
+    }
     let other = world.replica().await;
     path.lead_to(other.address);
     path.set(Way::Open);
