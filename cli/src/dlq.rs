@@ -163,7 +163,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         match &args.command {
             Command::List(args) => commands::list(args).await,
             Command::Show(args) => commands::show(args).await,
-            Command::Redrive(args) => commands::redrive(args).await,
+            Command::Redrive(args) => Box::pin(commands::redrive(args)).await,
             Command::Drop(args) => commands::drop(args).await,
         }
     })

@@ -88,7 +88,9 @@ impl Routes {
             }
         }
         let otherwise = self.group.as_deref();
-        inboxes.values_mut().for_each(|group| *group = group.or(otherwise));
+        for group in inboxes.values_mut() {
+            *group = group.or(otherwise);
+        }
         inboxes
     }
 }

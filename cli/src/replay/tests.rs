@@ -77,7 +77,7 @@ impl Ground {
             "spec": {"busRef": {"name": "trams"}, "eventPattern": {"detail": {"detailCore": {"stop": [{"prefix": "h"}]}}},
                      "targets": [target]},
             "status": {"targetQueueArns": [site.inbox]}});
-        let feeds = feeds(&[serde_json::from_value(rule).unwrap()], &site.bus()).unwrap();
+        let feeds = feeds(&[serde_json::from_value(rule).unwrap()], &Site::bus()).unwrap();
         let queues = [(INBOX.to_owned(), site.inbox.to_string())].into();
         let named = named.iter().map(|name| (*name).to_owned()).collect();
         let routes = Routes::new(feeds, &queues, named, group.map(str::to_owned));

@@ -86,7 +86,7 @@ impl Site {
 
     /// The keys as they are, with the event key revoked where somebody revoked it.
     pub(crate) fn ring_where(&self, is_revoked: bool) -> KeyRing {
-        let bus = self.bus();
+        let bus = Self::bus();
         let mut keys = self.jwks.to_vec();
         if is_revoked {
             keys[0].state = KeyState::Revoked;
@@ -109,7 +109,7 @@ impl Site {
     }
 
     /// The bus.
-    pub(crate) fn bus(&self) -> BusId {
+    pub(crate) fn bus() -> BusId {
         BusId::new("city", "trams").unwrap()
     }
 
