@@ -258,7 +258,11 @@ impl Inner {
         for topic in std::iter::once(Topic::Correlation(Arc::clone(&event.correlation_id))).chain(user) {
             let Some(followers) = self.followers.get_mut(&topic) else { continue };
             self.cut_off += retain(followers, |follower| {
-                if follower.viewer.may_see(event) { follower.queue.push(Item::Event(Arc::clone(event))) } else { Ok(()) }
+                if follower.viewer.may_see(event) {
+                    follower.queue.push(Item::Event(Arc::clone(event)))
+                } else {
+                    Ok(())
+                }
             });
         }
     }

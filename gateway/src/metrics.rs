@@ -88,11 +88,7 @@ impl Metrics {
         registry.register("streams", "Streams open now", self.streams.clone());
         registry.register("tickets", "Tickets given and presented, by outcome", self.tickets.clone());
         registry.register("connections", "Connections open now", self.connections.clone());
-        registry.register(
-            "connections_refused",
-            "Connections refused, by reason",
-            self.connections_refused.clone(),
-        );
+        registry.register("connections_refused", "Connections refused, by reason", self.connections_refused.clone());
         registry.register("tail_position", "The journal's position that the tail has reached", self.position.clone());
         registry.register("tail_failures", "Calls to the journal by the tail that failed", self.tail_failures.clone());
     }

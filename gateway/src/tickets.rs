@@ -164,12 +164,9 @@ impl Tickets {
         let _place = self.places.try_acquire().map_err(|_| TicketError::Unavailable)?;
         let holder = random();
         match self.settle(ClaimAction::Claim, &holder, text, 0).await? {
-            ClaimAnswer::Claimed { attempts: GIVEN } if wanted == Some(&ticket.stream) => Ok(Viewer {
-                user: ticket.user,
-                tenant: ticket.tenant,
-                reach: ticket.reach,
-                expires: ticket.token_ends,
-            }),
+            ClaimAnswer::Claimed { attempts: GIVEN } if wanted == Some(&ticket.stream) => {
+                Ok(Viewer { user: ticket.user, tenant: ticket.tenant, reach: ticket.reach, expires: ticket.token_ends })
+            }
             ClaimAnswer::Claimed { attempts: 0 } => {
                 // Nobody gave it. Its claim would only fill the journal; where it stays, it lapses.
                 let _ = self.settle(ClaimAction::Release, &holder, text, 0).await;

@@ -52,7 +52,11 @@ async fn a_stream_opens_to_nobody_without_a_token_of_the_issuer_for_this_gateway
         world.issuer.token(&wanted("events", Some(-60))).unwrap(),
     ] {
         for path in [PATH, "/events/stream/user", "/events/line-7"] {
-            assert_eq!(code(get(&replica, path, &token, None).await).await, (401, "UNAUTHENTICATED".to_owned()), "{token}");
+            assert_eq!(
+                code(get(&replica, path, &token, None).await).await,
+                (401, "UNAUTHENTICATED".to_owned()),
+                "{token}"
+            );
         }
         assert_eq!(ticket(&replica, &token, PATH).await.status(), 401);
     }
@@ -187,7 +191,8 @@ async fn only_pages_of_the_listed_origins_read_an_answer() {
     let replica = world.replica_with(&["--cors-origins", "https://app.example"], Limits::default()).await;
     let ask = async |method: Method, origin: &str| {
         let url = format!("{}/events/line-7", replica.url);
-        let request = Http::new().request(method.clone(), url).header("origin", origin).bearer_auth(world.token("ada", ""));
+        let request =
+            Http::new().request(method.clone(), url).header("origin", origin).bearer_auth(world.token("ada", ""));
         let request = match method {
             Method::OPTIONS => request.header("access-control-request-method", "GET"),
             _ => request,
@@ -200,7 +205,10 @@ async fn only_pages_of_the_listed_origins_read_an_answer() {
     assert!(first.headers()["access-control-allow-headers"].to_str().unwrap().contains("last-event-id"));
     assert!(!first.headers().contains_key("access-control-allow-credentials"));
     let read = ask(Method::GET, "https://app.example").await;
-    assert_eq!((read.status().as_u16(), &read.headers()["access-control-allow-origin"]), (200, &"https://app.example".parse().unwrap()));
+    assert_eq!(
+        (read.status().as_u16(), &read.headers()["access-control-allow-origin"]),
+        (200, &"https://app.example".parse().unwrap())
+    );
     for other in ["https://evil.example", "https://app.example.evil.example", "null"] {
         assert_eq!(code(ask(Method::OPTIONS, other).await).await, (403, "ORIGIN_NOT_ALLOWED".to_owned()), "{other}");
         let read = ask(Method::GET, other).await;

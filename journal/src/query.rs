@@ -40,7 +40,8 @@ pub enum Lead {
 impl Lead {
     /// The fact that leads, with its value: the first that is set of those that are rarest in a journal.
     pub fn of(filter: &EventFilter) -> (Self, Option<String>) {
-        let EventFilter { correlation_id, resource, user, tenant, source: _, detail_type, bus, from: _, to: _ } = filter;
+        let EventFilter { correlation_id, resource, user, tenant, source: _, detail_type, bus, from: _, to: _ } =
+            filter;
         let facts = [
             (Self::Correlation, correlation_id.as_ref().map(ToString::to_string)),
             (Self::Resource, resource.as_ref().map(ToString::to_string)),

@@ -113,7 +113,8 @@ mod tests {
         let mut gathering = Gathering::new(2, true);
         assert_eq!(gathering.take(glances), Some(place(8)));
         let recent = gathering.end(Some(place(8)));
-        let told: Vec<_> = recent.correlations.iter().map(|one| (one.correlation_id.as_str(), one.ts.as_str())).collect();
+        let told: Vec<_> =
+            recent.correlations.iter().map(|one| (one.correlation_id.as_str(), one.ts.as_str())).collect();
         assert_eq!(told, [("a", "9"), ("b", "8")]);
     }
 

@@ -64,7 +64,8 @@ fn chart(template: &str, concerns: &str) -> String {
         .filter(|document| document.contains(concerns))
         .map(|document| {
             let lines = document.lines().filter(|line| !line.contains("labels: {{") && !line.starts_with("{{-"));
-            let lines = lines.map(|line| line.replace("{{ .Release.Namespace }}", "ops").replace("{{ $name }}", "qsl-tools"));
+            let lines =
+                lines.map(|line| line.replace("{{ .Release.Namespace }}", "ops").replace("{{ $name }}", "qsl-tools"));
             lines.fold(String::new(), |all, line| all + &line + "\n")
         })
         .collect();

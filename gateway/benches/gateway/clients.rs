@@ -36,7 +36,8 @@ pub struct Clients {
 impl Clients {
     /// Opens a stream for each wish; when this is done all are open.
     pub async fn open(wishes: impl IntoIterator<Item = Wish>) -> Result<Self> {
-        let (got, stop, places) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new(), Arc::new(Semaphore::new(AT_ONCE)));
+        let (got, stop, places) =
+            (Arc::new(AtomicUsize::new(0)), CancellationToken::new(), Arc::new(Semaphore::new(AT_ONCE)));
         let mut opening = JoinSet::new();
         for wish in wishes {
             let place = Arc::clone(&places).acquire_owned().await?;
@@ -74,7 +75,8 @@ pub async fn open(wish: &Wish) -> Result<(TcpStream, Vec<u8>)> {
     let mut stream = TcpStream::connect(wish.gateway).await?;
     stream.set_nodelay(true)?;
     let last = wish.last_id.as_ref().map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
-    let head = format!("GET {} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {}\r\n{last}\r\n", wish.path, wish.token);
+    let head =
+        format!("GET {} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {}\r\n{last}\r\n", wish.path, wish.token);
     stream.write_all(head.as_bytes()).await?;
     let mut got = Vec::new();
     // The block that says that all which was missed has come.

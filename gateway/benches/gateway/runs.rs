@@ -64,7 +64,8 @@ pub async fn serve(arguments: &Arguments, load: Load) -> Result<Served> {
     }
     tokio::time::sleep(if load.way == Way::Inbox { INBOX_BEGINS } else { REST }).await;
     let before = together(&gateways)?;
-    let wishes: Vec<_> = (0..arguments.clients).map(|client| wish(&site, &gateways, client, load.correlations)).collect();
+    let wishes: Vec<_> =
+        (0..arguments.clients).map(|client| wish(&site, &gateways, client, load.correlations)).collect();
     let clients = match load.way {
         Way::Http2(on_each) => open_http2(wishes, on_each).await?,
         Way::Journal | Way::Inbox => Clients::open(wishes).await?,

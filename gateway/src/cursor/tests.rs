@@ -56,7 +56,9 @@ fn it_says_of_which_journal_it_is() {
 
 #[test]
 fn what_is_not_an_id_of_ours_is_refused() {
-    for bad in ["", "x", "7", "-1.7", "3.-1", "3.", ".7", "3.7.1", "3.7~", "3.7~short", "3,7", "3.7~AAAAAAAAAAAAAAAAAAAAAAA"] {
+    for bad in
+        ["", "x", "7", "-1.7", "3.-1", "3.", ".7", "3.7.1", "3.7~", "3.7~short", "3,7", "3.7~AAAAAAAAAAAAAAAAAAAAAAA"]
+    {
         assert_eq!(bad.parse::<Cursor>(), Err(NotACursor), "{bad}");
     }
     let many = format!("3.1{}", "~AAAAAAAAAAAAAAAAAAAAAA".repeat(17));

@@ -60,12 +60,7 @@ pub(super) async fn of_user(
 }
 
 /// Who asks: by token, else by ticket.
-async fn viewer(
-    gateway: &Gateway,
-    parts: &Parts,
-    ask: &Ask,
-    stream: Option<&StreamPath>,
-) -> Result<Viewer, Problem> {
+async fn viewer(gateway: &Gateway, parts: &Parts, ask: &Ask, stream: Option<&StreamPath>) -> Result<Viewer, Problem> {
     match (bearer(&parts.headers), &ask.ticket) {
         (Err(_), Some(ticket)) => Ok(gateway.tickets.redeem(ticket, stream).await?),
         (token, _) => viewer_of(gateway, token?).await,

@@ -59,7 +59,10 @@ fn what_was_missed_comes_first_and_each_piece_has_the_id_to_come_back_with() {
     let got = pieces(&mut stream);
     let retry = got.get(2).unwrap().1.clone();
     assert!(retry.starts_with("retry: "), "{retry}");
-    assert_eq!(of(&got), [("3.5", "event: event"), ("3.9", "event: event"), ("3.10", retry.as_str()), ("3.11", "event: event")]);
+    assert_eq!(
+        of(&got),
+        [("3.5", "event: event"), ("3.9", "event: event"), ("3.10", retry.as_str()), ("3.11", "event: event")]
+    );
     (0..TICKS).for_each(|_| hub.tick(Millis(2)));
     assert_eq!(of(&pieces(&mut stream)), [("3.12", ":")]);
 }

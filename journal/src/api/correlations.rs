@@ -24,8 +24,5 @@ pub(super) async fn correlations(
     let begun = Instant::now();
     let recent = api.reader.correlations(&whose, before, limit).await.map_err(|error| unavailable(&error))?;
     api.metrics.read("correlations", begun.elapsed());
-    Ok(Json(Correlations {
-        correlations: recent.correlations,
-        next: recent.next.map(|next| next.to_string()),
-    }))
+    Ok(Json(Correlations { correlations: recent.correlations, next: recent.next.map(|next| next.to_string()) }))
 }

@@ -25,7 +25,8 @@ pub(super) async fn resource(
     let begun = Instant::now();
     let standing = api.reader.projection(&resource).await.map_err(|error| unavailable(&error))?;
     api.metrics.read("resource", begun.elapsed());
-    let Projection { resource, status, last_updated, event_key } = standing
-        .ok_or_else(|| Problem::not_found("No recorded event with a signed envelope tells how that resource stands."))?;
+    let Projection { resource, status, last_updated, event_key } = standing.ok_or_else(|| {
+        Problem::not_found("No recorded event with a signed envelope tells how that resource stands.")
+    })?;
     Ok(Json(ResourceStatus { resource, status, last_updated: Micros(last_updated).to_string(), event_key }))
 }

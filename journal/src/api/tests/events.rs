@@ -68,8 +68,10 @@ async fn the_body_comes_byte_for_byte_and_only_where_it_is_asked_for() {
     assert_eq!(entry("?body=true").await["body"], "{\"a\":\"\\u00e9\"}\r\n");
     for without in [entry("").await, entry("?body=false").await] {
         assert_eq!(without.get("body"), None);
-        assert_eq!((&without["bus"], &without["sentAt"], &without["kid"]),
-            (&json!("bank/loans"), &json!(1_795_420_800_100_i64), &json!("loans-abc")));
+        assert_eq!(
+            (&without["bus"], &without["sentAt"], &without["kid"]),
+            (&json!("bank/loans"), &json!(1_795_420_800_100_i64), &json!("loans-abc"))
+        );
     }
 }
 
@@ -151,7 +153,10 @@ async fn a_resource_is_told_as_it_stands() {
     journal.recorder.record(event("a").ts(1).build()).await.unwrap();
     assert_eq!(
         journal.get(path).await,
-        (200, json!({"resource": "urn:qsl:teller:loan:l-1", "status": "Repaid",
-            "lastUpdated": "1970-01-01T00:00:00.000002Z", "eventKey": event("b").build().key.to_string()}))
+        (
+            200,
+            json!({"resource": "urn:qsl:teller:loan:l-1", "status": "Repaid",
+            "lastUpdated": "1970-01-01T00:00:00.000002Z", "eventKey": event("b").build().key.to_string()})
+        )
     );
 }

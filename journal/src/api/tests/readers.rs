@@ -31,7 +31,10 @@ async fn nobody_else_reads_anything() {
             let (status, problem) = journal.get_as(Some(stranger), path).await;
             assert_eq!((status, &problem["code"]), (403, &"NOT_ALLOWED".into()), "{path} {stranger}");
             let detail = problem["detail"].as_str().unwrap();
-            assert!(detail.contains("the verb get on eventjournals.eventing.qsl.dev qsl-journal in namespace ops"), "{detail}");
+            assert!(
+                detail.contains("the verb get on eventjournals.eventing.qsl.dev qsl-journal in namespace ops"),
+                "{detail}"
+            );
         }
     }
 }

@@ -15,8 +15,12 @@ struct Told {
 }
 
 fn told() -> impl Strategy<Value = Told> {
-    (0..3_u8, 0..4_u8, 0..6_i64, prop::bool::weighted(0.8))
-        .prop_map(|(resource, action, ts, signed)| Told { resource, action, ts, signed })
+    (0..3_u8, 0..4_u8, 0..6_i64, prop::bool::weighted(0.8)).prop_map(|(resource, action, ts, signed)| Told {
+        resource,
+        action,
+        ts,
+        signed,
+    })
 }
 
 fn events(told: &[Told]) -> Vec<NewEvent> {

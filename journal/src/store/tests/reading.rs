@@ -232,8 +232,7 @@ async fn plan(store: &SurrealStore, query: &str, lead: Lead) -> String {
 #[tokio::test]
 async fn every_lead_is_read_through_its_index_in_its_order_both_ways_and_never_sorted() {
     let store = forty().await;
-    let leads =
-        [Lead::Correlation, Lead::Resource, Lead::User, Lead::Tenant, Lead::DetailType, Lead::Bus, Lead::Time];
+    let leads = [Lead::Correlation, Lead::Resource, Lead::User, Lead::Tenant, Lead::DetailType, Lead::Bus, Lead::Time];
     for lead in leads {
         for (way, reach) in
             [(Way::On, Reach::Ties), (Way::On, Reach::Past), (Way::Back, Reach::Ties), (Way::Back, Reach::Past)]
