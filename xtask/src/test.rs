@@ -39,7 +39,7 @@ fn without_node(progress: &Progress) -> Result<()> {
         cluster::build()?;
         tools::emulator()
     })?;
-    progress.step("Chromium and its driver", tools::chromium)?;
+    progress.step("Chromium and its driver, strace", || tools::chromium().and_then(|()| tools::strace()))?;
     let python =
         progress.step("independent implementations of the signatures and of canonical JSON", tools::independent)?;
     let emulator = progress.step("start the AWS emulator", Emulator::start)?;

@@ -25,6 +25,7 @@ pub struct Args {}
 pub fn run(_: &Args) -> Result<()> {
     emulator()?;
     chromium()?;
+    strace()?;
     for (name, path) in [
         ("helm", helm()?),
         ("kubectl", kubectl()?),
@@ -139,18 +140,23 @@ const FONTS: [Needed; 2] = [
 
 /// Chromium and chromedriver: those on `PATH`, else Debian's.
 pub fn chromium() -> Result<()> {
-    with_packages(&BROWSER)
+    with_packages(&BROWSER, "the page is tested in a real browser")
 }
 
 /// The same, with the fonts of the pictures in `docs/images`.
 pub fn chromium_with_fonts() -> Result<()> {
-    with_packages(&[BROWSER, FONTS].concat())
+    with_packages(&[BROWSER, FONTS].concat(), "the page is tested in a real browser")
 }
 
-fn with_packages(needed: &[Needed]) -> Result<()> {
+/// Strace, which counts what the journal asks of the disk: that on `PATH`, else Debian's.
+pub fn strace() -> Result<()> {
+    with_packages(&[("strace", "strace")], "the journal's writes to disk are counted by it")
+}
+
+fn with_packages(needed: &[Needed], why: &str) -> Result<()> {
     match debian::missing(needed).as_slice() {
         [] => Ok(()),
-        missing => debian::install(missing, "the page is tested in a real browser"),
+        missing => debian::install(missing, why),
     }
 }
 
