@@ -83,8 +83,6 @@ pub(super) struct Book {
     pub letters: BTreeMap<(Consumer, Name), Vec<Letter>>,
     /// The pods that were killed.
     pub kills: Vec<Killed>,
-    /// How many messages each inbox still held at the last look.
-    pub waiting: BTreeMap<Consumer, usize>,
 }
 
 impl Book {
@@ -136,22 +134,4 @@ fn claimed_key(body: &str) -> Option<Name> {
     let header = Compact::split(signature).ok()?.header(Typ::Event).ok()?;
     let source = envelope["source"].as_str()?.parse().ok()?;
     Some(of_jti(&source, &header.jti?).to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::door::event;
-    use crate::forger::Forger;
-
-    #[test]
-    fn what_is_signed_has_the_name_of_its_jti_whoever_signed_it_and_anything_else_is_its_own() {
-        let id = uuid::Uuid::new_v4();
-        let signed = Forger::stranger().unwrap().sign(&event("p-1", "c-1", 1.0), id, Micros::now()).unwrap();
-        let key = of_jti(&"qsl.payment".parse().unwrap(), &eventing::types::Jti::from_uuid(id));
-        assert_eq!(name_of(&signed.to_string()), key.to_string());
-        for text in ["no event, but p-1", r#"{"detail": {"sig_compact": "a.b.c"}}"#] {
-            assert_eq!(name_of(text), text);
-        }
-    }
 }

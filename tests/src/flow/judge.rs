@@ -40,7 +40,6 @@ pub(super) fn judge(book: &Book, plan: &Plan) -> Verdict {
     judge.published(plan);
     for consumer in CONSUMERS {
         judge.strangers(consumer);
-        judge.emptied(consumer);
         for (name, event) in &book.events {
             judge.event(consumer, name, event);
         }
@@ -98,14 +97,6 @@ impl<'a> Judge<'a> {
         let handled = handled.map(|name| format!("{who}: handled what nobody published: {name}"));
         let broken: Vec<String> = letters.chain(handled).collect();
         self.broken.extend(broken);
-    }
-
-    /// What waits yet may become anything.
-    fn emptied(&mut self, consumer: Consumer) {
-        let waiting = self.book.waiting.get(&consumer).copied().unwrap_or_default();
-        if waiting > 0 {
-            self.say(format!("the inbox of {} still holds {waiting} messages", consumer.name()));
-        }
     }
 
     /// One event at one consumer: what is to become of its kind, and nothing else.
