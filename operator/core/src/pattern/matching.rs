@@ -159,7 +159,7 @@ mod tests {
     use super::super::EventPattern;
     use serde_json::{Value, json};
 
-    fn matches(pattern: Value, event: &Value) -> bool {
+    fn matches(pattern: &Value, event: &Value) -> bool {
         EventPattern::parse(pattern.clone()).unwrap().matches(event.as_object().unwrap())
     }
 
@@ -224,7 +224,7 @@ mod tests {
             ("marks", json!({"numeric": [">", 5]}), false),
             ("below", json!("x"), false),
         ] {
-            assert_eq!(matches(detail(member, value.clone()), &tide()), expected, "{member} {value}");
+            assert_eq!(matches(&detail(member, value.clone()), &tide()), expected, "{member} {value}");
         }
     }
 
@@ -243,7 +243,7 @@ mod tests {
             (json!({"detail": {"ships": {"name": [{"exists": false}]}}}), false),
             (json!({"detail": {"name": [{"exists": false}, "Spring"]}}), true),
         ] {
-            assert_eq!(matches(pattern.clone(), &tide()), expected, "{pattern}");
+            assert_eq!(matches(&pattern, &tide()), expected, "{pattern}");
         }
     }
 
@@ -262,7 +262,7 @@ mod tests {
             (json!({"detail": {"ships": {"name": ["ferry"], "size": [9]}}}), false),
             (json!({"detail": {"missing": {"name": ["ferry"]}}}), false),
         ] {
-            assert_eq!(matches(pattern.clone(), &tide()), expected, "{pattern}");
+            assert_eq!(matches(&pattern, &tide()), expected, "{pattern}");
         }
     }
 }
