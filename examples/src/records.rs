@@ -19,6 +19,8 @@ pub struct Row {
     pub event_key: String,
     /// When the pod had it.
     pub handled_at: Timestamp,
+    /// How often the event was handed to it, this time included.
+    pub attempt: u32,
 }
 
 /// A delivery that could not be written down: it is to come again.
@@ -57,7 +59,12 @@ impl Records {
 
     /// Writes a delivery down.
     pub async fn write(&self, delivery: &Delivery, at: Timestamp) -> Result<(), NotWritten> {
-        let row = Row { pod: self.pod.clone(), event_key: delivery.event_key.clone(), handled_at: at };
+        let row = Row {
+            pod: self.pod.clone(),
+            event_key: delivery.event_key.clone(),
+            handled_at: at,
+            attempt: delivery.attempt,
+        };
         let answer = self.client.post(&self.url).json(&row).send().await.and_then(reqwest::Response::error_for_status);
         match answer {
             Ok(_) => Ok(()),

@@ -82,7 +82,7 @@ mod tests {
     async fn rows_are_read_in_order_from_any_place_on() {
         let routes = routes();
         for key in ["a", "b", "c"] {
-            let row = json!({"pod": "treasury-1", "eventKey": key, "handledAt": "2026-11-27T08:00:00Z"});
+            let row = json!({"pod": "treasury-1", "eventKey": key, "handledAt": "2026-11-27T08:00:00Z", "attempt": 1});
             let request = Request::post("/rows/treasury").header("content-type", "application/json");
             answer(&routes, request.body(Body::from(row.to_string())).unwrap()).await;
         }

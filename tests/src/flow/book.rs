@@ -29,13 +29,15 @@ pub(super) struct Event {
     pub is_uncertain: bool,
 }
 
-/// A delivery to a handler that went on to answer 2xx, or died over it.
+/// A delivery to a handler that went on to answer 2xx, died over it, or was so slow that its sidecar tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
     /// The pod that handled it.
     pub pod: String,
     /// When the handler had it.
     pub at: Micros,
+    /// How often its sidecar handed it to the handler, this time included.
+    pub attempt: u32,
 }
 
 /// A dead letter.

@@ -126,7 +126,7 @@ mod tests {
             };
             book.events.insert(name.clone(), event);
             for consumer in CONSUMERS.into_iter().filter(|consumer| consumer.is_sidecar()) {
-                let row = Row { pod: "pod".to_owned(), at: after(nth) };
+                let row = Row { pod: "pod".to_owned(), at: after(nth), attempt: 1 };
                 book.rows.insert((consumer, name.clone()), vec![row]);
             }
             book.journal.insert(name.clone(), 1);
@@ -156,7 +156,7 @@ mod tests {
         let name = format!("{:064}", 7);
         book.stream.remove(&name);
         let rows = book.rows.get_mut(&(Consumer::Treasury, name)).unwrap();
-        rows.push(Row { pod: "pod".to_owned(), at: after(9) });
+        rows.push(Row { pod: "pod".to_owned(), at: after(9), attempt: 1 });
         let report = report(&book, 2);
         assert_eq!(value(&report, "events that were handled twice"), (1.0, "Missed".to_owned()));
         assert_eq!(value(&report, "events that did not arrive somewhere"), (1.0, "Missed".to_owned()));

@@ -36,7 +36,8 @@ pub(super) fn open(book: &Book) -> usize {
 
 /// Judges a run that is over.
 pub(super) fn judge(book: &Book, plan: &Plan) -> Verdict {
-    let mut judge = Judge { book, broken: book.bad_answers.clone(), lost: 0, again: BTreeMap::new(), copies: 0 };
+    let mut judge =
+        Judge { book, broken: book.bad_answers.clone(), lost: 0, again: BTreeMap::new(), copies: 0, tried_again: 0 };
     judge.published(plan);
     for consumer in CONSUMERS {
         judge.strangers(consumer);
@@ -60,6 +61,8 @@ struct Judge<'a> {
     again: BTreeMap<&'a str, usize>,
     /// How much was handled again that was on the bus twice.
     copies: usize,
+    /// How much was handed to the same handler again, whose first answer was no 2xx or came too late.
+    tried_again: usize,
 }
 
 impl<'a> Judge<'a> {
@@ -162,7 +165,10 @@ impl<'a> Judge<'a> {
         rows.sort_by_key(|row| row.at);
         for (first, second) in rows.iter().zip(rows.iter().skip(1)) {
             let is_killed = self.killed(&first.pod).is_some_and(|killed| !killed.is_graceful);
-            if first.pod == second.pod || !(is_killed || event.is_uncertain) {
+            if first.pod == second.pod && second.attempt > first.attempt {
+                // What was answered 2xx comes as a first attempt, if it comes again.
+                self.tried_again += 1;
+            } else if first.pod == second.pod || !(is_killed || event.is_uncertain) {
                 self.say(format!("{who} was handled by {} and again by {}", first.pod, second.pod));
             } else if is_killed {
                 *self.again.entry(&first.pod).or_default() += 1;

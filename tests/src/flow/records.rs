@@ -64,6 +64,7 @@ struct Written {
     pod: String,
     event_key: String,
     handled_at: String,
+    attempt: u32,
 }
 
 /// What was written since the last look.
@@ -96,5 +97,5 @@ fn key(row: &Written) -> anyhow::Result<(Consumer, String)> {
 }
 
 fn read(row: Written) -> anyhow::Result<Row> {
-    Ok(Row { pod: row.pod, at: eventing::time::Micros::parse_rfc3339(&row.handled_at)? })
+    Ok(Row { pod: row.pod, at: eventing::time::Micros::parse_rfc3339(&row.handled_at)?, attempt: row.attempt })
 }

@@ -31,6 +31,7 @@ pub(super) fn verdict(judge: Judge<'_>) -> Verdict {
     row("lost", judge.lost.to_string());
     row("handled again, its first pod killed without grace", judge.again.values().sum::<usize>().to_string());
     row("handled again, on the bus twice and its first pod gone", judge.copies.to_string());
+    row("handled again, its first answer no 2xx or too late", judge.tried_again.to_string());
     let letters: usize = book.letters.values().map(Vec::len).sum();
     row("dead letters by code, of all five inboxes", listed(&codes(book)));
     row("of them written twice", (letters - book.letters.len()).to_string());

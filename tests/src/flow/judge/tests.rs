@@ -23,7 +23,7 @@ fn plan() -> Plan {
 }
 
 fn row(pod: &str, at: i64) -> Row {
-    Row { pod: pod.to_owned(), at: after(at) }
+    Row { pod: pod.to_owned(), at: after(at), attempt: 1 }
 }
 
 fn letter(code: &str, at: i64) -> Letter {
@@ -113,6 +113,18 @@ fn a_good_run_breaks_nothing_and_its_table_says_what_it_was() {
     ] {
         assert!(squeezed.contains(line), "{line}: {table}");
     }
+}
+
+#[test]
+fn one_handler_may_have_an_event_again_where_its_sidecar_tried_again_and_not_otherwise() {
+    let again = |book: &mut Book, attempt: u32| {
+        let rows = rows(book, TREASURY, "Good-50");
+        let first = rows.first().unwrap().clone();
+        rows.push(Row { at: Micros(first.at.0 + 9_000_000), attempt, ..first });
+    };
+    let tried = |book: &mut Book| again(book, 2);
+    assert_eq!(broken(tried), Vec::<String>::new());
+    assert_ne!(broken(|book| again(book, 1)), Vec::<String>::new());
 }
 
 #[test]
