@@ -44,7 +44,7 @@ fn without_node(progress: &Progress) -> Result<()> {
         progress.step("independent implementations of the signatures and of canonical JSON", tools::independent)?;
     let emulator = progress.step("start the AWS emulator", Emulator::start)?;
     progress.step("unit tests, vectors, operator and webhook on a real API server", || {
-        let mut tests = cargo::command(["test", "--workspace"]);
+        let mut tests = cargo::command(["test", "--workspace", "--no-fail-fast"]);
         tests.env("QSL_TEST_PYTHON", &python).env("QSL_TEST_AWS_ENDPOINT", emulator.endpoint());
         succeed(&mut tests)
     })?;
