@@ -10,8 +10,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 /// What the page is waited for.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -43,24 +43,35 @@ pub(crate) const LIGHT: Look = Look { dark: false, phone: false };
 pub(crate) const DARK: Look = Look { dark: true, phone: false };
 pub(crate) const PHONE: Look = Look { dark: false, phone: true };
 
+/// A chromedriver, what it says, and its port. It takes a free port of IPv6, and ends where somebody has that of IPv4:
+/// then there is none.
+async fn driver() -> Option<(Child, Lines<BufReader<ChildStdout>>, u16)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .env("TZ", "UTC")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("chromedriver cannot be started: `cargo xtask tools` installs Debian's chromium and chromium-driver");
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if let Some((_, port)) = line.split_once("successfully on port ") {
+            return Some((driver, lines, port.trim_end_matches('.').parse().unwrap()));
+        }
+    }
+    None
+}
+
 impl Browser {
     pub(crate) async fn start() -> Self {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .env("TZ", "UTC")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect(
-                "chromedriver cannot be started: `cargo xtask tools` installs Debian's chromium and chromium-driver",
-            );
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = loop {
-            let line = lines.next_line().await.unwrap().expect("chromedriver ended");
-            if let Some((_, port)) = line.split_once("successfully on port ") {
-                break port.trim_end_matches('.').parse().unwrap();
+        let mut tries = 0;
+        let (driver, mut lines, port) = loop {
+            if let Some(started) = driver().await {
+                break started;
             }
+            tries += 1;
+            assert!(tries < 5, "chromedriver ends again and again");
         };
         // It goes on saying things; somebody has to read them.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });

@@ -134,4 +134,4 @@ fn spread(nth: u32, of: u32) -> u32 {
 }
 
 /// How long a child may be silent.
-pub const PATIENCE: Duration = Duration::from_secs(900);
+pub const PATIENCE: Duration = Duration::from_mins(15);

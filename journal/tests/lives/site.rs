@@ -19,7 +19,7 @@ use sidecar_ground::{Ground, Names, Secrets, Sqs, signature_service};
 use tempfile::TempDir;
 
 /// How long anything may take: none of the tests waits for it to pass.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 const NAMES: Names = Names {
     namespace: "release",
     service_account: "qsl-journal",
