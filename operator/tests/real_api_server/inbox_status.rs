@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crds::{
     InboxQueue,
-    conditions::{READY, REPLAY_PROTECTED, reason},
+    conditions::{REPLAY_PROTECTED, reason},
 };
 use kube::ResourceExt;
 use operator_core::{
@@ -107,25 +107,4 @@ async fn memory_of_one_replica_is_no_protection_and_the_status_says_so() {
         case.until::<InboxQueue>("books", "ledger", REPLAY_PROTECTED, "False", reason::MEMORY_OF_ONE_REPLICA).await;
     assert!(found.message.contains("deduplication.store is Memory"), "{}", found.message);
     case.until_ready::<InboxQueue>("books", "ledger").await;
-}
-
-#[tokio::test]
-async fn what_consumers_cannot_do_yet_is_said_and_the_queue_stands_all_the_same() {
-    let case = Case::new().await;
-    case.apply(&format!("{INBOX}  forward: {{format: DetailCore, batch: {{maxEvents: 10}}}}")).await;
-    let found = case.until::<InboxQueue>("books", "ledger", READY, "False", reason::NOT_SUPPORTED).await;
-    for part in ["spec.forward.batch", "DetailCore", "leave batch out"] {
-        assert!(found.message.contains(part), "{part} in {}", found.message);
-    }
-    assert!(case.things().contains(&format!("queue {}", case.named("ledger"))));
-    let events: kube::Api<k8s_openapi::api::events::v1::Event> =
-        kube::Api::namespaced(case.client.clone(), &case.namespace("books"));
-    eventually("a warning tells of it", || async {
-        let found = events.list(&kube::api::ListParams::default()).await.map_err(|error| error.to_string())?;
-        let told = found.items.iter().any(|event| {
-            event.reason.as_deref() == Some(reason::NOT_SUPPORTED) && event.type_.as_deref() == Some("Warning")
-        });
-        if told { Ok(()) } else { Err(format!("{} events", found.items.len())) }
-    })
-    .await;
 }
