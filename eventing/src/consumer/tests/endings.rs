@@ -35,10 +35,10 @@ async fn fifty_restarts_lose_nothing_and_move_nothing() {
     let (mut started, mut cut_off) = (Vec::new(), 0);
     let sent: u64 = 200;
     for restart in 0..50 {
-        let handler = Arc::new(Script::takes(Duration::from_millis(300)));
+        let handler = Arc::new(Script::takes(Duration::from_secs(4)));
         let (sender, keys) = channel();
         sender.publish(view(&key));
-        let drain = Drain::new(Duration::from_millis(100));
+        let drain = Drain::new(Duration::from_secs(1));
         let consumer = Consumer {
             queue: Arc::new(queue.clone()),
             handler: Arc::clone(&handler),
@@ -51,14 +51,14 @@ async fn fifty_restarts_lose_nothing_and_move_nothing() {
             clock: clock(),
         };
         let running = tokio::spawn(consumer.run(drain.clone()));
-        // Half of them come so late that they outlast the grace.
-        for pause in [600, 100] {
+        // Half of them come so late that they outlast the grace, and the second in which a receive ends before it.
+        for pause in [6, 1] {
             if restart < 20 {
                 for n in 0..5 {
-                    queue.send(&event_of(&key, restart * 10 + n + pause / 600 * 5));
+                    queue.send(&event_of(&key, restart * 10 + n + pause / 6 * 5));
                 }
             }
-            sleep(Duration::from_millis(pause)).await;
+            sleep(Duration::from_secs(pause)).await;
         }
         if restart == 49 {
             sleep(Duration::from_mins(1)).await;
