@@ -36,11 +36,13 @@ struct State {
 pub(crate) struct FakeQueues {
     inbox: FakeInbox,
     state: RefCell<State>,
+    /// What comes of each sending, where the inbox's handler refuses it.
+    refused: RefCell<Option<Letter>>,
 }
 
 impl FakeQueues {
     pub(crate) fn fifo() -> Self {
-        Self { inbox: FakeInbox::fifo(), state: RefCell::default() }
+        Self { inbox: FakeInbox::fifo(), ..Self::default() }
     }
 
     pub(crate) fn put(&self, id: &str, letter: &Letter) -> &Self {
@@ -53,6 +55,11 @@ impl FakeQueues {
 
     pub(crate) fn fail_next(&self, operation: &'static str, error: QueueError) {
         self.state.borrow_mut().failures.push_back((operation, error));
+    }
+
+    /// The handler refuses everything at once, and this comes of it.
+    pub(crate) fn refuse(&self, letter: Letter) {
+        self.refused.replace(Some(letter));
     }
 
     /// As when the time of what was received is over.
@@ -127,6 +134,13 @@ impl Queues for FakeQueues {
 impl Sends for FakeQueues {
     async fn send(&self, message: &Outgoing) -> Result<(), QueueError> {
         self.failure("send")?;
-        self.inbox.send(message).await
+        self.inbox.send(message).await?;
+        // Whoever never ends is ended by the tenth.
+        let count = self.inbox.sent().len();
+        if let Some(mut letter) = self.refused.borrow().clone().filter(|_| count < 10) {
+            letter.message.body = Arc::clone(&message.body);
+            self.put(&format!("again-{count}"), &letter);
+        }
+        Ok(())
     }
 }

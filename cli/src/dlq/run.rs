@@ -1,9 +1,11 @@
 //! What redrive and drop do: over every letter that is meant, one after the other, until there are no more or somebody
 //! interrupts. Between two letters, so what was begun is finished; the next run goes on with what is left.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use eventing::consumer::ports::BATCH;
+use sha2::{Digest as _, Sha256};
 
 use super::filter::Filter;
 use super::letter::Letter;
@@ -44,13 +46,15 @@ pub struct Run<'a, Q> {
     pub batch: usize,
     /// What became of them so far.
     pub tally: Tally,
+    /// What was sent, by the hash of its body, and how often it had been then.
+    sent: HashMap<[u8; 32], u32>,
 }
 
 impl<'a, Q: Queues> Run<'a, Q> {
     /// Over all letters that are meant.
     pub fn new(queues: &'a Q, fifo: bool, filter: &'a Filter, hidden: Duration) -> Self {
         let scan = Scan::new(fifo, hidden);
-        Self { queues, scan, filter, limit: None, batch: BATCH, tally: Tally::default() }
+        Self { queues, scan, filter, limit: None, batch: BATCH, tally: Tally::default(), sent: HashMap::new() }
     }
 
     /// Brings them back, each at its turn, and tells what became of it.
@@ -76,7 +80,7 @@ impl<'a, Q: Queues> Run<'a, Q> {
                 return Ok(());
             }
             for letter in &letters {
-                if !self.filter.takes(letter) {
+                if !self.filter.takes(letter) || self.came_back(letter) {
                     self.tally.others += 1;
                     continue;
                 }
@@ -93,10 +97,17 @@ impl<'a, Q: Queues> Run<'a, Q> {
                     self.tally.left += 1;
                 } else {
                     self.tally.done += 1;
+                    self.sent.insert(hash(letter), letter.redrives);
                 }
                 told(letter, &outcome)?;
             }
         }
+    }
+
+    /// Whether this run sent it, and it was refused since: a handler that refuses an event at once would have it again and
+    /// again, without an end.
+    fn came_back(&self, letter: &Letter) -> bool {
+        self.sent.get(&hash(letter)).is_some_and(|redrives| letter.redrives > *redrives)
     }
 
     /// Deletes them, unless it is a dry run, and tells of each.
@@ -128,6 +139,10 @@ impl<'a, Q: Queues> Run<'a, Q> {
             }
         }
     }
+}
+
+fn hash(letter: &Letter) -> [u8; 32] {
+    Sha256::digest(letter.message.body.as_bytes()).into()
 }
 
 fn interruption() -> Failure {

@@ -34,6 +34,16 @@ fn a_run_that_failed_in_the_middle_is_gone_on_with_by_the_next() {
 }
 
 #[test]
+fn what_is_refused_once_more_is_left_to_the_next_run() {
+    let ground = Ground::new();
+    put_three(&ground);
+    ground.queues.refuse(ground.letter(&[("qsl.code", "X"), ("qsl.redrives", "1")]));
+    let grants = FakeGrants::of(&ground.site);
+    assert_eq!(ground.redrive(&grants).tally, Tally { done: 3, left: 0, others: 3 });
+    assert_eq!(ground.queues.left(), ["again-1", "again-2", "again-3"]);
+}
+
+#[test]
 fn an_interruption_comes_between_two_letters_and_the_next_run_goes_on() {
     let mut ground = Ground::new();
     put_three(&ground);
