@@ -14,11 +14,11 @@ use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::events::v1::Event;
+use kube::Resource;
 use kube::api::ListParams;
-use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
-use crate::cluster::{self, Cluster, ClusterArgs, failed};
+use crate::cluster::{self, Scope, ScopeArgs, failed};
 use crate::failure::Failure;
 use crate::out::{self, Output, tell};
 use crate::table::{Table, span};
@@ -32,13 +32,7 @@ use findings::{Finding, WAITING, Workload, misplaced, missed, waiting};
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
-    cluster: ClusterArgs,
-    /// The namespace; the context's when absent.
-    #[arg(long, short, value_name = "NAME", conflicts_with = "all_namespaces")]
-    namespace: Option<String>,
-    /// All namespaces.
-    #[arg(long, short = 'A')]
-    all_namespaces: bool,
+    scope: ScopeArgs,
     /// How it is written; as JSON it is a list of findings.
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -58,9 +52,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 async fn find(args: &Args) -> Result<Vec<Finding>, Failure> {
-    let Cluster { client, namespace } = args.cluster.connect().await?;
-    let namespace = (!args.all_namespaces).then(|| args.namespace.clone().unwrap_or(namespace));
-    let look = Look { client, namespace };
+    let look = Look(args.scope.connect().await?);
     let mut found = look.workloads::<Deployment>().await?;
     found.extend(look.workloads::<StatefulSet>().await?);
     found.extend(look.workloads::<DaemonSet>().await?);
@@ -74,10 +66,7 @@ async fn find(args: &Args) -> Result<Vec<Finding>, Failure> {
 }
 
 /// Where to look.
-struct Look {
-    client: Client,
-    namespace: Option<String>,
-}
+struct Look(Scope);
 
 /// How many objects come in one answer.
 const PAGE: u32 = 500;
@@ -95,10 +84,7 @@ impl Look {
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
     {
-        let (api, place): (Api<K>, _) = match &self.namespace {
-            Some(namespace) => (Api::namespaced(self.client.clone(), namespace), format!("namespace {namespace}")),
-            None => (Api::all(self.client.clone()), "all namespaces".to_owned()),
-        };
+        let (api, place) = (self.0.api::<K>(), self.0.place());
         let mut params = ListParams::default().limit(PAGE).fields(fields);
         let mut objects = Vec::new();
         loop {

@@ -5,8 +5,9 @@ use std::fmt::Display;
 use std::future::Future;
 use std::path::PathBuf;
 
+use k8s_openapi::NamespaceResourceScope;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::{Api, Client, Config, Resource};
 
 use crate::failure::Failure;
 
@@ -19,6 +20,56 @@ pub struct ClusterArgs {
     /// The context of the kubeconfig; its current one when absent.
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
+}
+
+/// Which namespaces of which cluster, as kubectl has it.
+#[derive(clap::Args, Debug)]
+pub struct ScopeArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// The namespace; the context's when absent.
+    #[arg(long, short, value_name = "NAME", conflicts_with = "all_namespaces")]
+    namespace: Option<String>,
+    /// All namespaces.
+    #[arg(long, short = 'A')]
+    all_namespaces: bool,
+}
+
+/// What of a cluster one looks at.
+pub struct Scope {
+    client: Client,
+    /// One namespace, or all.
+    pub namespace: Option<String>,
+}
+
+impl ScopeArgs {
+    /// As [`ClusterArgs::connect`].
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn connect(&self) -> Result<Scope, Failure> {
+        let Cluster { client, namespace } = self.cluster.connect().await?;
+        let namespace = (!self.all_namespaces).then(|| self.namespace.clone().unwrap_or(namespace));
+        Ok(Scope { client, namespace })
+    }
+}
+
+impl Scope {
+    /// The objects of a kind there.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match &self.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        }
+    }
+
+    /// Where that is, after "in".
+    pub fn place(&self) -> String {
+        self.namespace.as_ref().map_or_else(|| "all namespaces".to_owned(), |name| format!("namespace {name}"))
+    }
 }
 
 /// A cluster one may speak to.

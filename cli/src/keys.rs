@@ -11,10 +11,10 @@ use crds::{SigningKey, conditions};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::ListParams;
-use kube::{Api, Resource as _, ResourceExt as _};
+use kube::{Resource as _, ResourceExt as _};
 use serde::Serialize;
 
-use crate::cluster::{self, Cluster, ClusterArgs, failed};
+use crate::cluster::{self, Scope, ScopeArgs, failed};
 use crate::failure::Failure;
 use crate::out::{self, Output};
 
@@ -22,13 +22,7 @@ use crate::out::{self, Output};
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
-    cluster: ClusterArgs,
-    /// The namespace; the context's when absent.
-    #[arg(long, short, value_name = "NAME", conflicts_with = "all_namespaces")]
-    namespace: Option<String>,
-    /// All namespaces.
-    #[arg(long, short = 'A')]
-    all_namespaces: bool,
+    scope: ScopeArgs,
     /// How it is written; as JSON it is a list of SigningKeys with their keys.
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -92,27 +86,21 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 async fn read(args: &Args) -> Result<Vec<Shown>, Failure> {
-    let Cluster { client, namespace } = args.cluster.connect().await?;
-    let namespace = (!args.all_namespaces).then(|| args.namespace.clone().unwrap_or(namespace));
-    let api: Api<SigningKey> = match &namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
-    };
+    let scope = args.scope.connect().await?;
     let named = args.name.as_ref().map(|name| format!("metadata.name={name}"));
     let params = ListParams { field_selector: named, ..ListParams::default() };
-    let list = api.list(&params).await.map_err(|error| not_listed(namespace.as_deref(), error))?;
+    let list = scope.api::<SigningKey>().list(&params).await.map_err(|error| not_listed(&scope, error))?;
     match &args.name {
         Some(name) if list.items.is_empty() => {
-            let place = namespace.as_deref().unwrap_or("any namespace");
+            let place = scope.namespace.as_deref().unwrap_or("any namespace");
             Err(Failure::Usage(format!("there is no SigningKey {name} in {place}; -A looks into all namespaces")))
         }
         _ => Ok(list.items.into_iter().map(Shown::from).collect()),
     }
 }
 
-fn not_listed(namespace: Option<&str>, error: kube::Error) -> Failure {
-    let place = namespace.map_or_else(|| "all namespaces".to_owned(), |namespace| format!("namespace {namespace}"));
-    let doing = format!("list {}.{} in {place}", SigningKey::plural(&()), SigningKey::group(&()));
+fn not_listed(scope: &Scope, error: kube::Error) -> Failure {
+    let doing = format!("list {}.{} in {}", SigningKey::plural(&()), SigningKey::group(&()), scope.place());
     match error {
         kube::Error::Api(status) if status.code == 403 => {
             let why = format!("{}; whoever has the ClusterRole view there may read them", status.message);
