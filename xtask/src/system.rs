@@ -56,6 +56,14 @@ struct Ground {
 }
 
 impl System {
+    /// The system that a soak or a benchmark runs on; says how far it is.
+    pub fn to_try(choice: &Choice) -> Result<Self> {
+        let progress = Progress::new();
+        let system = Self::up(choice, &workspace().join("target/demo"), &progress)?;
+        progress.line("the system is up");
+        Ok(system)
+    }
+
     /// Brings everything up and waits until all of it is Ready. `folder` gets `kubeconfig` and `endpoints.json`.
     pub fn up(choice: &Choice, folder: &Path, progress: &Progress) -> Result<Self> {
         if choice.context.is_none() {

@@ -38,10 +38,7 @@ enum Run {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    rustls::crypto::aws_lc_rs::default_provider()
-        .install_default()
-        .ok()
-        .context("a TLS provider is installed already")?;
+    system_tests::install_crypto()?;
     let run = Run::parse();
     let ground = Ground::connect(&Endpoints::from_env()?, "flow").await?;
     let begun = Instant::now();

@@ -16,10 +16,7 @@ const SIGN_IN: u16 = 8399;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    rustls::crypto::aws_lc_rs::default_provider()
-        .install_default()
-        .ok()
-        .context("a TLS provider is installed already")?;
+    system_tests::install_crypto()?;
     let file = PathBuf::from(std::env::var_os("QSL_ENDPOINTS").context("QSL_ENDPOINTS names the endpoints file")?);
     let endpoints = Endpoints::read(&file)?;
     let kubectl = Kubectl::new(&endpoints.kubeconfig);

@@ -9,10 +9,7 @@ use system_tests::replay::{Ground, run};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    rustls::crypto::aws_lc_rs::default_provider()
-        .install_default()
-        .ok()
-        .context("a TLS provider is installed already")?;
+    system_tests::install_crypto()?;
     let events = std::env::args().nth(1).context("how many events?")?;
     let events = events.parse().with_context(|| format!("{events} is no number of events"))?;
     let ground = Ground::connect(&Endpoints::from_env()?).await?;

@@ -10,10 +10,7 @@ use system_tests::rotation::{self, Plan};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    rustls::crypto::aws_lc_rs::default_provider()
-        .install_default()
-        .ok()
-        .context("a TLS provider is installed already")?;
+    system_tests::install_crypto()?;
     let plan = std::env::args().nth(1).context("for how many minutes, or `short`?")?;
     let plan = match plan.as_str() {
         "short" => Plan::short(),

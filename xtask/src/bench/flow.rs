@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use crate::cargo::{succeed, workspace};
-use crate::progress::Progress;
+use crate::cargo::succeed;
 use crate::system::{Choice, System};
 
 /// Publishes 50 events a second and measures.
@@ -25,9 +24,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     // It is written from the workspace's folder, and named from this one.
     let json = args.json.as_ref().map(std::path::absolute).transpose().context("--json names no file")?;
-    let progress = Progress::new();
-    let system = System::up(&args.choice, &workspace().join("target/demo"), &progress)?;
-    progress.line("the system is up");
+    let system = System::to_try(&args.choice)?;
     let mut measure = system.cargo(&["run", "--quiet", "--bin", "flow", "--", "measure"]);
     measure.arg("--seconds").arg(args.seconds.to_string());
     if let Some(json) = json {

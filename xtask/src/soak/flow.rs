@@ -5,8 +5,7 @@
 
 use anyhow::Result;
 
-use crate::cargo::{succeed, workspace};
-use crate::progress::Progress;
+use crate::cargo::succeed;
 use crate::system::{Choice, System};
 
 /// Publishes 50 events a second and poison among them while pods are killed.
@@ -27,9 +26,7 @@ pub struct Args {
 
 /// Runs it; a promise that was broken ends it with an error, after the table.
 pub fn run(args: &Args) -> Result<()> {
-    let progress = Progress::new();
-    let system = System::up(&args.choice, &workspace().join("target/demo"), &progress)?;
-    progress.line("the system is up");
+    let system = System::to_try(&args.choice)?;
     let mut soak = system.cargo(&["run", "--quiet", "--bin", "flow", "--", "soak"]);
     if args.short {
         soak.arg("--short");

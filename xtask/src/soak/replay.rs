@@ -6,9 +6,8 @@
 
 use anyhow::Result;
 
-use crate::cargo::{succeed, workspace};
+use crate::cargo::succeed;
 use crate::images;
-use crate::progress::Progress;
 use crate::system::{Choice, System};
 
 /// Replays events to one inbox, killed in the middle and resumed, and then once more. It takes the inbox's skew of two
@@ -24,9 +23,7 @@ pub struct Args {
 
 /// Runs it; a promise that was broken ends it with an error.
 pub fn run(args: &Args) -> Result<()> {
-    let progress = Progress::new();
-    let system = System::up(&args.choice, &workspace().join("target/demo"), &progress)?;
-    progress.line("the system is up");
+    let system = System::to_try(&args.choice)?;
     let mut replay = system.cargo(&["run", "--quiet", "--bin", "replay", "--", &args.events.to_string()]);
     succeed(replay.env("QSL_CLI", images::program("kubectl-qsl")?))
 }

@@ -5,8 +5,7 @@
 
 use anyhow::Result;
 
-use crate::cargo::{succeed, workspace};
-use crate::progress::Progress;
+use crate::cargo::succeed;
 use crate::system::{Choice, System};
 
 /// Publishes events while keys rotate every few seconds, change algorithm and are revoked.
@@ -24,9 +23,7 @@ pub struct Args {
 
 /// Runs it; a promise that was broken ends it with an error, after the table.
 pub fn run(args: &Args) -> Result<()> {
-    let progress = Progress::new();
-    let system = System::up(&args.choice, &workspace().join("target/demo"), &progress)?;
-    progress.line("the system is up");
+    let system = System::to_try(&args.choice)?;
     let plan = if args.short { "short".to_owned() } else { args.minutes.to_string() };
     succeed(&mut system.cargo(&["run", "--quiet", "--bin", "rotation", "--", &plan]))
 }
