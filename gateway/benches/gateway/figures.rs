@@ -50,8 +50,6 @@ fn of_load(name: &str, load: Load, served: Served) -> Vec<Figure> {
     let named = |what: &str| format!("{name}: {what}");
     // Thousands of writes take their time: the last of them is not late.
     let at_once = (load.correlations > 1).then_some(P95);
-    // What comes by the queue is received, verified and deleted there too: its CPU is not that of deliveries alone.
-    let delivering = (load.way != Way::Inbox).then_some(CPU);
     vec![
         Figure::new(named("until a client has it, p50"), times.p50, "ms", None),
         Figure::new(named("until a client has it, p95"), times.p95, "ms", at_once),
@@ -59,7 +57,7 @@ fn of_load(name: &str, load: Load, served: Served) -> Vec<Figure> {
         Figure::new(named("memory a client, idle"), idle, "KiB", Some(MEMORY)),
         Figure::new(named("memory a client, after"), after, "KiB", Some(MEMORY)),
         Figure::new(named("RSS of all replicas, after"), resident, "MiB", None),
-        Figure::new(named("CPU for 1,000 deliveries"), cpu, "s", delivering),
+        Figure::new(named("CPU for 1,000 deliveries"), cpu, "s", Some(CPU)),
     ]
 }
 
