@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use eventing::config::InboxConfig;
+use eventing::config::{Consuming, InboxConfig};
 use eventing::consumer::{Clock, ConfigurationMetrics, Drain, Mount, Roots, consume};
 use eventing::types::InboxId;
 use eventing_http::InboxJournal;
@@ -156,11 +156,11 @@ async fn tell_of_inbox(
     shutdown: CancellationToken,
 ) {
     loop {
-        let configured = configuration.borrow_and_update().is_some();
-        if configured {
-            check.ready();
-        } else {
-            check.ready_with("the inbox is not configured yet; the journal alone feeds");
+        let consuming = configuration.borrow_and_update().as_ref().map(|inbox| inbox.consuming);
+        match consuming {
+            Some(Consuming::Enabled) => check.ready(),
+            Some(Consuming::Paused) => check.ready_with("the inbox is paused; the journal alone feeds"),
+            None => check.ready_with("the inbox is not configured yet; the journal alone feeds"),
         }
         tokio::select! {
             () = shutdown.cancelled() => return,

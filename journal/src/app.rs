@@ -25,11 +25,13 @@ use crate::intake::Intake;
 use crate::observe::{ClaimMetrics, Metrics, RetentionMetrics};
 use crate::recorder::{Limits, Recorder};
 use crate::settings::Settings;
-use crate::store::{EventStore, Location, SurrealStore};
+use crate::store::{EventStore, InTime, Location, StoreError};
 use crate::{backup, retention};
 
 /// The audience of the tokens that callers bring.
 const AUDIENCE: &str = "journal.eventing.qsl.dev";
+/// The pause before a database at an address is tried again.
+const BETWEEN_OPENINGS: Duration = Duration::from_secs(1);
 
 /// Runs the journal until it is told to stop.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
@@ -53,7 +55,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let server = Server::tls(settings.listen, &settings.tls_dir).await?;
     let client = kube::Client::try_default().await.context("cannot reach the API server")?;
     let location = settings.database.location()?;
-    let store = SurrealStore::open(&location).await?;
+    let Some(store) = opened(&location, &database, &tasks.shutdown()).await? else {
+        return tasks.join().await.context("a part of the journal ended");
+    };
     let (claim_store, dead_letters, reader) =
         (Arc::new(store.clone()), Arc::new(store.clone()), Arc::new(store.clone()));
     if let Location::Folder(folder) = location {
@@ -126,6 +130,28 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     tasks.spawn("api", server.serve(router(api), tasks.shutdown()));
     tasks.join().await.context("a part of the journal ended")
+}
+
+/// The open database; none where the journal is to end before. One at an address is waited for, and `/readyz` says why.
+async fn opened(location: &Location, check: &Check, stop: &CancellationToken) -> Result<Option<InTime>, StoreError> {
+    loop {
+        let error = tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            opened = InTime::open(location) => match opened {
+                Ok(store) => return Ok(Some(store)),
+                Err(error) => error,
+            },
+        };
+        if !matches!(location, Location::Remote(_)) || matches!(error, StoreError::Newer { .. }) {
+            return Err(error);
+        }
+        tracing::error!(%error, "database not opened");
+        check.not_ready(error.to_string());
+        tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep(BETWEEN_OPENINGS) => {}
+        }
+    }
 }
 
 async fn never_fails(task: impl Future<Output = ()>) -> Result<(), Infallible> {

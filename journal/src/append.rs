@@ -1,24 +1,21 @@
-//! What a batch of events changes in the journal: a pure decision over what is known of their keys and resources.
+//! What a batch of events changes in the journal: a pure decision over what is known of their keys.
 
 use std::collections::HashMap;
 
-use eventing::types::{EventId, EventKey, Resource};
+use eventing::types::{EventId, EventKey};
 
-use crate::entry::Projection;
 use crate::event::NewEvent;
 
 /// EventBridge ids kept for one event. An event that comes under more of them is still one event.
 pub const MAX_IDS: usize = 32;
 
-/// What the store holds of a batch's keys and resources.
+/// What the store holds of a batch's keys.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// The last position given.
     pub end: u64,
     /// The EventBridge ids of those events that are recorded already.
     pub recorded: HashMap<EventKey, Vec<EventId>>,
-    /// How the batch's resources stand.
-    pub projections: HashMap<Resource, Projection>,
 }
 
 /// An event with its place.
@@ -41,24 +38,21 @@ pub struct Changes<'a> {
     pub new: Vec<Placed<'a>>,
     /// Recorded events that came under one more EventBridge id: all their ids.
     pub ids: Vec<(EventKey, Vec<EventId>)>,
-    /// Resources that stand otherwise.
-    pub projections: Vec<Projection>,
 }
 
 impl Changes<'_> {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.new.is_empty() && self.ids.is_empty() && self.projections.is_empty()
+        self.new.is_empty() && self.ids.is_empty()
     }
 }
 
 /// Decides what a batch changes.
 pub fn append<'a>(batch: &'a [NewEvent], known: Known) -> Changes<'a> {
-    let Known { mut end, mut recorded, mut projections } = known;
+    let Known { mut end, mut recorded } = known;
     let mut new: Vec<Placed<'a>> = Vec::new();
     let mut placed: HashMap<EventKey, usize> = HashMap::new();
     let mut more_ids: Vec<EventKey> = Vec::new();
-    let mut moved: Vec<&Resource> = Vec::new();
     for event in batch {
         if let Some(ids) = recorded.get_mut(&event.key) {
             if add(ids, &event.event_id) && !more_ids.contains(&event.key) {
@@ -73,28 +67,8 @@ pub fn append<'a>(batch: &'a [NewEvent], known: Known) -> Changes<'a> {
         end = end.saturating_add(1);
         placed.insert(event.key, new.len());
         new.push(Placed { position: end, ids: vec![event.event_id.clone()], event });
-        project(&mut projections, &mut moved, event);
     }
-    Changes {
-        end,
-        new,
-        ids: more_ids.into_iter().filter_map(|key| Some((key, recorded.remove(&key)?))).collect(),
-        projections: moved.into_iter().filter_map(|resource| projections.remove(resource)).collect(),
-    }
-}
-
-/// What an event changes of how resources stand, and which of them stand otherwise then.
-pub(crate) fn project<'a>(
-    projections: &mut HashMap<Resource, Projection>,
-    moved: &mut Vec<&'a Resource>,
-    event: &'a NewEvent,
-) {
-    if moves(projections.get(&event.resource), event) {
-        projections.insert(event.resource.clone(), projection(event));
-        if !moved.contains(&&event.resource) {
-            moved.push(&event.resource);
-        }
-    }
+    Changes { end, new, ids: more_ids.into_iter().filter_map(|key| Some((key, recorded.remove(&key)?))).collect() }
 }
 
 /// Adds an id that is not there yet, as long as there is room.
@@ -104,24 +78,6 @@ fn add(ids: &mut Vec<EventId>, id: &EventId) -> bool {
         ids.push(id.clone());
     }
     is_new
-}
-
-/// Whether an event tells how its resource stands now: by signed time, whenever it arrives. An unsigned envelope could
-/// name any resource, so it tells nothing.
-fn moves(standing: Option<&Projection>, event: &NewEvent) -> bool {
-    event.envelope_verified
-        && standing.is_none_or(|standing| {
-            (event.ts.0, event.key.to_string().as_str()) > (standing.last_updated, standing.event_key.as_str())
-        })
-}
-
-fn projection(event: &NewEvent) -> Projection {
-    Projection {
-        resource: event.resource.to_string(),
-        status: event.status().to_owned(),
-        last_updated: event.ts.0,
-        event_key: event.key.to_string(),
-    }
 }
 
 #[cfg(test)]

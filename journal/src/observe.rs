@@ -26,6 +26,7 @@ pub struct Metrics {
     written: Counter,
     copies: Counter,
     failures: Counter,
+    slow: Counter,
     position: Gauge,
     batch: Histogram,
     write: Histogram,
@@ -51,6 +52,7 @@ impl Default for Metrics {
             written: Counter::default(),
             copies: Counter::default(),
             failures: Counter::default(),
+            slow: Counter::default(),
             position: Gauge::default(),
             batch: Histogram::new(exponential_buckets(1.0, 2.0, 8)),
             write: seconds(),
@@ -70,6 +72,7 @@ impl Metrics {
         registry.register("events_written", "Events recorded", self.written.clone());
         registry.register("event_copies", "Copies of events recorded before", self.copies.clone());
         registry.register("write_failures", "Batches that could not be written", self.failures.clone());
+        registry.register("slow_writes", "Batches that took so long that receiving stopped", self.slow.clone());
         registry.register("position", "The last position given", self.position.clone());
         registry.register("batch_events", "Events in a batch", self.batch.clone());
         registry.register("write_seconds", "From a batch's first statement to its commit", self.write.clone());
@@ -103,6 +106,12 @@ impl Metrics {
     /// An event of a written batch: how late it was.
     pub fn recorded(&self, sent_at: Millis, now: Millis) {
         self.lag.observe(Duration::from_millis(now.distance(sent_at)).as_secs_f64());
+    }
+
+    /// The database takes longer than it should.
+    pub fn slow(&self, than: Duration) {
+        tracing::warn!(?than, "the database is slow; nothing more is received until it has answered");
+        self.slow.inc();
     }
 
     /// A batch could not be written; its messages go back to the queue.

@@ -1,12 +1,13 @@
 //! The single writer: events that arrive together are written in one transaction, and each is answered after its
 //! commit.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use eventing::time::Millis;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::event::NewEvent;
 use crate::observe::Metrics;
@@ -25,11 +26,13 @@ pub struct Limits {
     pub bytes: usize,
     /// How long the first event waits for others.
     pub wait: Duration,
+    /// How long it may take before nothing more is received meanwhile.
+    pub slow: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { events: 200, bytes: 4 << 20, wait: Duration::from_millis(5) }
+        Self { events: 200, bytes: 4 << 20, wait: Duration::from_millis(5), slow: Duration::from_secs(2) }
     }
 }
 
@@ -100,10 +103,25 @@ type Answer = oneshot::Sender<Result<(), NotRecorded>>;
 impl Writer {
     /// Writes until the last recorder is gone.
     pub async fn run(mut self) {
-        while let Some(first) = self.submissions.recv().await {
+        while let Some(first) = self.next().await {
             let (events, answers) = self.collect(first).await;
             self.settle(&events, answers).await;
         }
+    }
+
+    /// The next event. As long as the database is not known to take writes, none may come: so it is asked.
+    async fn next(&mut self) -> Option<Submission> {
+        let mut pause = FIRST_PAUSE;
+        while !*self.writing.borrow() {
+            if let Ok(next) = timeout(pause, self.submissions.recv()).await {
+                return next;
+            }
+            if self.store.probe().await.is_ok() {
+                self.writing.send_replace(true);
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        self.submissions.recv().await
     }
 
     async fn collect(&mut self, first: Submission) -> (Vec<NewEvent>, Vec<Answer>) {
@@ -136,18 +154,23 @@ impl Writer {
     }
 
     async fn write(&self, events: &[NewEvent], answers: &[Answer]) -> Result<(), NotRecorded> {
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut doubted) = (FIRST_PAUSE, false);
         loop {
             let begun = Instant::now();
-            match self.store.append(events).await {
+            let error = match self.watch(self.store.append(events)).await {
                 Ok(appended) => {
                     self.wrote(events, appended, begun.elapsed());
                     return Ok(());
                 }
-                Err(error) => self.metrics.failed(&error, events.len()),
-            }
-            if self.store.probe().await.is_ok() {
-                return Err(NotRecorded);
+                Err(error) => error,
+            };
+            self.metrics.failed(&error, events.len());
+            if error.may_be_for_what_was_written() && self.watch(self.store.probe()).await.is_ok() {
+                // The database may have been away for a moment, and these events are as good as others.
+                if std::mem::replace(&mut doubted, true) {
+                    return Err(NotRecorded);
+                }
+                continue;
             }
             self.writing.send_replace(false);
             if answers.iter().all(oneshot::Sender::is_closed) {
@@ -156,6 +179,17 @@ impl Writer {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Waits for the database. While it is slow, nothing more is received.
+    async fn watch<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        if let Ok(done) = timeout(self.limits.slow, &mut work).await {
+            return done;
+        }
+        self.metrics.slow(self.limits.slow);
+        self.writing.send_replace(false);
+        work.await
     }
 
     fn wrote(&self, events: &[NewEvent], appended: Appended, took: Duration) {

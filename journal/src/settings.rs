@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
 use eventing_service::authentication::ServiceAccount;
 
@@ -45,16 +46,20 @@ pub struct Database {
     #[arg(long, env = "QSL_DATABASE_USER")]
     pub database_user: Option<String>,
 
-    /// The file of the user's password.
+    /// The file of the user's password, read whenever the database is connected to.
     #[arg(long, env = "QSL_DATABASE_PASSWORD_FILE")]
     pub database_password_file: Option<PathBuf>,
+
+    /// How long an answer from there is waited for, in seconds, before it is connected to anew.
+    #[arg(long, env = "QSL_DATABASE_TIMEOUT_SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub database_timeout_seconds: u64,
 }
 
 impl Database {
     /// Where it is.
     ///
     /// # Errors
-    /// When the address is none, or the password cannot be read.
+    /// When the address is none.
     pub fn location(&self) -> anyhow::Result<Location> {
         let (Some(url), Some(user), Some(file)) =
             (&self.database_url, &self.database_user, &self.database_password_file)
@@ -64,10 +69,9 @@ impl Database {
         if !(url.starts_with("ws://") || url.starts_with("wss://")) {
             bail!("--database-url: must begin with ws:// or wss://");
         }
-        let password = std::fs::read_to_string(file)
-            .with_context(|| format!("--database-password-file: cannot read {}", file.display()))?;
-        let password = password.trim_end_matches(['\r', '\n']).to_owned();
-        Ok(Location::Remote(Remote { url: url.clone(), user: user.clone(), password }))
+        let patience = Duration::from_secs(self.database_timeout_seconds);
+        let (url, user, password_file) = (url.clone(), user.clone(), file.clone());
+        Ok(Location::Remote(Remote { url, user, password_file, patience }))
     }
 }
 
@@ -192,16 +196,13 @@ mod tests {
     fn the_database_is_the_folders_unless_an_address_is_given_with_a_user() {
         let folder = database(&[]).unwrap().location().unwrap();
         assert_eq!(folder, Location::Folder("/data".into()));
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "a secret\n").unwrap();
-        let password = file.path().display().to_string();
         let remote = |url| {
-            let user = ["--database-user", "journal", "--database-password-file", &password];
+            let user = ["--database-user", "journal", "--database-password-file", "/secret/password"];
             database(&[["--database-url", url].as_slice(), user.as_slice()].concat()).unwrap().location()
         };
         let Location::Remote(told) = remote("wss://db:8000").unwrap() else { unreachable!() };
-        assert_eq!((told.user.as_str(), told.password.as_str()), ("journal", "a secret"));
-        assert!(!format!("{told:?}").contains("secret"));
+        let (patience, password_file) = (Duration::from_secs(20), "/secret/password".into());
+        assert_eq!(told, Remote { url: "wss://db:8000".into(), user: "journal".into(), password_file, patience });
         assert!(remote("http://db:8000").unwrap_err().to_string().contains("--database-url: must begin with ws://"));
         assert!(database(&["--database-url", "ws://db:8000"]).is_err());
     }

@@ -4,11 +4,15 @@ mod backup;
 mod claims;
 mod connection;
 mod dead_letters;
+mod in_time;
 mod reading;
 mod retention;
 mod rows;
 mod schema;
 pub mod surreal;
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use eventing::claim::Answer;
@@ -25,6 +29,7 @@ use crate::query::Asked;
 use crate::recent::Recent;
 
 pub use connection::{Location, Remote};
+pub use in_time::InTime;
 pub use surreal::SurrealStore;
 
 /// A store that did not answer. Nothing was written, or all of it was and writing it again changes nothing.
@@ -38,9 +43,42 @@ pub enum StoreError {
         /// Why it did not.
         source: Box<surrealdb::Error>,
     },
+    /// The database did not commit, which says nothing of what was to be written.
+    #[error("the database failed to {doing}: {source}")]
+    Commit {
+        /// What it was to do.
+        doing: &'static str,
+        /// Why it did not.
+        source: Box<surrealdb::Error>,
+    },
+    /// The database did not answer in time: it may have done what it was asked for.
+    #[error("the database did not answer within {patience:?}")]
+    Silent {
+        /// How long it was waited for.
+        patience: Duration,
+    },
     /// The database is being opened again.
     #[error("the database is being opened again")]
     Opening,
+    /// What is in the log of a database that was not closed cannot be brought to where it belongs.
+    #[error("what the database's log holds cannot be brought to its tables: is the disk full?")]
+    Log,
+    /// The file of the password cannot be read.
+    #[error("the password in {path} cannot be read: {source}", path = path.display())]
+    Password {
+        /// Where it is.
+        path: PathBuf,
+        /// Why it cannot.
+        source: std::io::Error,
+    },
+    /// A file of the database cannot be removed.
+    #[error("{path} cannot be removed: {source}", path = path.display())]
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// Why it cannot.
+        source: std::io::Error,
+    },
     /// The engine began a new log during the commit: whether it lasts is known when the database was opened again.
     #[error("the engine began a new log during a commit")]
     NewLog,
@@ -70,10 +108,21 @@ impl StoreError {
     /// yet whether this one lasts.
     pub fn may_be_repeated(&self) -> bool {
         match self {
-            Self::Database { source, .. } => connection::is_conflict(source),
+            Self::Database { source, .. } | Self::Commit { source, .. } => connection::is_conflict(source),
             Self::NewLog => true,
-            Self::Opening | Self::Newer { .. } | Self::Record { .. } => false,
+            Self::Silent { .. }
+            | Self::Opening
+            | Self::Log
+            | Self::Password { .. }
+            | Self::File { .. }
+            | Self::Newer { .. }
+            | Self::Record { .. } => false,
         }
+    }
+
+    /// Whether it may be for what was to be written, and not for the database.
+    pub fn may_be_for_what_was_written(&self) -> bool {
+        matches!(self, Self::Database { .. } | Self::Record { .. })
     }
 }
 

@@ -39,6 +39,7 @@ fn without_node(progress: &Progress) -> Result<()> {
         cluster::build()?;
         tools::emulator()
     })?;
+    progress.step("SurrealDB's server (minutes, the first time)", tools::surrealdb)?;
     progress.step("Chromium and its driver, strace", || tools::chromium().and_then(|()| tools::strace()))?;
     let python =
         progress.step("independent implementations of the signatures and of canonical JSON", tools::independent)?;

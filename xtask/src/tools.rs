@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use test_cluster::{Assets, cache};
 
-use crate::cargo::{succeed, workspace};
+use crate::cargo::{self, succeed, workspace};
 use crate::debian::{self, Needed};
 use crate::{cluster, once};
 
@@ -31,6 +31,7 @@ pub fn run(_: &Args) -> Result<()> {
         ("kubectl", kubectl()?),
         ("cargo-deny", cargo_deny()?),
         ("python with dilithium-py and rfc8785", independent()?),
+        ("SurrealDB's server", surrealdb()?),
     ] {
         println!("{name}: {}", path.display());
     }
@@ -97,6 +98,19 @@ fn of_crate(name: &str, version: &str, takes: &str) -> Result<PathBuf> {
         Ok(fs::remove_dir_all(partial.join("target"))?)
     })?;
     Ok(folder.join("bin").join(name))
+}
+
+/// SurrealDB's server, which a journal's tests kill, stop and start again.
+pub fn surrealdb() -> Result<PathBuf> {
+    let folder = cache::surrealdb()?;
+    once::folder(&folder, "SurrealDB's server from its crates (15 minutes on two busy cores)", |partial| {
+        // Not in the workspace: it wants features of others' crates that the product is built without.
+        let mut install = cargo::command(["install", "--quiet", "--locked", "--debug", "--path", ".", "--root"]);
+        install.arg(partial).current_dir(cache::surrealdb_sources());
+        succeed(install.env("CARGO_TARGET_DIR", partial.join("target")))?;
+        Ok(fs::remove_dir_all(partial.join("target"))?)
+    })?;
+    Ok(cache::surrealdb_program(&folder))
 }
 
 /// The AWS emulator, in a Python environment of its own.

@@ -60,6 +60,16 @@ impl World {
         Self { folder, journal, issuer, issuer_name }
     }
 
+    /// The issuer's name, which is its address.
+    pub(crate) fn issuer_name(&self) -> &str {
+        &self.issuer_name
+    }
+
+    /// The folder with the CA that signed the journal's certificate, ca.crt.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     pub(crate) async fn replica(&self) -> Replica {
         self.replica_with(&[], Limits::default()).await
     }

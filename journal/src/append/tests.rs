@@ -1,6 +1,4 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-mod projections;
-
 use super::*;
 use crate::testing::event;
 
@@ -26,7 +24,7 @@ fn a_recorded_event_under_a_new_id_adds_the_id_and_nothing_else() {
     let batch = [one.clone()];
     let changes = append(&batch, Known { end: 1, recorded, ..Known::default() });
     assert_eq!(changes.end, 1);
-    assert!(changes.new.is_empty() && changes.projections.is_empty());
+    assert!(changes.new.is_empty());
     let ids = ["first", "second"].map(|id| EventId::parse(id).unwrap());
     assert_eq!(changes.ids, [(one.key, ids.to_vec())]);
 }
@@ -44,22 +42,4 @@ fn copies_within_a_batch_are_one_event_with_both_ids() {
 fn the_list_of_ids_is_bounded() {
     let batch: Vec<_> = (0..100).map(|n| event("a").id(&format!("id-{n}")).build()).collect();
     assert_eq!(append(&batch, Known::default()).new[0].ids.len(), MAX_IDS);
-}
-
-#[test]
-fn the_latest_signed_time_tells_how_a_resource_stands_in_any_order() {
-    let initiated = event("a").detail_type("Payment.Initiated.v1").ts(1_000).build();
-    let settled = event("b").detail_type("Payment.Settled.v1").ts(2_000).build();
-    for batch in [[initiated.clone(), settled.clone()], [settled, initiated]] {
-        let changes = append(&batch, Known::default());
-        assert_eq!(changes.projections.len(), 1);
-        assert_eq!(changes.projections[0].status, "Settled");
-        assert_eq!(changes.projections[0].last_updated, 2_000);
-    }
-}
-
-#[test]
-fn an_unsigned_envelope_tells_nothing_of_the_resource_it_names() {
-    let batch = [event("a").envelope_verified(false).build()];
-    assert!(append(&batch, Known::default()).projections.is_empty());
 }

@@ -5,7 +5,7 @@ use tokio::io::{BufReader, BufWriter, stdin, stdout};
 
 use super::socket;
 use crate::settings::Database;
-use crate::store::{Location, SurrealStore};
+use crate::store::{InTime, Location};
 
 /// Writes a backup to standard output.
 ///
@@ -18,7 +18,7 @@ pub async fn backup(database: &Database) -> anyhow::Result<()> {
     {
         return Ok(taken?);
     }
-    let store = SurrealStore::open(&location).await.context("no journal runs here, and its database does not open")?;
+    let store = InTime::open(&location).await.context("no journal runs here, and its database does not open")?;
     let events = super::write(&store, BufWriter::new(stdout())).await?;
     say(&format!("{events} events written"));
     Ok(())
@@ -29,7 +29,7 @@ pub async fn backup(database: &Database) -> anyhow::Result<()> {
 /// # Errors
 /// When it is no whole backup, or the database fails or is not empty.
 pub async fn restore(database: &Database) -> anyhow::Result<()> {
-    let store = SurrealStore::open(&database.location()?).await.context("is a journal running here? Stop it first")?;
+    let store = InTime::open(&database.location()?).await.context("is a journal running here? Stop it first")?;
     let events = super::restore(&store, BufReader::new(stdin())).await?;
     say(&format!("{events} events restored"));
     Ok(())

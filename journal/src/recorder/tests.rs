@@ -4,23 +4,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures::future::join_all;
+use tokio::sync::Mutex;
 
 use super::*;
 use crate::entry::Entry;
 use crate::store::{Location, SurrealStore};
 use crate::testing::event;
 
-/// A store that can be taken away, and one whose database refuses the event of this correlation.
+/// A store that can be taken away, that can be slow, that takes nothing but probes, and whose database refuses the event
+/// of this correlation.
 struct Faulty {
     inner: SurrealStore,
     away: AtomicBool,
+    full: AtomicBool,
+    held: Mutex<()>,
     refused: &'static str,
 }
 
 impl Faulty {
     async fn new() -> Arc<Self> {
         let inner = SurrealStore::open(&Location::Memory).await.unwrap();
-        Arc::new(Self { inner, away: AtomicBool::new(false), refused: "poison" })
+        let no = AtomicBool::default;
+        Arc::new(Self { inner, away: no(), full: no(), held: Mutex::default(), refused: "poison" })
     }
 
     fn fails(&self, event: Option<&NewEvent>) -> Result<(), StoreError> {
@@ -35,6 +40,11 @@ impl Faulty {
 #[async_trait]
 impl EventStore for Faulty {
     async fn append(&self, batch: &[NewEvent]) -> Result<Appended, StoreError> {
+        drop(self.held.lock().await);
+        if self.full.load(Ordering::SeqCst) {
+            let source = Box::new(surrealdb::Error::internal("no space left on device".to_owned()));
+            return Err(StoreError::Commit { doing: "commit a batch", source });
+        }
         batch.iter().try_for_each(|event| self.fails(Some(event)))?;
         self.inner.append(batch).await
     }
@@ -119,4 +129,58 @@ async fn a_writer_whose_recorders_are_gone_ends_though_the_database_is_away() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     recording.abort();
     tokio::time::timeout(Duration::from_secs(5), writing).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_takes_but_little_is_full_and_no_event_is_to_blame() {
+    let store = Faulty::new().await;
+    let (recorder, _) = recorder(store.clone(), Limits::default()).await;
+    store.full.store(true, Ordering::SeqCst);
+    let mut writing = recorder.writing();
+    let recording = tokio::spawn({
+        let recorder = recorder.clone();
+        async move { recorder.record(event("a").build()).await }
+    });
+    writing.wait_for(|writing| !writing).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!recording.is_finished());
+    store.full.store(false, Ordering::SeqCst);
+    assert_eq!(recording.await.unwrap(), Ok(()));
+}
+
+#[tokio::test]
+async fn while_the_database_is_slow_nothing_more_is_received_and_then_it_goes_on() {
+    let store = Faulty::new().await;
+    let limits = Limits { slow: Duration::from_millis(50), ..Limits::default() };
+    let (recorder, _) = recorder(store.clone(), limits).await;
+    let slow = store.held.lock().await;
+    let mut writing = recorder.writing();
+    let recording = tokio::spawn({
+        let recorder = recorder.clone();
+        async move { recorder.record(event("a").build()).await }
+    });
+    writing.wait_for(|writing| !writing).await.unwrap();
+    assert!(!recording.is_finished());
+    drop(slow);
+    assert_eq!(recording.await.unwrap(), Ok(()));
+    assert!(*writing.borrow());
+    assert_eq!(store.end().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn receiving_goes_on_when_the_database_is_back_though_nobody_waits_for_what_was_held() {
+    let store = Faulty::new().await;
+    let (recorder, _) = recorder(store.clone(), Limits::default()).await;
+    store.away.store(true, Ordering::SeqCst);
+    let mut writing = recorder.writing();
+    let recording = tokio::spawn({
+        let recorder = recorder.clone();
+        async move { recorder.record(event("a").build()).await }
+    });
+    writing.wait_for(|writing| !writing).await.unwrap();
+    recording.abort();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    store.away.store(false, Ordering::SeqCst);
+    let again = writing.wait_for(|writing| *writing);
+    tokio::time::timeout(Duration::from_secs(20), again).await.unwrap().unwrap();
 }

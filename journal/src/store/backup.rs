@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use eventing::types::Resource;
 use surrealdb::types::object;
 
-use super::rows::{NewRow, resource_id, standing_of};
+use super::reading::{BETWEEN, ROW};
+use super::rows::Row;
 use super::schema::STATE;
 use super::surreal::SurrealStore;
 use super::{BackupStore, EventStore as _, StoreError};
-use crate::append::{Changes, Placed, project};
+use crate::append::{Changes, Placed};
 use crate::backup::line::{Kept, Line};
-use crate::entry::Projection;
 
 fn number(position: u64) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
@@ -25,12 +24,13 @@ impl BackupStore for SurrealStore {
     }
 
     async fn lines(&self, after: u64, to: u64, limit: usize) -> Result<Vec<Line>, StoreError> {
-        let query = "SELECT * FROM event_journal WITH INDEX event_position \
-                     WHERE position > $after AND position <= $to ORDER BY position LIMIT $limit";
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let bindings = object! { after: number(after), to: number(to), limit: limit };
-        let rows: Vec<NewRow> = self.rows("read a backup", query.to_owned(), bindings).await?;
-        Ok(rows.into_iter().map(NewRow::line).collect())
+        let size = i64::try_from(limit).unwrap_or(i64::MAX);
+        let bindings = object! { after: number(after), to: number(to), size: size };
+        let rows: Vec<Row> = self.rows("read a backup", format!("{ROW} {BETWEEN}"), bindings).await?;
+        let mut bodies = self.bodies(rows.iter().map(Row::event_id).collect()).await?;
+        // One that retention removed meanwhile has none.
+        let lines = rows.into_iter().filter_map(|row| bodies.remove(&row.event_key).map(|body| row.line(body)));
+        Ok(lines.collect())
     }
 
     async fn restore(&self, lines: &[Line]) -> Result<(), StoreError> {
@@ -45,15 +45,6 @@ impl BackupStore for SurrealStore {
             })
             .collect::<Result<_, _>>()?;
         let Some(end) = kept.last().map(|last| last.position) else { return Ok(()) };
-        let resources: Vec<_> = kept.iter().map(|kept| resource_id(kept.event.resource.as_str())).collect();
-        let standing =
-            self.rows("read resources", "SELECT * FROM $resources".to_owned(), object! { resources: resources });
-        let mut projections: HashMap<Resource, Projection> =
-            standing.await?.into_iter().map(standing_of).collect::<Result<_, _>>()?;
-        let mut moved = Vec::new();
-        for Kept { event, .. } in &kept {
-            project(&mut projections, &mut moved, event);
-        }
         let changes = Changes {
             end,
             new: kept
@@ -61,10 +52,9 @@ impl BackupStore for SurrealStore {
                 .map(|Kept { position, ids, event }| Placed { position: *position, ids: ids.clone(), event })
                 .collect(),
             ids: Vec::new(),
-            projections: moved.into_iter().filter_map(|resource| projections.remove(resource)).collect(),
         };
         let transaction = self.begin().await?;
-        let written = Self::write_changes(&transaction, changes).await;
+        let written = Self::write_changes(&transaction, changes, &HashMap::new()).await;
         match self.end_transaction(transaction, written, "restore events").await {
             // What is in memory is brought to disk in the end.
             Err(StoreError::NewLog) => Ok(()),
@@ -76,7 +66,7 @@ impl BackupStore for SurrealStore {
         let first: Vec<i64> = self
             .rows(
                 "read its begin",
-                "SELECT VALUE position FROM event_journal WITH INDEX event_position ORDER BY position LIMIT 1"
+                "SELECT VALUE position FROM event_entry WITH INDEX entry_by_position ORDER BY position LIMIT 1"
                     .to_owned(),
                 object! {},
             )

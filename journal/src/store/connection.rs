@@ -1,15 +1,22 @@
-//! The open database, and how it is opened again.
+//! The open database, and how it is opened and opened again.
 //!
-//! The embedded engine is not trusted after two things, since at the next start it could lack what was acknowledged; what
+//! The embedded engine is not trusted after three things, since at the next start it could lack what was acknowledged; what
 //! is on disk is then known by closing it, which writes down what is in its memory, and by reading.
 //! - A commit that failed. Half a record may stand at the end of its log, and a repair cuts off everything behind that.
 //! - A commit during which it began a new log. SurrealKV 0.21 may have the batch in the old log alone and in the memory
-//!   that belongs to the new one; the old log is deleted, and a kill then loses the batch (docs/decisions/0017).
+//!   that belongs to the new one; the old log is deleted, and a kill then loses the batch.
+//! - A log that no close ended ([`embedded`]).
 //!
-//! Nothing else is written and nobody is answered before that was done; readers wait meanwhile.
+//! Nothing else is written and nobody is answered before that was done; readers wait meanwhile. docs/decisions/0017 has
+//! how each of them loses events.
+//!
+//! A SurrealDB of its own is connected to anew after a write that failed, and where it did not answer in time: what hangs
+//! is not waited for, and who was signed in may not be any more.
+
+mod embedded;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use surrealdb::Surreal;
@@ -20,13 +27,10 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
 use super::StoreError;
-use super::schema::migrate;
+use super::schema::{Migrated, migrate};
 
 const NAMESPACE: &str = "qsl";
 const DATABASE: &str = "journal";
-/// An engine that was dropped gives its files back in the background, when its last reader has ended.
-const OPENINGS: u32 = 250;
-const BETWEEN_OPENINGS: Duration = Duration::from_millis(20);
 /// How long a reader waits for it.
 const READERS_WAIT: Duration = Duration::from_secs(5);
 
@@ -42,19 +46,23 @@ pub enum Location {
 }
 
 /// A SurrealDB that answers at an address.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remote {
     /// `ws://` or `wss://`, with host and port.
     pub url: String,
     /// A user of the database `journal` in the namespace `qsl`.
     pub user: String,
-    /// The user's password.
-    pub password: String,
+    /// The file of the user's password: another one may be in it tomorrow.
+    pub password_file: PathBuf,
+    /// How long its answers are waited for.
+    pub patience: Duration,
 }
 
-impl std::fmt::Debug for Remote {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Remote").field("url", &self.url).field("user", &self.user).finish_non_exhaustive()
+impl Remote {
+    fn password(&self) -> Result<String, StoreError> {
+        let unreadable = |source| StoreError::Password { path: self.password_file.clone(), source };
+        let password = std::fs::read_to_string(&self.password_file).map_err(unreadable)?;
+        Ok(password.trim_end_matches(['\r', '\n']).to_owned())
     }
 }
 
@@ -69,19 +77,46 @@ impl Location {
         }
     }
 
-    async fn open(&self) -> Result<Surreal<Any>, StoreError> {
+    /// Opens it, ready to be written to; `again` after it was dropped.
+    async fn open(&self, again: bool) -> Result<Surreal<Any>, StoreError> {
+        if let Self::Folder(folder) = self {
+            return embedded::open(self, folder, again).await;
+        }
+        loop {
+            if let Some(db) = self.open_once().await? {
+                return Ok(db);
+            }
+        }
+    }
+
+    /// The way to it in time; bringing its tables to this version may take as long as it takes, and where that moved
+    /// events, the database is to be opened again: none.
+    async fn open_once(&self) -> Result<Option<Surreal<Any>>, StoreError> {
+        let db = match self {
+            Self::Remote(Remote { patience, .. }) => {
+                let silent = |_| StoreError::Silent { patience: *patience };
+                timeout(*patience, self.connect()).await.map_err(silent)??
+            }
+            Self::Folder(_) | Self::Memory => self.connect().await?,
+        };
+        Ok(match migrate(&db).await? {
+            Migrated::Ready => Some(db),
+            Migrated::Reopen => None,
+        })
+    }
+
+    async fn connect(&self) -> Result<Surreal<Any>, StoreError> {
         let db = connect(self.address()).await.map_err(failed("open"))?;
-        if let Self::Remote(Remote { user, password, .. }) = self {
+        if let Self::Remote(remote) = self {
             let credentials = auth::Database {
                 namespace: NAMESPACE.to_owned(),
                 database: DATABASE.to_owned(),
-                username: user.clone(),
-                password: password.clone(),
+                username: remote.user.clone(),
+                password: remote.password()?,
             };
             db.signin(credentials).await.map_err(failed("sign in"))?;
         }
         db.use_ns(NAMESPACE).use_db(DATABASE).await.map_err(failed("open"))?;
-        migrate(&db).await?;
         Ok(db)
     }
 }
@@ -105,6 +140,8 @@ pub(super) struct Connection {
     open: watch::Sender<Option<Surreal<Any>>>,
     suspect: AtomicBool,
     opening: Mutex<()>,
+    /// How often it was opened.
+    openings: AtomicU64,
 }
 
 /// The number of the log that the engine writes to; none where the engine is not ours.
@@ -113,12 +150,37 @@ pub(super) struct LogNumber(Option<u64>);
 
 impl Connection {
     pub(super) async fn open(location: &Location) -> Result<Self, StoreError> {
-        let (open, _) = watch::channel(Some(location.open().await?));
-        Ok(Self { location: location.clone(), open, suspect: AtomicBool::new(false), opening: Mutex::new(()) })
+        let (open, _) = watch::channel(Some(location.open(false).await?));
+        Ok(Self {
+            location: location.clone(),
+            open,
+            suspect: AtomicBool::new(false),
+            opening: Mutex::new(()),
+            openings: AtomicU64::new(1),
+        })
+    }
+
+    /// Does something that asks the database, as long as its answer is waited for: that of the embedded engine for ever,
+    /// since what it was told to do is done sometime.
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let Location::Remote(Remote { patience, .. }) = &self.location else { return work.await };
+        let asked = self.openings.load(Ordering::SeqCst);
+        if let Ok(done) = timeout(*patience, work).await {
+            return done;
+        }
+        // Of many that waited, one is enough to have it connected to anew.
+        if asked == self.openings.load(Ordering::SeqCst) {
+            self.suspect.store(true, Ordering::SeqCst);
+        }
+        Err(StoreError::Silent { patience: *patience })
     }
 
     /// To read from.
     pub(super) async fn to_read(&self) -> Result<Surreal<Any>, StoreError> {
+        // Whoever writes opens the embedded engine again, and does so at once.
+        if matches!(self.location, Location::Remote(_)) && self.suspect.load(Ordering::SeqCst) {
+            self.open_again().await?;
+        }
         let mut open = self.open.subscribe();
         let opened = timeout(READERS_WAIT, open.wait_for(Option::is_some)).await;
         opened.ok().and_then(Result::ok).and_then(|open| open.clone()).ok_or(StoreError::Opening)
@@ -135,9 +197,7 @@ impl Connection {
     /// The log before a commit, for [`Self::committed`].
     pub(super) fn log_number(&self) -> LogNumber {
         let Location::Folder(folder) = &self.location else { return LogNumber(None) };
-        let files = std::fs::read_dir(folder.join("wal")).into_iter().flatten().flatten();
-        let number = |file: std::fs::DirEntry| file.path().file_stem()?.to_str()?.parse().ok();
-        LogNumber(files.filter_map(number).max())
+        LogNumber(embedded::logs(folder).map(|log| log.number).max())
     }
 
     /// Whether what was committed is on disk for good.
@@ -152,12 +212,11 @@ impl Connection {
     /// What a commit's error means for what comes after it.
     pub(super) fn not_committed(&self, doing: &'static str) -> impl Fn(surrealdb::Error) -> StoreError {
         move |error| {
-            // A server judges its own engine.
-            if matches!(self.location, Location::Folder(_)) && !is_conflict(&error) {
+            if !matches!(self.location, Location::Memory) && !is_conflict(&error) {
                 tracing::warn!(%error, "a commit failed; the database is opened again");
                 self.suspect.store(true, Ordering::SeqCst);
             }
-            failed(doing)(error)
+            StoreError::Commit { doing, source: Box::new(error) }
         }
     }
 
@@ -178,15 +237,8 @@ impl Connection {
         let begun = tokio::time::Instant::now();
         // Its last handle closes it.
         drop(self.open.send_replace(None));
-        let mut opened = self.location.open().await;
-        for _ in 1..OPENINGS {
-            if opened.is_ok() {
-                break;
-            }
-            tokio::time::sleep(BETWEEN_OPENINGS).await;
-            opened = self.location.open().await;
-        }
-        self.open.send_replace(Some(opened?));
+        self.open.send_replace(Some(self.location.open(true).await?));
+        self.openings.fetch_add(1, Ordering::SeqCst);
         self.suspect.store(false, Ordering::SeqCst);
         tracing::info!(took = ?begun.elapsed(), "database opened again");
         Ok(())

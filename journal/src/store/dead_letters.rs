@@ -13,8 +13,8 @@ use super::{DeadLetterStore, StoreError};
 /// The latest events of a correlation whose dead letters are told, at most.
 const EVENTS: i64 = 2_000;
 /// Their keys.
-pub(super) const OF_CORRELATION: &str = "SELECT VALUE record::id(id) FROM event_journal \
-    WITH INDEX event_by_correlation WHERE correlationId = $correlation ORDER BY ts DESC, position DESC LIMIT $events";
+pub(super) const OF_CORRELATION: &str =
+    "SELECT VALUE eventKey FROM event_entry:[$correlation]..[$correlation, ''] ORDER BY id DESC LIMIT $events";
 /// Of each there are as many as inboxes gave it up, and as often.
 pub(super) const OF_EVENTS: &str =
     "SELECT * OMIT id FROM dead_letter WITH INDEX dead_letter_by_event WHERE eventKey IN $keys";

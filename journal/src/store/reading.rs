@@ -8,7 +8,7 @@ use eventing::types::Resource;
 use eventing_http::{Correlation, Whose};
 use surrealdb::types::{RecordId, SurrealValue};
 
-use super::rows::{Row, Standing, name, resource_id};
+use super::rows::Row;
 use super::surreal::SurrealStore;
 use super::{EventReader, StoreError};
 use crate::entry::{Cursor, Entry, Page, Projection};
@@ -29,13 +29,17 @@ const ANSWER_BYTES: usize = 8 << 20;
 const STEP: usize = 100;
 
 /// Everything of a recorded event but its body, which is the largest part.
-const ROW: &str = "SELECT * OMIT body FROM event_journal";
+pub(super) const ROW: &str = "SELECT * FROM event_entry";
 /// Which positions.
 pub(super) const BETWEEN: &str =
-    "WITH INDEX event_position WHERE position > $after AND position <= $to ORDER BY position LIMIT $size";
+    "WITH INDEX entry_by_position WHERE position > $after AND position <= $to ORDER BY position LIMIT $size";
 /// What a correlation is shown by.
 const GLANCE: &str =
-    "SELECT position, ts, correlationId, source, detailType, resource, envelopeVerified FROM event_journal";
+    "SELECT position, ts, correlationId, source, detailType, resource, envelopeVerified FROM event_entry";
+/// How a resource stands.
+const STANDING: &str = "SELECT position, ts, eventKey, status, envelopeVerified FROM event_entry";
+/// The latest entries of a resource that are looked at first: an unsigned one may be before the one that tells.
+const STANDINGS: usize = 8;
 
 /// An event, as a correlation is shown by it.
 #[derive(Debug, SurrealValue)]
@@ -53,8 +57,19 @@ struct GlanceRow {
 #[derive(Debug, SurrealValue)]
 #[surreal(crate = "surrealdb::types")]
 struct BodyRow {
-    id: RecordId,
+    key: String,
     body: String,
+}
+
+/// An entry, as a resource stands by it.
+#[derive(Debug, SurrealValue)]
+#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
+struct StandingRow {
+    position: i64,
+    ts: i64,
+    event_key: String,
+    status: String,
+    envelope_verified: bool,
 }
 
 impl From<GlanceRow> for Glance {
@@ -68,16 +83,28 @@ impl From<GlanceRow> for Glance {
     }
 }
 
-/// The index of a lead, and the field it begins with.
-const fn index(lead: Lead) -> (&'static str, Option<&'static str>) {
+impl StandingRow {
+    /// Whether it tells, of those of one signed time: an unsigned envelope could name any resource, so it tells nothing.
+    fn tells_more_than(&self, other: Option<&Self>) -> bool {
+        self.envelope_verified && other.is_none_or(|other| self.event_key > other.event_key)
+    }
+
+    fn of(self, resource: &Resource) -> Projection {
+        let Self { status, ts, event_key, .. } = self;
+        Projection { resource: resource.to_string(), status, last_updated: ts, event_key }
+    }
+}
+
+/// The index of a lead, and the field it begins with; a correlation's entries are a range of records.
+const fn index(lead: Lead) -> Option<(&'static str, Option<&'static str>)> {
     match lead {
-        Lead::Correlation => ("event_by_correlation", Some("correlationId")),
-        Lead::Resource => ("event_by_resource", Some("resource")),
-        Lead::User => ("event_by_user", Some("userId")),
-        Lead::Tenant => ("event_by_tenant", Some("tenantId")),
-        Lead::DetailType => ("event_by_detail_type", Some("detailType")),
-        Lead::Bus => ("event_by_bus", Some("bus")),
-        Lead::Time => ("event_by_ts", None),
+        Lead::Correlation => None,
+        Lead::Resource => Some(("entry_by_resource", Some("resource"))),
+        Lead::User => Some(("entry_by_user", Some("userId"))),
+        Lead::Tenant => Some(("entry_by_tenant", Some("tenantId"))),
+        Lead::DetailType => Some(("entry_by_detail_type", Some("detailType"))),
+        Lead::Bus => Some(("entry_by_bus", Some("bus"))),
+        Lead::Time => Some(("entry_by_ts", None)),
     }
 }
 
@@ -90,32 +117,30 @@ pub(super) enum Way {
     Back,
 }
 
-/// How far from a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// What is signed in the place's own microsecond.
-    Ties,
-    /// What is signed past it.
-    Past,
-}
-
-/// The statement that reads along a lead's index. Each has the bounds of its index alone: with any other condition the
-/// engine reads a batch of records before it looks at the limit.
-pub(super) fn statement(what: &str, lead: Lead, way: Way, reach: Reach) -> String {
-    let (index, field) = index(lead);
+/// The statements that read along a lead's index from a place, one after the other. Each has the bounds of its index
+/// alone: with any other condition the engine reads a batch of records before it looks at the limit. So what is signed in
+/// the place's own microsecond is read first, then what is past it; a correlation's range of records is by both.
+pub(super) fn statements(what: &str, lead: Lead, way: Way) -> Vec<String> {
+    let Some((index, field)) = index(lead) else {
+        // In the order of ids a text is behind every number.
+        return vec![match way {
+            Way::On => format!("{what}:[$value, $ts, $position]>..[$value, ''] LIMIT $size"),
+            Way::Back => format!("{what}:[$value]..[$value, $ts, $position] ORDER BY id DESC LIMIT $size"),
+        }];
+    };
     let of = field.map_or_else(String::new, |field| format!("{field} = $value AND "));
     let (past, order) = match way {
         Way::On => ('>', "ASC"),
         Way::Back => ('<', "DESC"),
     };
-    let (bounds, order) = match reach {
-        Reach::Ties => (format!("ts = $ts AND position {past} $position"), format!("position {order}")),
-        Reach::Past => (format!("ts {past} $ts"), format!("ts {order}, position {order}")),
-    };
-    format!("{what} WITH INDEX {index} WHERE {of}{bounds} ORDER BY {order} LIMIT $size")
+    let ties = (format!("ts = $ts AND position {past} $position"), format!("position {order}"));
+    let rest = (format!("ts {past} $ts"), format!("ts {order}, position {order}"));
+    [ties, rest]
+        .map(|(bounds, order)| format!("{what} WITH INDEX {index} WHERE {of}{bounds} ORDER BY {order} LIMIT $size"))
+        .into()
 }
 
-/// What a statement of [`statement`] is told.
+/// What a statement of [`statements`] is told.
 pub(super) fn bindings(value: Option<&str>, place: Cursor, size: usize) -> impl SurrealValue + use<> {
     surrealdb::types::object! {
         value: value.map(str::to_owned),
@@ -138,10 +163,9 @@ impl SurrealStore {
     async fn along<R: SurrealValue>(&self, line: &Line<'_>, place: Cursor, size: usize) -> Result<Vec<R>, StoreError> {
         let Line { what, lead, value, way } = *line;
         let mut rows: Vec<R> = Vec::new();
-        for reach in [Reach::Ties, Reach::Past] {
+        for query in statements(what, lead, way) {
             let left = size.saturating_sub(rows.len());
             if left > 0 {
-                let query = statement(what, lead, way, reach);
                 rows.extend(self.rows("read events", query, bindings(value, place, left)).await?);
             }
         }
@@ -211,10 +235,10 @@ impl SurrealStore {
     }
 
     /// The bodies of some events, by their keys.
-    async fn bodies(&self, ids: Vec<RecordId>) -> Result<HashMap<String, String>, StoreError> {
-        let query = "SELECT id, body FROM $ids".to_owned();
+    pub(super) async fn bodies(&self, ids: Vec<RecordId>) -> Result<HashMap<String, String>, StoreError> {
+        let query = "SELECT record::id(id) AS key, body FROM $ids".to_owned();
         let rows: Vec<BodyRow> = self.rows("read bodies", query, surrealdb::types::object! { ids: ids }).await?;
-        Ok(rows.into_iter().map(|BodyRow { id, body }| (name(&id), body)).collect())
+        Ok(rows.into_iter().map(|BodyRow { key, body }| (key, body)).collect())
     }
 
     /// Entries with their bodies, as far as one answer goes; the place behind which the rest is.
@@ -223,7 +247,7 @@ impl SurrealStore {
         let mut last = None;
         while rows.peek().is_some() {
             let some: Vec<Row> = rows.by_ref().take(BODIES).collect();
-            let mut bodies = self.bodies(some.iter().map(Row::id).collect()).await?;
+            let mut bodies = self.bodies(some.iter().map(Row::event_id).collect()).await?;
             for row in some {
                 if bytes >= ANSWER_BYTES {
                     return Ok((entries, last));
@@ -287,9 +311,25 @@ impl EventReader for SurrealStore {
     }
 
     async fn projection(&self, resource: &Resource) -> Result<Option<Projection>, StoreError> {
-        let query = "SELECT * FROM $resource".to_owned();
-        let bindings = surrealdb::types::object! { resource: resource_id(resource.as_str()) };
-        let rows: Vec<Standing> = self.rows("read a resource", query, bindings).await?;
-        Ok(rows.into_iter().next().map(Standing::projection))
+        let line = Line { what: STANDING, lead: Lead::Resource, value: Some(resource.as_str()), way: Way::Back };
+        let (mut place, mut size) = (Cursor { ts: i64::MAX, position: u64::MAX }, STANDINGS);
+        let mut latest: Option<StandingRow> = None;
+        loop {
+            let rows: Vec<StandingRow> = self.along(&line, place, size).await?;
+            let is_last = rows.len() < size;
+            for row in rows {
+                if latest.as_ref().is_some_and(|latest| row.ts < latest.ts) {
+                    return Ok(latest.map(|latest| latest.of(resource)));
+                }
+                place = Cursor { ts: row.ts, position: u64::try_from(row.position).unwrap_or_default() };
+                if row.tells_more_than(latest.as_ref()) {
+                    latest = Some(row);
+                }
+            }
+            if is_last {
+                return Ok(latest.map(|latest| latest.of(resource)));
+            }
+            size = CHUNK;
+        }
     }
 }

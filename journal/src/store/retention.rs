@@ -11,7 +11,7 @@ use surrealdb::types::{RecordId, SurrealValue};
 use surrealdb::{IndexedResults, types::object};
 
 use super::connection::failed;
-use super::rows::{name, resource_id};
+use super::rows::event_id;
 use super::schema::STATE;
 use super::surreal::SurrealStore;
 use super::{Pruned, RetentionStore, StoreError};
@@ -21,23 +21,15 @@ use super::{Pruned, RetentionStore, StoreError};
 #[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
 struct Old {
     id: RecordId,
+    event_key: String,
     position: i64,
     sent_at: i64,
-    resource: String,
-}
-
-/// A resource that stands as a removed event says is not known any more.
-#[derive(Debug, SurrealValue)]
-#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
-struct Stood {
-    id: RecordId,
-    event_key: String,
 }
 
 impl SurrealStore {
     async fn prune_in(transaction: &Transaction<Any>, before: Millis, most: usize) -> Result<Pruned, StoreError> {
         let last = Self::pruned_in(transaction.query(format!("SELECT VALUE last FROM {STATE}:pruned"))).await?;
-        let oldest = "SELECT id, position, sentAt, resource FROM event_journal WITH INDEX event_position \
+        let oldest = "SELECT id, eventKey, position, sentAt FROM event_entry WITH INDEX entry_by_position \
                       WHERE position > $last ORDER BY position LIMIT $most";
         let limit = i64::try_from(most).unwrap_or(i64::MAX);
         let mut answers = transaction
@@ -52,14 +44,12 @@ impl SurrealStore {
             return Ok(Pruned { removed: 0, last: last.try_into().unwrap_or_default() });
         };
         let removed = old.len();
-        let stood: Vec<Stood> =
-            old.iter().map(|event| Stood { id: resource_id(&event.resource), event_key: name(&event.id) }).collect();
-        let gone: Vec<RecordId> = old.into_iter().map(|event| event.id).collect();
+        let gone: Vec<RecordId> =
+            old.into_iter().flat_map(|Old { id, event_key, .. }| [id, event_id(&event_key)]).collect();
         transaction
             .query("DELETE $gone RETURN NONE")
-            .query("FOR $one IN $stood { DELETE $one.id WHERE eventKey = $one.eventKey RETURN NONE }")
             .query(format!("UPSERT {STATE}:pruned SET last = $position RETURN NONE"))
-            .bind(object! { gone: gone, stood: stood, position: position })
+            .bind(object! { gone: gone, position: position })
             .await
             .and_then(IndexedResults::check)
             .map_err(failed("remove old events"))?;
@@ -87,9 +77,9 @@ impl RetentionStore for SurrealStore {
     }
 
     async fn pruned(&self) -> Result<u64, StoreError> {
-        let db = self.db().await?;
-        let last = Self::pruned_in(db.query(format!("SELECT VALUE last FROM {STATE}:pruned"))).await?;
-        Ok(last.try_into().unwrap_or_default())
+        let last: Vec<i64> =
+            self.rows("tell what was removed", format!("SELECT VALUE last FROM {STATE}:pruned"), object! {}).await?;
+        Ok(last.first().and_then(|last| u64::try_from(*last).ok()).unwrap_or_default())
     }
 }
 

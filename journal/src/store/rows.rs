@@ -3,23 +3,24 @@
 //! In `#[surreal(…)]` the derive reads nothing behind `crate`, so `rename_all` comes first.
 
 use eventing::time::Micros;
-use eventing::types::{EventId, EventKey, Resource};
+use eventing::types::EventId;
 use serde_json::value::RawValue;
-use surrealdb::types::{RecordId, RecordIdKey, SurrealValue, Value};
+use surrealdb::types::{Array, RecordId, RecordIdKey, SurrealValue};
 
 use super::StoreError;
-use super::schema::{EVENTS, RESOURCES};
+use super::schema::{ENTRIES, EVENTS};
 use crate::append::Placed;
 use crate::backup::line::Line;
-use crate::entry::{Cursor, Entry, Projection};
+use crate::entry::{Cursor, Entry};
 use crate::query::Facts;
 
-/// A recorded event, without its body.
-#[derive(Debug, SurrealValue)]
+/// What is read of a recorded event: all but its body.
+#[derive(Clone, Debug, SurrealValue)]
 #[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
 pub(super) struct Row {
     id: RecordId,
     pub(super) position: i64,
+    pub(super) event_key: String,
     event_bridge_ids: Vec<String>,
     source: String,
     detail_type: String,
@@ -40,39 +41,35 @@ pub(super) struct Row {
     status: String,
 }
 
-/// A recorded event as it is written.
+/// A recorded event as it came, under its key.
 #[derive(Debug, SurrealValue)]
 #[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
-pub(super) struct NewRow {
-    #[surreal(flatten)]
-    row: Row,
+pub(super) struct EventRow {
+    id: RecordId,
+    entry: RecordId,
+    /// Only of one that was moved out of version 2, until all are.
+    position: Option<i64>,
     body: String,
 }
 
-/// The ids of a recorded event.
-#[derive(Debug, SurrealValue)]
+/// The ids of a recorded event, whose record is its entry.
+#[derive(Clone, Debug, SurrealValue)]
 #[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
 pub(super) struct Ids {
     pub(super) id: RecordId,
+    pub(super) event_key: String,
     pub(super) event_bridge_ids: Vec<String>,
 }
 
-/// How a resource stands.
-#[derive(Debug, SurrealValue)]
-#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
-pub(super) struct Standing {
-    pub(super) id: RecordId,
-    pub(super) status: String,
-    pub(super) last_updated: i64,
-    pub(super) event_key: String,
+/// An event's record, by its key in hex.
+pub(super) fn event_id(key: &str) -> RecordId {
+    RecordId::new(EVENTS, key)
 }
 
-pub(super) fn event_id(key: EventKey) -> RecordId {
-    RecordId::new(EVENTS, key.to_string())
-}
-
-pub(super) fn resource_id(resource: &str) -> RecordId {
-    RecordId::new(RESOURCES, resource)
+/// An entry's record: entries of a correlation are neighbours, by signed time, then position.
+fn entry_id(correlation_id: &str, ts: i64, position: i64) -> RecordId {
+    let place = vec![correlation_id.to_owned().into_value(), ts.into_value(), position.into_value()];
+    RecordId::new(ENTRIES, Array::from(place))
 }
 
 /// The text a record is named by.
@@ -83,60 +80,46 @@ pub(super) fn name(id: &RecordId) -> String {
     }
 }
 
-impl NewRow {
-    pub(super) fn of(placed: &Placed<'_>) -> Self {
-        let event = placed.event;
-        Self {
-            row: Row {
-                id: event_id(event.key),
-                position: i64::try_from(placed.position).unwrap_or(i64::MAX),
-                event_bridge_ids: texts(&placed.ids),
-                source: event.source.to_string(),
-                detail_type: event.detail_type.to_string(),
-                resource: event.resource.to_string(),
-                bus: event.bus.as_ref().map(ToString::to_string),
-                correlation_id: event.correlation_id.to_string(),
-                user_id: event.user_id.clone(),
-                tenant_id: event.tenant_id.clone(),
-                trace: event.trace.clone(),
-                ts: event.ts.0,
-                time: event.time.clone(),
-                sent_at: event.sent_at.0,
-                kid: event.kid.to_string(),
-                algorithm: event.algorithm.clone(),
-                envelope_verified: event.envelope_verified,
-                detail_core: event.detail_core.clone(),
-                status: event.status().to_owned(),
-            },
-            body: event.body.clone(),
-        }
+impl EventRow {
+    /// An event whose entry is this row.
+    pub(super) fn of(row: &Row, body: String) -> Self {
+        Self { id: row.event_id(), entry: row.id.clone(), position: None, body }
     }
 
-    /// The event as a backup has it.
-    pub(super) fn line(self) -> Line {
-        let Self { row, body } = self;
-        Line {
-            position: u64::try_from(row.position).unwrap_or_default(),
-            event_key: name(&row.id),
-            event_bridge_ids: row.event_bridge_ids,
-            source: row.source,
-            detail_type: row.detail_type,
-            resource: row.resource,
-            bus: row.bus,
-            correlation_id: row.correlation_id,
-            user_id: row.user_id,
-            tenant_id: row.tenant_id,
-            trace: row.trace,
-            ts: row.ts,
-            time: row.time,
-            sent_at: row.sent_at,
-            kid: row.kid,
-            algorithm: row.algorithm,
-            envelope_verified: row.envelope_verified,
-            detail_core: row.detail_core,
-            body,
-        }
+    /// The same of an event that version 2 had, whose place among those to move stays.
+    pub(super) fn moved(row: &Row, body: String) -> Self {
+        Self { position: Some(row.position), ..Self::of(row, body) }
     }
+}
+
+/// A placed event, as the two records that are written of it.
+pub(super) fn rows_of(placed: &Placed<'_>) -> (Row, EventRow) {
+    let event = placed.event;
+    let position = i64::try_from(placed.position).unwrap_or(i64::MAX);
+    let row = Row {
+        id: entry_id(event.correlation_id.as_str(), event.ts.0, position),
+        position,
+        event_key: event.key.to_string(),
+        event_bridge_ids: texts(&placed.ids),
+        source: event.source.to_string(),
+        detail_type: event.detail_type.to_string(),
+        resource: event.resource.to_string(),
+        bus: event.bus.as_ref().map(ToString::to_string),
+        correlation_id: event.correlation_id.to_string(),
+        user_id: event.user_id.clone(),
+        tenant_id: event.tenant_id.clone(),
+        trace: event.trace.clone(),
+        ts: event.ts.0,
+        time: event.time.clone(),
+        sent_at: event.sent_at.0,
+        kid: event.kid.to_string(),
+        algorithm: event.algorithm.clone(),
+        envelope_verified: event.envelope_verified,
+        detail_core: event.detail_core.clone(),
+        status: event.status().to_owned(),
+    };
+    let event = EventRow::of(&row, event.body.clone());
+    (row, event)
 }
 
 pub(super) fn texts(ids: &[EventId]) -> Vec<String> {
@@ -144,8 +127,40 @@ pub(super) fn texts(ids: &[EventId]) -> Vec<String> {
 }
 
 impl Row {
-    pub(super) fn id(&self) -> RecordId {
-        self.id.clone()
+    /// The record of the event that this is read of.
+    pub(super) fn event_id(&self) -> RecordId {
+        event_id(&self.event_key)
+    }
+
+    /// The same, in its place.
+    pub(super) fn in_its_place(mut self) -> Self {
+        self.id = entry_id(&self.correlation_id, self.ts, self.position);
+        self
+    }
+
+    /// The event as a backup has it.
+    pub(super) fn line(self, body: String) -> Line {
+        Line {
+            position: u64::try_from(self.position).unwrap_or_default(),
+            event_key: self.event_key,
+            event_bridge_ids: self.event_bridge_ids,
+            source: self.source,
+            detail_type: self.detail_type,
+            resource: self.resource,
+            bus: self.bus,
+            correlation_id: self.correlation_id,
+            user_id: self.user_id,
+            tenant_id: self.tenant_id,
+            trace: self.trace,
+            ts: self.ts,
+            time: self.time,
+            sent_at: self.sent_at,
+            kid: self.kid,
+            algorithm: self.algorithm,
+            envelope_verified: self.envelope_verified,
+            detail_core: self.detail_core,
+            body,
+        }
     }
 
     /// About how many bytes it has in an answer.
@@ -170,7 +185,7 @@ impl Row {
     }
 
     pub(super) fn entry(self) -> Result<Entry, StoreError> {
-        let event_key = name(&self.id);
+        let event_key = self.event_key;
         let unreadable =
             |error: serde_json::Error| StoreError::Record { record: event_key.clone(), reason: error.to_string() };
         Ok(Entry {
@@ -196,24 +211,4 @@ impl Row {
             event_key,
         })
     }
-}
-
-impl Standing {
-    pub(super) fn of(projection: Projection) -> Self {
-        let Projection { resource, status, last_updated, event_key } = projection;
-        Self { id: resource_id(&resource), status, last_updated, event_key }
-    }
-
-    pub(super) fn projection(self) -> Projection {
-        let Self { id, status, last_updated, event_key } = self;
-        Projection { resource: name(&id), status, last_updated, event_key }
-    }
-}
-
-/// A resource, and how it stands.
-pub(super) fn standing_of(row: Standing) -> Result<(Resource, Projection), StoreError> {
-    let projection = row.projection();
-    let resource = Resource::parse(&projection.resource)
-        .map_err(|error| StoreError::Record { record: projection.resource.clone(), reason: error.to_string() })?;
-    Ok((resource, projection))
 }

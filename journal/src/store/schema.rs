@@ -2,7 +2,9 @@
 //!
 //! The database tells its version in `journal_state:schema`. A step leads from one version to the next; every statement
 //! of it may run again, since the version is told after the last one. Statements are added as a new step, never to one
-//! that was released.
+//! that was released. The third step moves events, too: see [`moving`].
+
+mod moving;
 
 use surrealdb::engine::any::Any;
 use surrealdb::{IndexedResults, Surreal};
@@ -10,34 +12,53 @@ use surrealdb::{IndexedResults, Surreal};
 use super::StoreError;
 use super::connection::failed;
 
-/// Recorded events; the record's id is the event's key in hex.
+/// Recorded events as they came; the record's id is the event's key in hex.
 pub(super) const EVENTS: &str = "event_journal";
-/// How resources stand; the record's id is the resource.
-pub(super) const RESOURCES: &str = "resource_status";
+/// What is read of them; the record's id is the correlation, the signed time and the position.
+pub(super) const ENTRIES: &str = "event_entry";
 /// The journal's own counters.
 pub(super) const STATE: &str = "journal_state";
 /// Claims of inboxes' consumers; the record's id is the inbox and the key in hex.
 pub(super) const CLAIMS: &str = "claim";
 
-/// The nth leads to version n + 1.
-const STEPS: [&str; 2] = [include_str!("schema/1.surql"), include_str!("schema/2.surql")];
+/// The nth leads to version n, but for the last, whose events are moved between the two of it.
+const STEPS: [&str; 3] =
+    [include_str!("schema/1.surql"), include_str!("schema/2.surql"), include_str!("schema/3-before.surql")];
+const AFTER_MOVING: &str = include_str!("schema/3-after.surql");
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
+
+/// What is to be done with a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Migrated {
+    /// It has this program's version.
+    Ready,
+    /// Events were moved in it. It is to be closed and opened, which brings all of that to disk, and migrated again.
+    Reopen,
+}
 
 /// Brings a database to this program's version, whichever it has: a new one has none.
-pub(super) async fn migrate(db: &Surreal<Any>) -> Result<(), StoreError> {
+pub(super) async fn migrate(db: &Surreal<Any>) -> Result<Migrated, StoreError> {
     let found = version(db).await?;
     if found > VERSION {
         return Err(StoreError::Newer { found, known: VERSION });
     }
+    let tell = format!("UPSERT {STATE}:schema SET last = $to RETURN NONE");
     for (step, to) in STEPS.into_iter().zip(1..).filter(|(_, to)| *to > found) {
-        let tell = format!("UPSERT {STATE}:schema SET last = $to RETURN NONE");
-        let done = db.query(step).query(tell).bind(("to", to)).await.and_then(IndexedResults::check);
+        let mut query = db.query(step);
+        if to == VERSION {
+            query.await.and_then(IndexedResults::check).map_err(failed("make the tables of its next version"))?;
+            if moving::all(db).await? > 0 {
+                return Ok(Migrated::Reopen);
+            }
+            query = db.query(AFTER_MOVING);
+        }
+        let done = query.query(tell.as_str()).bind(("to", to)).await.and_then(IndexedResults::check);
         done.map_err(failed("bring its tables to the next version"))?;
         tracing::info!(version = to, "database brought to this version");
     }
-    Ok(())
+    Ok(Migrated::Ready)
 }
 
 async fn version(db: &Surreal<Any>) -> Result<i64, StoreError> {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use eventing::time::Millis;
-use eventing::types::{EventId, EventKey};
+use eventing::types::{EventId, EventKey, ParseError};
 use surrealdb::engine::any::Any;
 use surrealdb::method::Transaction;
 use surrealdb::types::{Object, RecordId, SurrealValue};
 use surrealdb::{IndexedResults, Surreal};
 
 use super::connection::{Connection, Location, failed};
-use super::rows::{Ids, NewRow, Standing, event_id, name, resource_id, standing_of, texts};
+use super::rows::{EventRow, Ids, Row, event_id, rows_of, texts};
 use super::schema::STATE;
 use super::{Appended, EventStore, StoreError};
 use crate::append::{Changes, Known, append};
@@ -32,6 +32,11 @@ impl SurrealStore {
     /// Opens the database, making it where it is not there, and its tables as this version has them.
     pub async fn open(location: &Location) -> Result<Self, StoreError> {
         Ok(Self { connection: Arc::new(Connection::open(location).await?) })
+    }
+
+    /// The way to the database.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// The database, to read from.
@@ -112,43 +117,54 @@ impl SurrealStore {
         Ok(removed.and_then(|removed| usize::try_from(removed).ok()).unwrap_or_default())
     }
 
-    /// What is recorded of a batch's events and resources.
-    async fn known(transaction: &Transaction<Any>, batch: &[NewEvent]) -> Result<Known, StoreError> {
-        let events: Vec<RecordId> = batch.iter().map(|event| event_id(event.key)).collect();
-        let resources: Vec<RecordId> = batch.iter().map(|event| resource_id(event.resource.as_str())).collect();
+    /// What is recorded of a batch's events, and of those the records of their entries.
+    async fn known(
+        transaction: &Transaction<Any>,
+        batch: &[NewEvent],
+    ) -> Result<(Known, HashMap<EventKey, RecordId>), StoreError> {
+        let doing = failed("read what is recorded");
+        let events: Vec<RecordId> = batch.iter().map(|event| event_id(&event.key.to_string())).collect();
         let mut answers = transaction
             .query(format!("SELECT VALUE last FROM {STATE}:position"))
-            .query("SELECT id, eventBridgeIds FROM $events")
-            .query("SELECT * FROM $resources")
+            .query("SELECT VALUE entry FROM $events")
             .bind(("events", events))
-            .bind(("resources", resources))
             .await
-            .map_err(failed("read what is recorded"))?;
-        let doing = failed("read what is recorded");
+            .map_err(&doing)?;
         let end: Vec<i64> = answers.take(0).map_err(&doing)?;
-        let recorded: Vec<Ids> = answers.take(1).map_err(&doing)?;
-        let standing: Vec<Standing> = answers.take(2).map_err(&doing)?;
-        Ok(Known {
+        let entries: Vec<RecordId> = answers.take(1).map_err(&doing)?;
+        let mut recorded: Vec<Ids> = Vec::new();
+        if !entries.is_empty() {
+            let query = transaction.query("SELECT id, eventKey, eventBridgeIds FROM $entries");
+            recorded = query.bind(("entries", entries)).await.and_then(|mut told| told.take(0)).map_err(&doing)?;
+        }
+        let records = recorded.iter().map(|row| Ok((key(row)?, row.id.clone()))).collect::<Result<_, _>>()?;
+        let known = Known {
             end: end.first().and_then(|end| u64::try_from(*end).ok()).unwrap_or_default(),
-            recorded: recorded.iter().map(recorded_ids).collect::<Result<_, _>>()?,
-            projections: standing.into_iter().map(standing_of).collect::<Result<HashMap<_, _>, _>>()?,
-        })
+            recorded: recorded.iter().map(|row| Ok((key(row)?, ids(row)?))).collect::<Result<_, _>>()?,
+        };
+        Ok((known, records))
     }
 
-    pub(super) async fn write_changes(transaction: &Transaction<Any>, changes: Changes<'_>) -> Result<(), StoreError> {
-        let Changes { end, new, ids, projections } = changes;
-        let rows: Vec<NewRow> = new.iter().map(NewRow::of).collect();
-        let ids: Vec<Ids> =
-            ids.iter().map(|(key, ids)| Ids { id: event_id(*key), event_bridge_ids: texts(ids) }).collect();
-        let standing: Vec<Standing> = projections.into_iter().map(Standing::of).collect();
+    /// Writes what a batch changes; `records` are the entries of those events that were recorded before.
+    pub(super) async fn write_changes(
+        transaction: &Transaction<Any>,
+        changes: Changes<'_>,
+        records: &HashMap<EventKey, RecordId>,
+    ) -> Result<(), StoreError> {
+        let Changes { end, new, ids } = changes;
+        let (entries, events): (Vec<Row>, Vec<EventRow>) = new.iter().map(rows_of).unzip();
+        let more = ids.iter().filter_map(|(key, ids)| {
+            Some(Ids { id: records.get(key)?.clone(), event_key: key.to_string(), event_bridge_ids: texts(ids) })
+        });
+        let more: Vec<Ids> = more.collect();
         transaction
-            .query("INSERT INTO event_journal $rows RETURN NONE")
-            .query("FOR $more IN $ids { UPDATE $more.id SET eventBridgeIds = $more.eventBridgeIds RETURN NONE }")
-            .query("FOR $now IN $standing { UPSERT $now.id CONTENT $now RETURN NONE }")
+            .query("INSERT INTO event_entry $entries RETURN NONE")
+            .query("INSERT INTO event_journal $events RETURN NONE")
+            .query("FOR $one IN $more { UPDATE $one.id SET eventBridgeIds = $one.eventBridgeIds RETURN NONE }")
             .query(format!("UPSERT {STATE}:position SET last = $last RETURN NONE"))
-            .bind(("rows", rows))
-            .bind(("ids", ids))
-            .bind(("standing", standing))
+            .bind(("entries", entries))
+            .bind(("events", events))
+            .bind(("more", more))
             .bind(("last", i64::try_from(end).unwrap_or(i64::MAX)))
             .await
             .and_then(IndexedResults::check)
@@ -157,11 +173,12 @@ impl SurrealStore {
     }
 
     async fn append_in(transaction: &Transaction<Any>, batch: &[NewEvent]) -> Result<Appended, StoreError> {
-        let changes = append(batch, Self::known(transaction, batch).await?);
+        let (known, records) = Self::known(transaction, batch).await?;
+        let changes = append(batch, known);
         let new = changes.new.len();
         let appended = Appended { new, copies: batch.len().saturating_sub(new), end: changes.end };
         if !changes.is_empty() {
-            Self::write_changes(transaction, changes).await?;
+            Self::write_changes(transaction, changes, &records).await?;
         }
         Ok(appended)
     }
@@ -190,12 +207,16 @@ impl SurrealStore {
     }
 }
 
-fn recorded_ids(row: &Ids) -> Result<(EventKey, Vec<EventId>), StoreError> {
-    let record = name(&row.id);
-    let unreadable =
-        |error: eventing::types::ParseError| StoreError::Record { record: record.clone(), reason: error.to_string() };
-    let ids = row.event_bridge_ids.iter().map(|id| EventId::parse(id)).collect::<Result<_, _>>();
-    Ok((record.parse().map_err(unreadable)?, ids.map_err(unreadable)?))
+fn unreadable(row: &Ids) -> impl Fn(ParseError) -> StoreError {
+    move |error| StoreError::Record { record: row.event_key.clone(), reason: error.to_string() }
+}
+
+fn key(row: &Ids) -> Result<EventKey, StoreError> {
+    row.event_key.parse().map_err(unreadable(row))
+}
+
+fn ids(row: &Ids) -> Result<Vec<EventId>, StoreError> {
+    row.event_bridge_ids.iter().map(|id| EventId::parse(id)).collect::<Result<_, _>>().map_err(unreadable(row))
 }
 
 #[async_trait]
@@ -204,8 +225,8 @@ impl EventStore for SurrealStore {
         let (mut tries, mut first) = (1, None);
         loop {
             match self.append_once(batch, &mut first).await {
-                // What is old is removed meanwhile, and that may be how a resource of the batch stood; or it is to be
-                // seen whether the batch is on disk, where its events look like copies now.
+                // Another transaction was in the way; or it is to be seen whether the batch is on disk, where its events
+                // look like copies now.
                 Err(error) if error.may_be_repeated() && tries < TRIES => tries += 1,
                 Ok(appended) => return Ok(Appended { end: appended.end, ..first.unwrap_or(appended) }),
                 Err(error) => return Err(error),

@@ -6,6 +6,7 @@ use eventing::types::CorrelationId;
 use eventing_http::EventFilter;
 use tempfile::TempDir;
 
+mod projections;
 mod reading;
 
 use super::*;
@@ -125,6 +126,17 @@ async fn a_resource_stands_as_its_latest_signed_event_says_late_or_twice() {
     assert_eq!(store.projection(&loan).await.unwrap().unwrap().status, "Closed");
     let other = Resource::parse("urn:qsl:teller:loan:l-2").unwrap();
     assert_eq!(store.projection(&other).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_unsigned_envelope_tells_nothing_of_the_resource_it_names() {
+    let store = SurrealStore::open(&Location::Memory).await.unwrap();
+    let loan = Resource::parse("urn:qsl:teller:loan:l-1").unwrap();
+    let unsigned = |n: i64| event(&format!("u-{n}")).ts(1_000 + n).envelope_verified(false).build();
+    store.append(&(0..30).map(unsigned).collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(store.projection(&loan).await.unwrap(), None);
+    store.append(&[event("a").ts(5).build()]).await.unwrap();
+    assert_eq!(store.projection(&loan).await.unwrap().unwrap().last_updated, 5);
 }
 
 #[tokio::test]

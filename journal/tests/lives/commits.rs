@@ -7,7 +7,7 @@ use eventing_process::testing::Program;
 
 use crate::site::{Site, program};
 
-const STRACE: &str = "/usr/bin/strace";
+pub(crate) const STRACE: &str = "/usr/bin/strace";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn before_each_acknowledgement_there_is_an_fsync() {

@@ -80,6 +80,23 @@ pub fn emulator_requirements() -> PathBuf {
     sources().join("../emulator/requirements.txt")
 }
 
+/// The folder of SurrealDB's server, for the tests of a journal whose database is somewhere else, keyed by its sources.
+pub fn surrealdb() -> Result<PathBuf> {
+    let sources = surrealdb_sources();
+    let key = key(&["Cargo.toml", "Cargo.lock", "src/main.rs"].map(|file| sources.join(file)))?;
+    Ok(tools()?.join(format!("surrealdb-{key}")))
+}
+
+/// The program in that folder.
+pub fn surrealdb_program(folder: &Path) -> PathBuf {
+    folder.join("bin/surrealdb-for-tests")
+}
+
+/// Where it is built from.
+pub fn surrealdb_sources() -> PathBuf {
+    sources().join("../surrealdb-server")
+}
+
 /// The folder in which tools are installed once.
 pub fn tools() -> Result<PathBuf> {
     Ok(root()?.join("tools"))

@@ -75,6 +75,8 @@ pub struct Ground {
     bus: BusId,
     pub(crate) folder: TempDir,
     pub(crate) roots: RootHashes,
+    root: PrivateKey,
+    inbox: Value,
     key_set: String,
     pub(crate) aws: SocketAddr,
 }
@@ -92,16 +94,11 @@ impl Ground {
         let aws = account.serve().await?;
         let service = SignatureService::start(sign, secrets.sign_token).await?;
         let services = json!({"signatureService": service.url, "journal": "https://journal.invalid", "ca": service.ca});
-        let entry = |kind: &str, name: String, config: Value| {
-            let (issued, expires) = validity();
-            let (namespace, kind) = (names.namespace.to_owned(), kind.to_owned());
-            let entry = ConfigDocument { namespace, kind, name, version: 1, issued, expires, config };
-            anyhow::Ok(sign_config(&root, &entry, Micros::now())?)
-        };
+        let entry = |kind, name, config| signed(&root, names.namespace, kind, name, 1, config);
         let Names { inbox, bus: (bus_namespace, bus_name), .. } = names;
-        let inbox_config = inbox_config(names, aws, &services, forward);
-        let inbox_config = entry(INBOX_QUEUE, inbox.to_owned(), inbox_config)?;
-        let bus_config = entry(EVENT_BUS, bus.to_string(), bus_config(names, &services))?;
+        let its_config = inbox_config(names, aws, &services, forward);
+        let inbox_config = entry(INBOX_QUEUE, inbox.to_owned(), &its_config)?;
+        let bus_config = entry(EVENT_BUS, bus.to_string(), &bus_config(names, &services))?;
         let key_set = sign_keyset(&root, &key.set(bus.clone()), Micros::now())?;
         let folder = tempfile::tempdir()?;
         for (name, text) in [
@@ -115,7 +112,19 @@ impl Ground {
             write(folder.path(), &name, &text)?;
         }
         let (roots, listen) = (RootHashes::of(&root.public_key()), free_port()?);
-        Ok(Self { sqs, published, listen, names, bus, folder, roots, key_set, aws })
+        Ok(Self { sqs, published, listen, names, bus, folder, roots, root, inbox: its_config, key_set, aws })
+    }
+
+    /// Has the operator publish the inbox anew, as this version: with what it was at first, but for `consuming`.
+    ///
+    /// # Errors
+    /// It cannot be signed or written.
+    pub fn consuming(&self, version: u64, consuming: &str) -> Result<()> {
+        let Names { namespace, inbox, .. } = self.names;
+        let mut config = self.inbox.clone();
+        config.as_object_mut().context("a configuration is an object")?.insert("consuming".into(), consuming.into());
+        let text = signed(&self.root, namespace, INBOX_QUEUE, inbox.to_owned(), version, &config)?;
+        write(self.folder.path(), &format!("config/inbox_{inbox}"), &text)
     }
 
     /// The bus.
@@ -204,6 +213,21 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
     Ok(std::fs::write(path, text)?)
+}
+
+/// An entry of the signed configuration.
+fn signed(
+    root: &PrivateKey,
+    namespace: &str,
+    kind: &str,
+    name: String,
+    version: u64,
+    config: &Value,
+) -> Result<String> {
+    let (issued, expires) = validity();
+    let (namespace, kind) = (namespace.to_owned(), kind.to_owned());
+    let entry = ConfigDocument { namespace, kind, name, version, issued, expires, config };
+    Ok(sign_config(root, &entry, Micros::now())?)
 }
 
 /// One that nobody listened at a moment ago.

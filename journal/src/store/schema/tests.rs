@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use eventing_http::EventFilter;
 use surrealdb::engine::any::connect;
@@ -31,15 +31,51 @@ async fn opened(folder: &TempDir) -> Result<SurrealStore, StoreError> {
     SurrealStore::open(&location).await
 }
 
-async fn indexes(db: &Surreal<Any>) -> Vec<String> {
-    let mut told = db.query("RETURN object::keys((INFO FOR TABLE event_journal).indexes)").await.unwrap();
+/// Indexes of a table.
+async fn indexes(db: &Surreal<Any>, table: &str) -> Vec<String> {
+    let mut told = db.query(format!("RETURN object::keys((INFO FOR TABLE {table}).indexes)")).await.unwrap();
     let mut names: Vec<String> = told.take(0).unwrap();
     names.sort();
     names
 }
 
+/// A database of version 2 with so many events of one story, of which the newest came first.
+async fn of_version_2(kept: &TempDir, events: usize) -> Surreal<Any> {
+    let db = folder(kept).await;
+    for step in [include_str!("1.surql"), include_str!("2.surql")] {
+        db.query(step).await.unwrap().check().unwrap();
+    }
+    let rows = "FOR $n IN 1..=$events { CREATE type::record('event_journal', <string>$n) CONTENT {position: $n, \
+                eventBridgeIds: ['eb-' + <string>$n], source: 'qsl.teller', detailType: 'Loan.Granted.v1', \
+                resource: 'urn:qsl:teller:loan:l-1', bus: 'bank/loans', correlationId: 'story-1', trace: '{}', \
+                ts: 1000 - $n, sentAt: 6, kid: 'loans-abc', algorithm: 'ML-DSA-44', envelopeVerified: true, \
+                detailCore: '{}', status: 'Granted', body: 'body ' + <string>$n} }; \
+                UPSERT journal_state:position SET last = $events; UPSERT journal_state:schema SET last = 2";
+    let events = i64::try_from(events).unwrap();
+    db.query(rows).bind(("events", events)).await.unwrap().check().unwrap();
+    db
+}
+
+/// The positions and bodies of the story, in its order.
+async fn told(store: &SurrealStore) -> Vec<(u64, String)> {
+    let filter = EventFilter { correlation_id: Some("story-1".parse().unwrap()), ..EventFilter::default() };
+    let (mut told, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.events(&Asked { filter: filter.clone(), after, limit: 100, bodies: true }).await.unwrap();
+        told.extend(page.entries.into_iter().map(|entry| (entry.position, entry.body.unwrap())));
+        after = page.next;
+        if after.is_none() {
+            return told;
+        }
+    }
+}
+
+fn expected(events: u64) -> Vec<(u64, String)> {
+    (1..=events).rev().map(|n| (n, format!("body {n}"))).collect()
+}
+
 #[tokio::test]
-async fn a_database_of_the_version_before_is_brought_to_this_one_with_all_it_holds() {
+async fn a_database_of_the_first_version_is_brought_to_this_one_with_all_it_holds() {
     let kept = TempDir::new().unwrap();
     let db = folder(&kept).await;
     db.query(include_str!("1.surql")).await.unwrap().check().unwrap();
@@ -58,28 +94,65 @@ async fn a_database_of_the_version_before_is_brought_to_this_one_with_all_it_hol
     assert_eq!(page.entries.iter().map(|entry| entry.position).collect::<Vec<_>>(), [1, 2]);
     let db = store.db().await.unwrap();
     assert_eq!(version(&db).await.unwrap(), VERSION);
-    let (indexes, new) = (indexes(&db).await, opened(&TempDir::new().unwrap()).await.unwrap());
-    assert_eq!(indexes, self::indexes(&new.db().await.unwrap()).await);
-    assert!(indexes.contains(&"event_by_ts".to_owned()) && !indexes.contains(&"event_time".to_owned()), "{indexes:?}");
+    let new = opened(&TempDir::new().unwrap()).await.unwrap().db().await.unwrap();
+    for table in [EVENTS, ENTRIES] {
+        assert_eq!(indexes(&db, table).await, indexes(&new, table).await);
+    }
+    assert!(indexes(&db, EVENTS).await.is_empty());
+}
+
+#[tokio::test]
+async fn events_of_version_2_are_moved_and_known_by_key_position_story_and_resource() {
+    let kept = TempDir::new().unwrap();
+    drop(of_version_2(&kept, 120).await);
+    let store = opened(&kept).await.unwrap();
+    assert_eq!(told(&store).await, expected(120));
+    let positions = store.changes(0, 1_000).await.unwrap().iter().map(|entry| entry.position).collect::<Vec<_>>();
+    assert_eq!(positions, (1..=120).collect::<Vec<_>>());
+    assert_eq!(store.changes(0, 1).await.unwrap()[0].event_key, "1");
+    let loan = "urn:qsl:teller:loan:l-1".parse().unwrap();
+    assert_eq!(store.projection(&loan).await.unwrap().unwrap().last_updated, 999);
+}
+
+#[tokio::test]
+async fn a_move_that_was_cut_off_goes_on_where_it_was_and_also_past_a_part_that_was_lost() {
+    let kept = TempDir::new().unwrap();
+    let db = of_version_2(&kept, 120).await;
+    db.query(include_str!("3-before.surql")).await.unwrap().check().unwrap();
+    // The second fifty alone, as after a kill that lost the first.
+    let transaction = db.clone().begin().await.unwrap();
+    assert_eq!(moving::some(&transaction, 50).await.unwrap(), (50, 100));
+    transaction.commit().await.unwrap();
+    assert_eq!(migrate(&db).await.unwrap(), Migrated::Reopen);
+    assert_eq!(version(&db).await.unwrap(), 2, "nothing is told before it is on disk");
+    drop(db);
+    assert_eq!(told(&opened(&kept).await.unwrap()).await, expected(120));
 }
 
 #[tokio::test]
 async fn a_step_that_was_cut_off_is_made_again() {
-    let kept = TempDir::new().unwrap();
-    let db = folder(&kept).await;
-    db.query(include_str!("1.surql")).await.unwrap().check().unwrap();
-    let half: String = include_str!("2.surql").split_inclusive(';').take(4).collect();
-    db.query(half).await.unwrap().check().unwrap();
-    drop(db);
-    let store = opened(&kept).await.unwrap();
-    assert_eq!(version(&store.db().await.unwrap()).await.unwrap(), VERSION);
+    for (before, cut) in [
+        (vec![include_str!("1.surql")], include_str!("2.surql")),
+        (vec![include_str!("1.surql"), include_str!("2.surql")], include_str!("3-before.surql")),
+    ] {
+        let kept = TempDir::new().unwrap();
+        let db = folder(&kept).await;
+        for step in before {
+            db.query(step).await.unwrap().check().unwrap();
+        }
+        let half: String = cut.split_inclusive(';').take(4).collect();
+        db.query(half).await.unwrap().check().unwrap();
+        drop(db);
+        let store = opened(&kept).await.unwrap();
+        assert_eq!(version(&store.db().await.unwrap()).await.unwrap(), VERSION);
+    }
 }
 
 #[tokio::test]
 async fn a_database_of_a_newer_journal_is_left_alone_and_the_sentence_says_what_to_do() {
     let kept = TempDir::new().unwrap();
     let db = folder(&kept).await;
-    migrate(&db).await.unwrap();
+    assert_eq!(migrate(&db).await.unwrap(), Migrated::Ready);
     db.query(format!("UPSERT {STATE}:schema SET last = $to")).bind(("to", VERSION + 1)).await.unwrap().check().unwrap();
     drop(db);
     let refused = opened(&kept).await.unwrap_err();
