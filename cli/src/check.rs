@@ -15,10 +15,9 @@ use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::events::v1::Event;
 use kube::Resource;
-use kube::api::ListParams;
 use serde::de::DeserializeOwned;
 
-use crate::cluster::{self, Scope, ScopeArgs, failed};
+use crate::cluster::{self, Scope, ScopeArgs};
 use crate::failure::Failure;
 use crate::out::{self, Output, tell};
 use crate::table::{Table, span};
@@ -52,51 +51,25 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 async fn find(args: &Args) -> Result<Vec<Finding>, Failure> {
-    let look = Look(args.scope.connect().await?);
-    let mut found = look.workloads::<Deployment>().await?;
-    found.extend(look.workloads::<StatefulSet>().await?);
-    found.extend(look.workloads::<DaemonSet>().await?);
-    found.extend(look.workloads::<Job>().await?);
-    found.extend(look.workloads::<CronJob>().await?);
-    let pods: Vec<Pod> = look.all("").await?;
+    let scope = args.scope.connect().await?;
+    let mut found = workloads::<Deployment>(&scope).await?;
+    found.extend(workloads::<StatefulSet>(&scope).await?);
+    found.extend(workloads::<DaemonSet>(&scope).await?);
+    found.extend(workloads::<Job>(&scope).await?);
+    found.extend(workloads::<CronJob>(&scope).await?);
+    let pods: Vec<Pod> = scope.all("").await?;
     found.extend(pods.iter().filter_map(missed));
-    let events: Vec<Event> = look.all(&format!("reason={WAITING}")).await?;
+    let events: Vec<Event> = scope.all(&format!("reason={WAITING}")).await?;
     found.extend(waiting(&pods, &events));
     Ok(found)
 }
 
-/// Where to look.
-struct Look(Scope);
-
-/// How many objects come in one answer.
-const PAGE: u32 = 500;
-
-impl Look {
-    async fn workloads<K>(&self) -> Result<Vec<Finding>, Failure>
-    where
-        K: Workload + Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
-    {
-        Ok(self.all::<K>("").await?.iter().filter_map(misplaced).collect())
-    }
-
-    /// All objects of a kind, page by page.
-    async fn all<K>(&self, fields: &str) -> Result<Vec<K>, Failure>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
-    {
-        let (api, place) = (self.0.api::<K>(), self.0.place());
-        let mut params = ListParams::default().limit(PAGE).fields(fields);
-        let mut objects = Vec::new();
-        loop {
-            let listing = failed(format!("list {} in {place}", K::plural(&())));
-            let page = api.list(&params).await.map_err(listing)?;
-            objects.extend(page.items);
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params.continue_token = Some(token),
-                None => return Ok(objects),
-            }
-        }
-    }
+/// Those that have the annotation where it does nothing.
+async fn workloads<K>(scope: &Scope) -> Result<Vec<Finding>, Failure>
+where
+    K: Workload + Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+{
+    Ok(scope.all::<K>("").await?.iter().filter_map(misplaced).collect())
 }
 
 fn table(found: &[Finding], now: Millis) -> Table<4> {

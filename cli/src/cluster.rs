@@ -1,15 +1,20 @@
 //! The cluster: which one, as whom, and what its refusals mean.
 
 use std::ffi::OsString;
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::path::PathBuf;
 
 use k8s_openapi::NamespaceResourceScope;
+use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, Resource};
+use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
+
+/// How many objects come in one answer.
+const PAGE: u32 = 500;
 
 /// Which cluster, as kubectl has it.
 #[derive(clap::Args, Debug, Clone)]
@@ -63,6 +68,28 @@ impl Scope {
         match &self.namespace {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
+        }
+    }
+
+    /// All objects of a kind that these fields select, page by page.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn all<K>(&self, fields: &str) -> Result<Vec<K>, Failure>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        let (api, place) = (self.api::<K>(), self.place());
+        let mut params = ListParams::default().limit(PAGE).fields(fields);
+        let mut objects = Vec::new();
+        loop {
+            let listing = failed(format!("list {} in {place}", K::plural(&())));
+            let page = api.list(&params).await.map_err(listing)?;
+            objects.extend(page.items);
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params.continue_token = Some(token),
+                None => return Ok(objects),
+            }
         }
     }
 

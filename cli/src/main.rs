@@ -5,7 +5,7 @@
 //! call or its input is wrong; 3 something was judged and refused.
 //!
 //! Rooms: without a cluster, [`verify`] judges events and [`sign`] makes them for tests; with one, [`keys`] shows what
-//! signs and [`check`] who has no sidecar. [`publish`], [`dlq`], [`replay`] and [`tail`] get in as a service account, by
+//! signs, [`status`] the whole flow and [`check`] who has no sidecar. [`publish`], [`dlq`], [`replay`], [`trace`] and [`tail`] get in as a service account, by
 //! [`access`]: the program holds no credential. [`resend`] is what [`dlq`] and [`replay`] share.
 //! [`input`] is where text comes from and [`events`] what events it holds, [`when`] a time as people give it, [`out`] and
 //! [`table`] how people see things, [`cluster`] the API server, [`failure`] why a subcommand ended before its time.
@@ -25,8 +25,10 @@ mod publish;
 mod replay;
 mod resend;
 mod sign;
+mod status;
 mod table;
 mod tail;
+mod trace;
 mod verify;
 mod when;
 
@@ -44,6 +46,8 @@ enum Command {
     Sign(sign::Args),
     /// Show what signs, what is accepted, and when the next key takes over.
     Keys(keys::Args),
+    /// Show buses, rules, inboxes and the pods behind them as a tree, with what waits and what is not well.
+    Status(status::Args),
     /// Find who asked for a sidecar and has none, and whose sidecar waits.
     Check(check::Args),
     /// Put events on a bus, signed by the signature service.
@@ -52,6 +56,8 @@ enum Command {
     Dlq(dlq::Args),
     /// Send events of the journal to inboxes again, for their handlers to handle once more.
     Replay(replay::Args),
+    /// Show what the journal has of a correlation.
+    Trace(trace::Args),
     /// Show the events of a bus, or of an inbox, as they arrive.
     Tail(tail::Args),
 }
@@ -65,10 +71,12 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Publish(args) => publish::run(&args),
         Command::Dlq(args) => dlq::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Trace(args) => trace::run(&args),
         Command::Tail(args) => tail::run(&args),
     };
     ended.unwrap_or_else(|failure| failure.told())

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write as _};
 
+use serde::Serialize;
+
 use crate::failure::Failure;
 
 /// Rows of text under their headings. What is empty is shown as `-`.
@@ -44,6 +46,11 @@ impl<const N: usize> std::fmt::Display for Table<N> {
         }
         Ok(())
     }
+}
+
+/// A word of the API, as it is written there.
+pub fn word(of: &impl Serialize) -> String {
+    serde_json::to_value(of).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default()
 }
 
 /// Text of others for a terminal: no control characters.

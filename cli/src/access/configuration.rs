@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use eventing::config::{BusConfig, ConfigError, EVENT_BUS, INBOX_QUEUE, InboxConfig, open_config};
+use eventing::config::{BusConfig, ConfigError, EVENT_BUS, INBOX_QUEUE, InboxConfig, ServicesConfig, open_config};
 use eventing::keyset::KeyRing;
 use eventing::root::RootHashes;
 use eventing::time::Millis;
@@ -47,6 +47,19 @@ impl Configuration {
     /// An inbox, as its consumers know it.
     pub fn inbox(&self, name: &str) -> Result<InboxConfig, Failure> {
         self.open(INBOX_QUEUE, name, &format!("inbox_{name}"))
+    }
+
+    /// Where our services are, as any inbox of the namespace knows it.
+    pub fn services(&self) -> Result<ServicesConfig, Failure> {
+        let inbox = self.entries.keys().find_map(|key| key.strip_prefix("inbox_"));
+        let inbox = inbox.ok_or_else(|| {
+            Failure::Usage(format!(
+                "ConfigMap {CONFIG_MAP} of namespace {} has no inbox, so it does not say where the journal is: the operator \
+                 writes it once the journal's InboxQueue is there and Ready",
+                self.namespace
+            ))
+        })?;
+        Ok(self.inbox(inbox)?.services)
     }
 
     /// A bus, as publishers of this namespace know it.

@@ -2,10 +2,9 @@
 
 use crds::signing_key::{KeyState, KeyStatus};
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 
 use super::Shown;
-use crate::table::Table;
+use crate::table::{Table, word};
 
 const HEAD: [&str; 8] = ["NAMESPACE", "SIGNINGKEY", "BUS", "SOURCES", "KID", "ALGORITHM", "STATE", "WHAT IT DOES"];
 
@@ -36,11 +35,6 @@ fn rows(shown: &Shown, now: Timestamp) -> Vec<[String; 8]> {
         row(&key.kid, &word(&key.algorithm), &word(&key.state), &does)
     };
     shown.keys.iter().map(line).collect()
-}
-
-/// A word of the API, as it is written there.
-fn word(of: &impl Serialize) -> String {
-    serde_json::to_value(of).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default()
 }
 
 fn rotation(shown: &Shown, now: Timestamp) -> String {

@@ -14,6 +14,7 @@ mod replaying;
 mod service;
 mod site;
 mod tailing;
+mod tracing;
 
 use serde_json::Value;
 

@@ -176,6 +176,7 @@ fn a_thousand_old_events_killed_in_the_middle_and_resumed_are_each_handled_once_
     assert_eq!((refused.code, lines(&refused.out).len()), (1, 1), "{}", refused.err);
     assert!(refused.err.contains("the journal refuses (403 NOT_ALLOWED)"), "{}", refused.err);
     site.kubectl().apply(TO_READ).unwrap();
+    crate::tracing::a_story_is_told(&site, &store, &events[0]);
 
     // By the rules: one inbox. The event of the stolen key is listed, and not sent.
     let dry = site.qsl(&[&what[..], &["--dry-run"]].concat());
