@@ -13,7 +13,8 @@
 //! - [`keys`], [`installation`], [`publication`]: keys and their rotation, root key and certificates, signed documents;
 //! - [`pods`]: pods that have no sidecar though they ask, and what the sidecars of others wait for;
 //! - [`secrets`]: how Secrets are read and written, by whoever of the above does;
-//! - [`webhooks`]: the injector.
+//! - [`webhooks`]: the injector;
+//! - [`uninstall`]: what runs by itself before the release goes.
 
 pub mod app;
 pub mod calls;
@@ -26,4 +27,5 @@ pub mod publication;
 pub mod runner;
 pub mod secrets;
 pub mod settings;
+pub mod uninstall;
 pub mod webhooks;

@@ -7,6 +7,7 @@ use eventing_service::EXIT_CONFIGURATION;
 use operator::{
     app::{self, AppError},
     settings::Settings,
+    uninstall,
 };
 
 #[tokio::main]
@@ -16,6 +17,9 @@ async fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     eventing_service::install_crypto();
+    if std::env::args().nth(1).as_deref() == Some(uninstall::COMMAND) {
+        return before_uninstall().await;
+    }
     let settings = match Settings::try_parse() {
         Ok(settings) => settings,
         Err(error) => {
@@ -43,4 +47,26 @@ async fn main() -> ExitCode {
     };
     traces.end().await;
     code
+}
+
+/// A program of its own, that ends.
+async fn before_uninstall() -> ExitCode {
+    let args = match uninstall::Args::try_parse_from(std::env::args().skip(1)) {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_CONFIGURATION) } else { ExitCode::SUCCESS };
+        }
+    };
+    let looked = match kube::Client::try_default().await {
+        Ok(client) => uninstall::run(&client, &args).await.map_err(|refusal| refusal.to_string()),
+        Err(error) => Err(format!("cannot reach the API server: {error}")),
+    };
+    match looked {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(refusal) => {
+            eprintln!("{refusal}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::{calls::Budgets, installation::WebhookCertificates};
 /// and configuration, and puts sidecars into annotated pods. Region, endpoint and credentials of AWS come from the
 /// standard variables of its SDK.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "qsl-operator", version)]
+#[command(name = "qsl-operator", version, after_help = "`qsl-operator before-uninstall --help`: what Helm runs first.")]
 pub struct Settings {
     /// Namespace that the release is installed in.
     #[arg(long, env = "QSL_RELEASE_NAMESPACE", default_value = "qsl-system")]

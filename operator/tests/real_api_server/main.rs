@@ -41,3 +41,4 @@ mod subscriptions;
 #[path = "../support/mod.rs"]
 mod support;
 mod taking;
+mod uninstall;
