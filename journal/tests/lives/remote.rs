@@ -14,12 +14,17 @@ use test_cluster::cache;
 
 use crate::site::{PATIENCE, Site, program};
 
-/// What the runbook says, with the password.
-const USER: &str = "DEFINE NAMESPACE IF NOT EXISTS qsl; USE NS qsl; DEFINE DATABASE IF NOT EXISTS journal; \
-                    USE DB journal; DEFINE USER OVERWRITE journal ON DATABASE PASSWORD $password ROLES EDITOR;";
 const ADMIN: &str = "admin";
 /// How long the journal waits for an answer here.
 const TIMEOUT: u64 = 3;
+
+/// What it says then.
+const STOPPED: &str = "nothing more is received";
+const REFUSED: &str = "failed to sign in";
+
+fn count(said: &str, what: &str) -> usize {
+    said.matches(what).count()
+}
 
 /// A server that can be away; what it keeps stays.
 pub(crate) struct Database {
@@ -76,7 +81,11 @@ impl Database {
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         db.signin(Root { username: ADMIN.to_owned(), password: ADMIN.to_owned() }).await.unwrap();
-        db.query(USER).bind(("password", password.to_owned())).await.unwrap().check().unwrap();
+        // As the runbook has it.
+        let user = format!("DEFINE USER OVERWRITE journal ON DATABASE PASSWORD '{password}' ROLES EDITOR");
+        let query =
+            "DEFINE NAMESPACE IF NOT EXISTS qsl; USE NS qsl; DEFINE DATABASE IF NOT EXISTS journal; USE DB journal";
+        db.query(query).query(user).await.unwrap().check().unwrap();
     }
 
     fn url(&self) -> String {
@@ -122,8 +131,9 @@ async fn while_its_server_is_away_receiving_stops_and_goes_on_when_it_is_back_wi
         let before = site.sqs.state().deleted;
         site.send(1_500);
         site.acknowledged(200, before, &journal).await;
+        let before = count(&journal.said(), STOPPED);
         database.kill();
-        journal.until(PATIENCE, |said| said.contains("nothing more is received").then_some(())).unwrap();
+        journal.until(PATIENCE, |said| (count(said, STOPPED) > before).then_some(())).unwrap();
         site.receives_nothing(&journal).await;
         database.start();
     }
@@ -152,7 +162,7 @@ async fn who_may_not_sign_in_says_so_and_goes_on_with_the_password_that_is_right
     let (mut site, mut database) = (Site::new().await, Database::new().await);
     let journal = database.journal(&site, "another");
     site.send(10);
-    journal.until(PATIENCE, |said| said.contains("failed to sign in").then_some(())).unwrap();
+    journal.until(PATIENCE, |said| said.contains(REFUSED).then_some(())).unwrap();
     assert_eq!(site.sqs.state().deleted, 0);
     database.knows("a password");
     site.drained(&journal).await;
@@ -161,9 +171,8 @@ async fn who_may_not_sign_in_says_so_and_goes_on_with_the_password_that_is_right
     database.kill();
     database.start();
     site.send(10);
-    let refusals = |said: &str| said.matches("failed to sign in").count();
-    let before = refusals(&journal.said());
-    journal.until(PATIENCE, |said| (refusals(said) > before).then_some(())).unwrap();
+    let before = count(&journal.said(), REFUSED);
+    journal.until(PATIENCE, |said| (count(said, REFUSED) > before).then_some(())).unwrap();
     database.knows("a new one");
     site.drained(&journal).await;
     drop(journal);
