@@ -14,7 +14,7 @@ use test_cluster::cache;
 use crate::bench::page;
 use crate::cargo::{self, succeed, workspace};
 use crate::progress::Progress;
-use crate::{crds, tools};
+use crate::{crds, dashboards, tools};
 
 /// Lints, licences, generated files, the chart.
 #[derive(clap::Args, Debug)]
@@ -37,7 +37,7 @@ enum Part {
     Pages,
     /// The Go programs: the test cluster's and the guide's.
     Go,
-    /// The alerts fire when they should, and are silent otherwise.
+    /// The alerts fire when they should, and are silent otherwise; the dashboards' queries parse.
     Alerts,
     /// The chart and the examples, on a real API server.
     Chart,
@@ -65,6 +65,7 @@ impl Part {
             }),
             Self::Generated => progress.step("generated files are current", || {
                 page::run(&page::Args { check: true })?;
+                dashboards::run(&dashboards::Args { check: true })?;
                 crds::run(&crds::Args { check: true })
             }),
             Self::Pages => progress.step("what pages name is there", || pages::check(workspace())),
