@@ -2,8 +2,10 @@
 
 mod alerts;
 mod chart;
+mod deny;
 mod hardening;
 mod pages;
+mod supply;
 
 use std::process::Command;
 
@@ -29,8 +31,10 @@ pub struct Args {
 enum Part {
     /// Clippy on all of the workspace.
     Clippy,
-    /// Licences, bans and sources of what is depended on.
+    /// Licences, bans and sources of what is depended on; advisories where a database of them is.
     Deny,
+    /// The images' bills of materials are valid, and all that is linked brings its licence.
+    Supply,
     /// Generated files are those that would be generated.
     Generated,
     /// The tests and paths that pages name are there.
@@ -58,11 +62,8 @@ impl Part {
                 let arguments = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
                 succeed(&mut cargo::command(arguments))
             }),
-            Self::Deny => progress.step("cargo deny", || {
-                let mut deny = Command::new(tools::cargo_deny()?);
-                deny.current_dir(workspace()).args(["--log-level", "error", "check", "bans", "licenses", "sources"]);
-                succeed(&mut deny)
-            }),
+            Self::Deny => progress.step("cargo deny", deny::check),
+            Self::Supply => progress.step("bills of materials and licences of the images", supply::check),
             Self::Generated => progress.step("generated files are current", || {
                 page::run(&page::Args { check: true })?;
                 dashboards::run(&dashboards::Args { check: true })?;
