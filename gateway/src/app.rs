@@ -38,7 +38,7 @@ const OTHER_FILES: u64 = 128;
 /// # Errors
 /// When it cannot start, or a part of it fails.
 pub async fn run(settings: Settings, files: Option<u64>) -> anyhow::Result<()> {
-    eventing_service::logging::init(&settings.log)?;
+    let traces = eventing_service::traces::init(&settings.log, "qsl-gateway")?;
     let needed = u64::try_from(settings.entrance.connections)?.saturating_add(OTHER_FILES);
     if let Some(files) = files.filter(|files| *files < needed) {
         tracing::warn!(files, needed, "fewer connections can be open than --connections (GATEWAY_CONNECTIONS) allows");
@@ -80,7 +80,9 @@ pub async fn run(settings: Settings, files: Option<u64>) -> anyhow::Result<()> {
     let gateway = Gateway { tokens, tickets, entrance, hub, journal, metrics };
     tasks.spawn("server", server.serve(http::router(gateway), tasks.shutdown()));
     tasks.spawn("admin", admin.serve(admin::router(readiness, Arc::new(registry)), tasks.shutdown()));
-    Ok(tasks.join().await?)
+    let ended = tasks.join().await;
+    traces.end().await;
+    Ok(ended?)
 }
 
 fn limits(settings: &Settings) -> Limits {

@@ -52,6 +52,8 @@ pub struct Event {
     pub tenant_id: Option<Arc<str>>,
     /// Whether all of this was signed, and not the payload alone.
     pub envelope_verified: bool,
+    /// The W3C `traceparent` it was signed with.
+    pub traceparent: Option<Box<str>>,
     /// The whole, as it goes out.
     pub json: Json,
     /// When the gateway got it.
@@ -184,6 +186,14 @@ impl Shown<'_> {
             user_id: self.user_id.map(Into::into),
             tenant_id: self.tenant_id.map(Into::into),
             envelope_verified: self.envelope_verified,
+            // Unsigned, it could put the event into anybody's trace.
+            traceparent: self
+                .trace
+                .get("traceparent")
+                .cloned()
+                .flatten()
+                .filter(|_| self.envelope_verified)
+                .map(Into::into),
             json: Json::of(self).map_err(|_| NotShown)?,
             received: Instant::now(),
         })

@@ -13,6 +13,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eventing::time::Millis;
+use eventing_service::traces;
+use tracing::Span;
 
 use crate::cursor::Position;
 use crate::event::Event;
@@ -255,15 +257,21 @@ impl Tail {
 impl Inner {
     fn send(&mut self, event: &Arc<Event>) {
         let user = event.user_id.clone().map(Topic::User);
+        let (mut span, mut streams) = (None, 0_i64);
         for topic in std::iter::once(Topic::Correlation(Arc::clone(&event.correlation_id))).chain(user) {
             let Some(followers) = self.followers.get_mut(&topic) else { continue };
+            span.get_or_insert_with(|| fan_out(event));
             self.cut_off += retain(followers, |follower| {
                 if follower.viewer.may_see(event) {
+                    streams += 1;
                     follower.queue.push(Item::Event(Arc::clone(event)))
                 } else {
                     Ok(())
                 }
             });
+        }
+        if let Some(span) = span {
+            span.record("streams", streams);
         }
     }
 
@@ -276,8 +284,17 @@ impl Inner {
     }
 }
 
+/// A span in the event's own trace, from here until it is in the queues of those who follow it. Without such there is none.
+fn fan_out(event: &Event) -> Span {
+    let via = if event.position.is_some() { "tail" } else { "inbox" };
+    let (key, streams) = (event.key.encode(), tracing::field::Empty);
+    let span = tracing::info_span!("fan_out", otel.kind = "consumer", key, via, streams);
+    traces::continues(&span, event.traceparent.as_deref());
+    span
+}
+
 /// Keeps those whose queue has room; says how many were cut off.
-fn retain(followers: &mut Vec<Follower>, fits: impl Fn(&Follower) -> Result<(), Full>) -> u64 {
+fn retain(followers: &mut Vec<Follower>, mut fits: impl FnMut(&Follower) -> Result<(), Full>) -> u64 {
     let before = followers.len();
     followers.retain(|follower| fits(follower).is_ok());
     u64::try_from(before - followers.len()).unwrap_or_default()

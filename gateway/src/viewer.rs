@@ -88,6 +88,7 @@ pub(crate) mod tests {
             user_id: user.map(Into::into),
             tenant_id: tenant.map(Into::into),
             envelope_verified,
+            traceparent: None,
             json: crate::sse::Json::of(&serde_json::json!({})).unwrap(),
             received: std::time::Instant::now(),
         }

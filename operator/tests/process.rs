@@ -45,6 +45,13 @@ fn ended(mut command: Command) -> (Option<i32>, String) {
 }
 
 #[test]
+fn it_says_its_version() {
+    let output = Command::new(env!("CARGO_BIN_EXE_operator")).arg("--version").output().unwrap();
+    let version = concat!("qsl-operator ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stdout).as_ref()), (Some(0), version));
+}
+
+#[test]
 fn a_configuration_that_cannot_work_ends_it_with_64_and_says_what_is_wrong() {
     for (variable, value, said) in [
         ("QSL_OIDC_PROVIDER_ARN", "not-an-arn", "not-an-arn"),

@@ -1,4 +1,5 @@
-// Whether the chart's alerts fire when they should: cases.txt, on Prometheus' own engine.
+// Whether the chart's alerts fire when they should: cases.txt, on Prometheus' own engine; and whether it takes the queries
+// of the dashboards.
 package alerts
 
 import (
@@ -18,6 +19,17 @@ var named = regexp.MustCompile(`alert:(\w+)`)
 
 // Where a command begins: Prometheus wants an empty line there.
 var command = regexp.MustCompile(`(?m)^(clear|load|eval) ?`)
+
+func TestDashboards(t *testing.T) {
+	// Each as a recording rule.
+	groups, errs := rulefmt.ParseFile(os.Getenv("QSL_QUERIES"), false)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	if len(groups.Groups) != 1 || len(groups.Groups[0].Rules) == 0 {
+		t.Fatal("no queries")
+	}
+}
 
 func TestAlerts(t *testing.T) {
 	// As `cargo xtask lint --only alerts` renders them. Expressions and templates are parsed by this.

@@ -2,8 +2,10 @@
 
 mod alerts;
 mod chart;
+mod deny;
 mod hardening;
 mod pages;
+mod supply;
 
 use std::process::Command;
 
@@ -14,7 +16,7 @@ use test_cluster::cache;
 use crate::bench::page;
 use crate::cargo::{self, succeed, workspace};
 use crate::progress::Progress;
-use crate::{crds, tools};
+use crate::{crds, dashboards, tools};
 
 /// Lints, licences, generated files, the chart.
 #[derive(clap::Args, Debug)]
@@ -29,15 +31,17 @@ pub struct Args {
 enum Part {
     /// Clippy on all of the workspace.
     Clippy,
-    /// Licences, bans and sources of what is depended on.
+    /// Licences, bans and sources of what is depended on; advisories where a database of them is.
     Deny,
+    /// The images' bills of materials are valid, and all that is linked brings its licence.
+    Supply,
     /// Generated files are those that would be generated.
     Generated,
     /// The tests and paths that pages name are there.
     Pages,
     /// The Go programs: the test cluster's and the guide's.
     Go,
-    /// The alerts fire when they should, and are silent otherwise.
+    /// The alerts fire when they should, and are silent otherwise; the dashboards' queries parse.
     Alerts,
     /// The chart and the examples, on a real API server.
     Chart,
@@ -58,13 +62,11 @@ impl Part {
                 let arguments = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
                 succeed(&mut cargo::command(arguments))
             }),
-            Self::Deny => progress.step("cargo deny", || {
-                let mut deny = Command::new(tools::cargo_deny()?);
-                deny.current_dir(workspace()).args(["--log-level", "error", "check", "bans", "licenses", "sources"]);
-                succeed(&mut deny)
-            }),
+            Self::Deny => progress.step("cargo deny", deny::check),
+            Self::Supply => progress.step("bills of materials and licences of the images", supply::check),
             Self::Generated => progress.step("generated files are current", || {
                 page::run(&page::Args { check: true })?;
+                dashboards::run(&dashboards::Args { check: true })?;
                 crds::run(&crds::Args { check: true })
             }),
             Self::Pages => progress.step("what pages name is there", || pages::check(workspace())),

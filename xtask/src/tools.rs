@@ -124,6 +124,11 @@ pub fn independent() -> Result<PathBuf> {
     python("dilithium-py and rfc8785 from PyPI (a minute)", &workspace().join("tests/independent/requirements.txt"))
 }
 
+/// A Python that knows the schemas of bills of materials.
+pub fn bills() -> Result<PathBuf> {
+    python("the schemas of CycloneDX from PyPI (a minute)", &workspace().join("xtask/bom/requirements.txt"))
+}
+
 /// The interpreter of the environment with these requirements.
 fn python(what: &str, requirements: &Path) -> Result<PathBuf> {
     let folder = cache::python(requirements)?;

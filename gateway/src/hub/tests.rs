@@ -164,3 +164,5 @@ fn whoever_comes_back_is_told_what_came_since_where_that_is_remembered() {
     let fresh = again(None);
     assert_eq!((fresh.events.len(), fresh.from, fresh.shows), (0, 8, true), "of what came before nothing is known");
 }
+
+mod traces;

@@ -1,5 +1,5 @@
-//! Alerts, metrics and their pages agree: what an alert asks for is in `docs/metrics.md`, what is there is in the code and
-//! the other way round, and each alert has its page in `docs/runbooks`.
+//! Alerts, dashboards, metrics and their pages agree: what an alert or a panel asks for is in `docs/metrics.md`, what is
+//! there is in the code and the other way round, and each alert has its page in `docs/runbooks`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,10 +9,11 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize as _;
+use serde_json::json;
 use serde_yaml_ng::{Deserializer, Value};
 
 use crate::cargo::{succeed, workspace};
-use crate::tools;
+use crate::{dashboards, tools};
 
 /// Where the metrics of each prefix are registered.
 const REGISTRIES: [(&[&str], &str); 6] = [
@@ -36,6 +37,11 @@ pub fn check<'a>(rendered: impl Iterator<Item = &'a str>) -> Result<()> {
         sources(&workspace().join(folder), &mut |source| registered.extend(names_in(source)))?;
         agree(prefixes, &documented, &registered).with_context(|| format!("docs/metrics.md and {folder}"))?;
     }
+    for (panel, query) in dashboards::queries()? {
+        let known = |metric: &String| documented.contains(metric) || documented.contains(histogram(metric));
+        let unknown = metrics_in(&query).into_iter().find(|metric| !known(metric));
+        ensure!(unknown.is_none(), "{panel} rests on {unknown:?}, which docs/metrics.md does not have");
+    }
     let mut alerts = BTreeSet::new();
     for document in rendered.flat_map(Deserializer::from_str) {
         let object = Value::deserialize(document)?;
@@ -46,19 +52,27 @@ pub fn check<'a>(rendered: impl Iterator<Item = &'a str>) -> Result<()> {
     pages(&alerts)
 }
 
-/// Tries the rules of a rendered chart on Prometheus' own engine, with the cases of `xtask/alerts`.
+/// Tries the rules of a rendered chart on Prometheus' own engine, with the cases of `xtask/alerts`, and has the dashboards'
+/// queries parsed.
 pub fn fire(rendered: &str) -> Result<()> {
-    let mut file = tempfile::NamedTempFile::new()?;
+    let (mut rules, mut queries) = (tempfile::NamedTempFile::new()?, tempfile::NamedTempFile::new()?);
     for document in Deserializer::from_str(rendered) {
         let object = Value::deserialize(document)?;
         if object.get("kind").and_then(Value::as_str) == Some("PrometheusRule") {
-            file.write_all(serde_yaml_ng::to_string(&object.get("spec"))?.as_bytes())?;
+            rules.write_all(serde_yaml_ng::to_string(&object.get("spec"))?.as_bytes())?;
         }
     }
+    let recorded = dashboards::queries()?.into_iter().enumerate();
+    let recorded: Vec<_> =
+        recorded.map(|(n, (_, query))| json!({"record": format!("panel:{n}"), "expr": query})).collect();
+    let recorded = json!({"groups": [{"name": "dashboards", "rules": recorded}]});
+    queries.write_all(serde_yaml_ng::to_string(&recorded)?.as_bytes())?;
     let folder = workspace().join("xtask/alerts");
     let output = Command::new("gofmt").current_dir(&folder).args(["-l", "."]).output()?;
     ensure!(output.stdout.is_empty(), "not formatted: {}", String::from_utf8_lossy(&output.stdout));
-    succeed(tools::go()?.current_dir(&folder).args(["test", "-count=1", "."]).env("QSL_RULES", file.path()))
+    let mut test = tools::go()?;
+    test.env("QSL_RULES", rules.path()).env("QSL_QUERIES", queries.path());
+    succeed(test.current_dir(&folder).args(["test", "-count=1", "."]))
 }
 
 /// The metrics in the tables: the first cell of each line.
@@ -136,6 +150,11 @@ fn metrics_in(expression: &str) -> BTreeSet<String> {
     let metrics = words.filter(|word| word.contains('_') && !functions.contains(word));
     let whole = |word: &str| word.strip_suffix("_bucket").unwrap_or(word).to_owned();
     metrics.map(whole).collect()
+}
+
+/// The histogram that a sum or count of one is of.
+fn histogram(metric: &str) -> &str {
+    metric.strip_suffix("_sum").or_else(|| metric.strip_suffix("_count")).unwrap_or(metric)
 }
 
 /// Every alert has a page, and every page an alert.

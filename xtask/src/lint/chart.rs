@@ -54,11 +54,11 @@ pub fn check(progress: &Progress) -> Result<()> {
     plane.stop()
 }
 
-/// Tries the chart's alerts.
+/// Tries the chart's alerts, and has its dashboards parsed.
 pub fn alerts(progress: &Progress) -> Result<()> {
     let set = [workspace().join(VALUES), workspace().join(CHART).join("ci/monitoring.yaml")];
     let rendered = render(&tools::helm()?, &set)?;
-    progress.step("alerts, on Prometheus' engine (minutes, the first time)", || alerts::fire(&rendered))
+    progress.step("alerts and dashboards, on Prometheus' engine (minutes, the first time)", || alerts::fire(&rendered))
 }
 
 /// The sets of values: the demo's, alone and with each file of the folder.

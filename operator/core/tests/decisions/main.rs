@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)]
 
 mod adoption;
+mod alarms_sound;
 mod bus_encryption;
 mod bus_extras;
 mod buses;

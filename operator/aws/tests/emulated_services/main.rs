@@ -1,6 +1,8 @@
 //! What stands beside queues and rules, through the real adapters against an emulated AWS: archives, alarms,
-//! dashboards, metrics and keys, one by one; then a bus with all of them.
+//! dashboards, metrics and keys, one by one; then a bus with all of them, and what alarms tell whom.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod alarms;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use operator_core::arn::OidcProviderArn;
