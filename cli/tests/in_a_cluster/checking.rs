@@ -29,7 +29,7 @@ spec: {serviceAccountName: till, automountServiceAccountToken: false, containers
 
 /// The findings: object and reason.
 fn found(answer: &Answer) -> Vec<(String, String)> {
-    let report: Value = serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {}", answer.err));
+    let report: Value = serde_json::from_str(&answer.out).expect(&answer.err);
     let text = |found: &Value, name: &str| found[name].as_str().unwrap().to_owned();
     report["found"].as_array().unwrap().iter().map(|one| (text(one, "object"), text(one, "reason"))).collect()
 }

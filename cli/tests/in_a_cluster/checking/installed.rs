@@ -5,6 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -273,14 +274,12 @@ impl Installed {
             "spec": {"serviceAccountName": "till", "containers": [{"name": "a", "image": "a"}]}})
         .to_string();
         let dry_run = ["create", "--dry-run=server", "-f", "-", "-o", "jsonpath={.metadata.labels}"];
-        for _ in 0..100 {
+        let has_answered = (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(100));
             let made = self.kubectl.run_with_input(dry_run, &pod);
-            if made.is_ok_and(|labels| labels.contains("injected")) == answers {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
-        panic!("the API server does not take the configuration");
+            made.is_ok_and(|labels| labels.contains("injected")) == answers
+        });
+        assert!(has_answered, "the API server does not take the configuration");
     }
 }
 
