@@ -60,6 +60,11 @@ impl ScopeArgs {
 }
 
 impl Scope {
+    /// Speaks to the API server as the kubeconfig's user.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The objects of a kind there.
     pub fn api<K>(&self) -> Api<K>
     where

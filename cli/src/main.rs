@@ -5,16 +5,18 @@
 //! call or its input is wrong; 3 something was judged and refused.
 //!
 //! Rooms: without a cluster, [`verify`] judges events and [`sign`] makes them for tests; with one, [`keys`] shows what
-//! signs, [`status`] the whole flow and [`check`] who has no sidecar. [`publish`], [`dlq`], [`replay`], [`trace`] and [`tail`] get in as a service account, by
-//! [`access`]: the program holds no credential. [`resend`] is what [`dlq`] and [`replay`] share.
-//! [`input`] is where text comes from and [`events`] what events it holds, [`when`] a time as people give it, [`out`] and
-//! [`table`] how people see things, [`cluster`] the API server, [`failure`] why a subcommand ended before its time.
+//! signs, [`status`] the whole flow and [`check`] what keeps events from flowing. [`publish`], [`dlq`], [`replay`],
+//! [`trace`] and [`tail`] get in as a service account, by [`access`]: the program holds no credential. [`resend`] is what
+//! [`dlq`] and [`replay`] share. [`completions`] is for shells. [`input`] is where text comes from and [`events`] what
+//! events it holds, [`when`] a time as people give it, [`out`] and [`table`] how people see things, [`cluster`] the API
+//! server, [`failure`] why a subcommand ended before its time.
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
 
 mod access;
 mod check;
 mod cluster;
+mod completions;
 mod dlq;
 mod events;
 mod failure;
@@ -34,11 +36,15 @@ mod when;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
+
+/// What `--version` says: the release, and the API that it speaks. Nothing of the build, so that the same source makes the
+/// same program.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (eventing.qsl.dev/v1alpha1)");
 
 /// Signed events by hand: judge them, send them, follow them, bring them back.
 #[derive(Debug, Parser)]
-#[command(name = "kubectl-qsl", bin_name = "kubectl qsl", version)]
+#[command(name = "kubectl-qsl", bin_name = "kubectl qsl", version = VERSION)]
 enum Command {
     /// Judge events as a consumer does, without a cluster.
     Verify(verify::Args),
@@ -48,7 +54,7 @@ enum Command {
     Keys(keys::Args),
     /// Show buses, rules, inboxes and the pods behind them as a tree, with what waits and what is not well.
     Status(status::Args),
-    /// Find who asked for a sidecar and has none, and whose sidecar waits.
+    /// Look for what keeps events from flowing, before an installation and after, and say what would mend it.
     Check(check::Args),
     /// Put events on a bus, signed by the signature service.
     Publish(publish::Args),
@@ -60,6 +66,8 @@ enum Command {
     Trace(trace::Args),
     /// Show the events of a bus, or of an inbox, as they arrive.
     Tail(tail::Args),
+    /// Print what completes this program's commands and flags in a shell.
+    Completions(completions::Args),
 }
 
 fn main() -> ExitCode {
@@ -78,6 +86,22 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Tail(args) => tail::run(&args),
+        Command::Completions(args) => completions::run(&args, Command::command()),
     };
     ended.unwrap_or_else(|failure| failure.told())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_names_the_api_of_the_definitions() {
+        assert!(VERSION.ends_with(&format!(" ({}/{})", crds::GROUP, crds::VERSION)), "{VERSION}");
+    }
+
+    #[test]
+    fn every_command_and_flag_is_as_clap_wants_it() {
+        Command::command().debug_assert();
+    }
 }

@@ -8,29 +8,14 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt as _};
-use serde::Serialize;
+
+use super::report::Finding;
 
 /// What asks for a sidecar, and what the injector marks a pod with that has one.
-const INJECT: &str = "eventing.qsl.dev/inject";
-const INJECTED: &str = "eventing.qsl.dev/injected";
+pub(super) const INJECT: &str = "eventing.qsl.dev/inject";
+pub(super) const INJECTED: &str = "eventing.qsl.dev/injected";
 /// Reason of the operator's Event on a pod whose sidecar waits.
 pub const WAITING: &str = "SidecarWaiting";
-
-/// Something that a person should know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// Whose.
-    pub namespace: String,
-    /// `Kind/name`
-    pub object: String,
-    /// The reason, in a word.
-    pub reason: &'static str,
-    /// The same in a sentence, with what would be right.
-    pub note: String,
-    /// When somebody else said so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at: Option<Millis>,
-}
 
 /// Something that makes pods by a template.
 pub trait Workload: Resource<DynamicType = ()> {
@@ -89,15 +74,12 @@ pub fn misplaced<K: Workload>(object: &K) -> Option<Finding> {
         return None;
     }
     let (kind, path) = (K::kind(&()), K::PATH);
-    Some(Finding {
-        namespace: object.namespace().unwrap_or_default(),
-        object: format!("{kind}/{}", object.name_any()),
-        reason: "AnnotationMisplaced",
-        note: format!(
-            "annotation {INJECT} is on the {kind} and not on its pods, which get no sidecar: move it, and those beside it, to {path}"
-        ),
-        at: None,
-    })
+    Some(Finding::of(
+        object,
+        "AnnotationMisplaced",
+        format!("annotation {INJECT} is on the {kind} and not on its pods, which get no sidecar"),
+        format!("move it, and those beside it, to {path}"),
+    ))
 }
 
 /// A pod that asks for a sidecar and has none.
@@ -106,12 +88,14 @@ pub fn missed(pod: &Pod) -> Option<Finding> {
     if !asks(&pod.metadata) || is_injected || has_ended(pod) {
         return None;
     }
-    Some(finding(
+    Some(Finding::of(
         pod,
         "SidecarMissing",
         format!(
-            "annotation {INJECT} asks for a sidecar and this pod has none: it was made while the webhook was not there, or annotated afterwards, or is in a namespace whose pods get none; have it made again (kubectl rollout restart), and see its Events"
+            "annotation {INJECT} asks for a sidecar and this pod has none: it was made while the webhook was not there, or \
+             annotated afterwards, or is in a namespace whose pods get none"
         ),
+        "have it made again (kubectl rollout restart), and see its Events".to_owned(),
     ))
 }
 
@@ -121,17 +105,14 @@ pub fn waiting(pods: &[Pod], events: &[Event]) -> Vec<Finding> {
         let said = events.iter().filter(|event| is_about(event, pod));
         let event = said.max_by_key(|event| said_at(event))?;
         let at = said_at(event).map(|at| Millis(at.as_millisecond()));
-        Some(Finding { at, ..finding(pod, WAITING, event.note.clone().unwrap_or_default()) })
+        let fix = "bring about what it waits for; a sidecar goes on by itself".to_owned();
+        Some(Finding { at, ..Finding::of(*pod, WAITING, event.note.clone().unwrap_or_default(), fix) })
     };
     pods.iter().filter(|pod| !has_ended(pod)).filter_map(|pod| last(&pod)).collect()
 }
 
-fn finding(pod: &Pod, reason: &'static str, note: String) -> Finding {
-    let (namespace, object) = (pod.namespace().unwrap_or_default(), format!("Pod/{}", pod.name_any()));
-    Finding { namespace, object, reason, note, at: None }
-}
-
-fn has_ended(pod: &Pod) -> bool {
+/// Whether it runs no more.
+pub(super) fn has_ended(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     pod.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed"))
 }
@@ -175,7 +156,7 @@ mod tests {
         let asks = json!({INJECT: "true"});
         let found = misplaced(&deployment(&asks, &json!({}))).unwrap();
         assert_eq!((found.object.as_str(), found.reason), ("Deployment/till", "AnnotationMisplaced"));
-        assert!(found.note.ends_with("to spec.template.metadata.annotations"), "{}", found.note);
+        assert!(found.fix.ends_with("to spec.template.metadata.annotations"), "{}", found.fix);
         for (own, template) in [
             (&asks, &asks),
             (&asks, &json!({INJECT: "false"})),
@@ -193,8 +174,8 @@ mod tests {
             "metadata": {"name": "nightly", "annotations": {INJECT: "true"}},
             "spec": {"schedule": "@daily", "jobTemplate": {"spec": {"template": {}}}}}))
         .unwrap();
-        let note = misplaced(&job).unwrap().note;
-        assert!(note.ends_with("to spec.jobTemplate.spec.template.metadata.annotations"), "{note}");
+        let fix = misplaced(&job).unwrap().fix;
+        assert!(fix.ends_with("to spec.jobTemplate.spec.template.metadata.annotations"), "{fix}");
     }
 
     #[test]
