@@ -117,3 +117,9 @@ labels:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end }}
+
+{{/* What Helm makes right before it takes the release away. */}}
+{{- define "qsl.beforeUninstall" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
