@@ -3,6 +3,7 @@
 mod alerts;
 mod chart;
 mod hardening;
+mod judges;
 mod pages;
 
 use std::process::Command;
@@ -14,7 +15,7 @@ use test_cluster::cache;
 use crate::bench::page;
 use crate::cargo::{self, succeed, workspace};
 use crate::progress::Progress;
-use crate::{crds, tools};
+use crate::{crds, tools, values};
 
 /// Lints, licences, generated files, the chart.
 #[derive(clap::Args, Debug)]
@@ -65,6 +66,7 @@ impl Part {
             }),
             Self::Generated => progress.step("generated files are current", || {
                 page::run(&page::Args { check: true })?;
+                values::run(&values::Args { check: true })?;
                 crds::run(&crds::Args { check: true })
             }),
             Self::Pages => progress.step("what pages name is there", || pages::check(workspace())),

@@ -1,6 +1,6 @@
 //! `cargo xtask`: what is done with this workspace, one subcommand a module.
 //!
-//! - what ships: [`crds`] (YAML), [`images`]
+//! - what ships: [`crds`] (YAML), [`values`] (the chart's, as a table), [`images`]
 //! - what runs it: [`cluster`], [`demo`], with [`system`] (the whole of it on a cluster)
 //! - what judges it: [`lint`], [`test`], [`bench`], [`soak`]
 //! - what shows it: [`pictures`]
@@ -24,6 +24,7 @@ mod soak;
 mod system;
 mod test;
 mod tools;
+mod values;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,8 @@ enum Command {
     Lint(lint::Args),
     /// Write the YAML of the four kinds.
     Crds(crds::Args),
+    /// Write the table of the chart's values.
+    Values(values::Args),
     /// Write the pictures of the page in docs/images.
     Pictures(pictures::Args),
     /// Build one small image a binary.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Soak(args) => soak::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Crds(args) => crds::run(&args),
+        Command::Values(args) => values::run(&args),
         Command::Pictures(args) => pictures::run(&args),
         Command::Images(args) => images::run(&args),
         Command::Cluster(args) => cluster::run(&args),
