@@ -14,10 +14,11 @@
 //! - [`pods`]: pods that have no sidecar though they ask, and what the sidecars of others wait for;
 //! - [`secrets`]: how Secrets are read and written, by whoever of the above does;
 //! - [`webhooks`]: the injector;
-//! - [`uninstall`]: what runs by itself before the release goes.
+//! - [`uninstall`], [`check`]: what runs by itself, before the release goes and for `helm test`.
 
 pub mod app;
 pub mod calls;
+pub mod check;
 pub mod controllers;
 pub mod installation;
 pub mod keys;

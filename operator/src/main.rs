@@ -6,6 +6,7 @@ use clap::Parser;
 use eventing_service::EXIT_CONFIGURATION;
 use operator::{
     app::{self, AppError},
+    check,
     settings::Settings,
     uninstall,
 };
@@ -19,6 +20,9 @@ async fn main() -> ExitCode {
     eventing_service::install_crypto();
     if std::env::args().nth(1).as_deref() == Some(uninstall::COMMAND) {
         return before_uninstall().await;
+    }
+    if std::env::args().nth(1).as_deref() == Some(check::COMMAND) {
+        return check().await;
     }
     let settings = match Settings::try_parse() {
         Ok(settings) => settings,
@@ -69,4 +73,26 @@ async fn before_uninstall() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Another.
+async fn check() -> ExitCode {
+    let args = match check::Args::try_parse_from(std::env::args().skip(1)) {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_CONFIGURATION) } else { ExitCode::SUCCESS };
+        }
+    };
+    let client = match kube::Client::try_default().await {
+        Ok(client) => client,
+        Err(error) => {
+            eprintln!("cannot reach the API server: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let findings = check::run(&client, &args).await;
+    findings.good.iter().for_each(|line| eprintln!("ok: {line}"));
+    findings.bad.iter().for_each(|line| eprintln!("FAILED: {line}"));
+    if findings.bad.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use test_cluster::{Assets, cache};
 
 use crate::cargo::{self, succeed, workspace};
@@ -12,6 +12,10 @@ use crate::debian::{self, Needed};
 use crate::{cluster, once};
 
 const HELM: &str = "v3.19.0";
+/// What tries the chart's templates against what `charts/qsl-eventing/tests` says of them.
+const HELM_UNITTEST: &str = "v1.1.2";
+/// What judges the rendered chart by policies that are not ours.
+const KUBE_SCORE: &str = "v1.20.0";
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_MUTANTS: &str = "27.1.0";
 const CARGO_FUZZ: &str = "0.13.2";
@@ -54,6 +58,35 @@ pub fn helm() -> Result<PathBuf> {
         succeed(&mut install)
     })?;
     Ok(folder.join("helm"))
+}
+
+/// helm-unittest, from its Go module. That replaces one of its own dependencies, so `go install` refuses it: it is built
+/// where it was downloaded to.
+pub fn helm_unittest() -> Result<PathBuf> {
+    let folder = cache::tools()?.join(format!("helm-unittest-{HELM_UNITTEST}"));
+    once::folder(&folder, "helm-unittest from its Go module (minutes on two cores)", |partial| {
+        let module = format!("github.com/helm-unittest/helm-unittest@{HELM_UNITTEST}");
+        let download = go()?.args(["mod", "download", "-json", &module]).current_dir(partial).output()?;
+        ensure!(download.status.success(), "cannot download {module}: {}", String::from_utf8_lossy(&download.stderr));
+        let facts: serde_json::Value = serde_json::from_slice(&download.stdout)?;
+        let source = facts.get("Dir").and_then(serde_json::Value::as_str).context("Go does not say where it is")?;
+        let mut build = go()?;
+        build.current_dir(source).args(["build", "-trimpath", "-ldflags", "-s -w", "-o"]);
+        succeed(build.arg(partial.join("helm-unittest")).arg("./cmd/helm-unittest"))
+    })?;
+    Ok(folder.join("helm-unittest"))
+}
+
+/// kube-score, from its Go module.
+pub fn kube_score() -> Result<PathBuf> {
+    let folder = cache::tools()?.join(format!("kube-score-{KUBE_SCORE}"));
+    once::folder(&folder, "kube-score from its Go module (a minute on two cores)", |partial| {
+        let module = format!("github.com/zegl/kube-score/cmd/kube-score@{KUBE_SCORE}");
+        let mut install = go()?;
+        install.args(["install", "-trimpath", "-ldflags", "-s -w", &module]).current_dir(partial);
+        succeed(install.env("GOBIN", partial))
+    })?;
+    Ok(folder.join("kube-score"))
 }
 
 /// kubectl: the one on `PATH`, else that of our own build of Kubernetes.

@@ -118,6 +118,19 @@ labels:
   {{- end }}
 {{- end }}
 
+{{/* What helm makes for `helm test`, and takes away after; the weight is the argument. */}}
+{{- define "qsl.testHook" -}}
+helm.sh/hook: test
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
+{{/* Of a pod that asks some questions and ends. */}}
+{{- define "qsl.errandResources" -}}
+requests: {cpu: 10m, memory: 32Mi}
+limits: {memory: 64Mi}
+{{- end }}
+
 {{/* What Helm makes right before it takes the release away. */}}
 {{- define "qsl.beforeUninstall" -}}
 helm.sh/hook: pre-delete

@@ -71,3 +71,13 @@ async fn two_keys_for_one_source_and_two_buses_of_one_name_are_refused_with_the_
     assert!(refused.contains(&format!("EventBus {}/core", case.namespace("platform"))), "{refused}");
     case.key("notes", &["qsl.note"]).await.unwrap();
 }
+
+#[tokio::test]
+async fn helm_test_hears_the_webhook_and_says_that_there_are_no_pods() {
+    let case = Case::new().await;
+    let namespace = case.namespace("platform");
+    let args = operator::check::Args { release_namespace: namespace.clone(), release_name: "none".to_owned() };
+    let found = operator::check::run(&case.client, &args).await;
+    assert!(found.good.iter().any(|line| line == "the validating webhook answers"), "{found:?}");
+    assert_eq!(found.bad, [format!("no pod of release none is in namespace {namespace}")]);
+}

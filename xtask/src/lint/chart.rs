@@ -1,5 +1,6 @@
-//! The chart: `helm lint`, and what it renders applied to a real API server, which is the judge: unknown fields, missing
-//! ones and CEL rules are all its own. The definitions of KEDA, cert-manager and the Prometheus operator are installed.
+//! The chart: `helm lint`, its own tests and the policies of others ([`judges`]), and what it renders applied to a real API
+//! server, which is the judge: unknown fields, missing ones and CEL rules are all its own. The definitions of KEDA,
+//! cert-manager and the Prometheus operator are installed.
 //!
 //! It is rendered with the demo's values alone, and once more with each file of its folder `ci` beside them.
 
@@ -11,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use test_cluster::{ControlPlane, Definitions, Kubectl};
 
-use super::{alerts, hardening};
+use super::{alerts, hardening, judges};
 use crate::cargo::{succeed, workspace};
 use crate::progress::Progress;
 use crate::{cluster, tools};
@@ -33,6 +34,10 @@ pub fn check(progress: &Progress) -> Result<()> {
         let name = name(set);
         progress.step(&format!("helm lint, with {name}"), || lint(&helm, set))?;
         rendered.push((name, render(&helm, set)?));
+    }
+    progress.step("the chart's own tests", || judges::unittest(CHART))?;
+    for (name, text) in &rendered {
+        progress.step(&format!("kube-score, with {name}"), || judges::score(text))?;
     }
     progress.step("alerts, metrics and their pages agree", || {
         alerts::check(rendered.iter().map(|(_, text)| text.as_str()))

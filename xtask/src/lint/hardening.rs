@@ -19,6 +19,8 @@ pub fn check(rendered: &str) -> Result<Vec<Value>> {
             "Deployment" | "StatefulSet" | "Job" => {
                 pods.push(pod(&object, name).with_context(|| format!("{kind} {name}"))?);
             }
+            // Of a hook.
+            "Pod" => pods.push(bare(&object, name).with_context(|| format!("{kind} {name}"))?),
             _ => {}
         }
     }
@@ -35,6 +37,11 @@ fn role(role: &Value) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A pod that no controller makes.
+fn bare(pod: &Value, name: &str) -> Result<Value> {
+    self::pod(&json!({"spec": {"template": pod}}), name)
 }
 
 /// The pod of a workload. What a controller adds is added: the volumes of claims. What is not there is left out: the
