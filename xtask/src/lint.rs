@@ -14,7 +14,7 @@ use test_cluster::cache;
 use crate::bench::page;
 use crate::cargo::{self, succeed, workspace};
 use crate::progress::Progress;
-use crate::{crds, tools};
+use crate::{crds, docs, tools};
 
 /// Lints, licences, generated files, the chart.
 #[derive(clap::Args, Debug)]
@@ -67,7 +67,10 @@ impl Part {
                 page::run(&page::Args { check: true })?;
                 crds::run(&crds::Args { check: true })
             }),
-            Self::Pages => progress.step("what pages name is there", || pages::check(workspace())),
+            Self::Pages => progress.step("what pages name and show is there", || {
+                pages::check(workspace())?;
+                docs::check(workspace())
+            }),
             Self::Go => progress.step("gofmt, go vet and go test", go),
             Self::Alerts => chart::alerts(progress),
             Self::Chart => chart::check(progress),

@@ -2,7 +2,7 @@
 //!
 //! - what ships: [`crds`] (YAML), [`images`]
 //! - what runs it: [`cluster`], [`demo`], with [`system`] (the whole of it on a cluster)
-//! - what judges it: [`lint`], [`test`], [`bench`], [`soak`]
+//! - what judges it: [`lint`], [`test`], [`docs`], [`bench`], [`soak`]
 //! - what shows it: [`pictures`]
 //! - what these stand on: [`tools`] (helm, kubectl, cargo-deny, the emulator, a browser), [`once`] (made once, kept in the
 //!   cache), [`debian`], [`cargo`], [`progress`]
@@ -15,6 +15,7 @@ mod cluster;
 mod crds;
 mod debian;
 mod demo;
+mod docs;
 mod images;
 mod lint;
 mod once;
@@ -37,6 +38,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the tests.
     Test(test::Args),
+    /// Run the commands of quickstart and tutorials.
+    Docs(docs::Args),
     /// Measure, and compare with what is promised.
     Bench(bench::Args),
     /// Run what takes hours; never part of CI.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Docs(args) => docs::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Lint(args) => lint::run(&args),
