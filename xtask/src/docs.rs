@@ -78,7 +78,11 @@ pub fn run(args: &Args) -> Result<()> {
     let pages = pages_of(&tree, &chosen)?;
     let mut system = Vec::new();
     if args.running {
-        ensure!(!is_called(PAGES[0], args.page.as_deref().unwrap_or_default()), "--running: {} starts its own", PAGES[0]);
+        ensure!(
+            !is_called(PAGES[0], args.page.as_deref().unwrap_or_default()),
+            "--running: {} starts its own",
+            PAGES[0]
+        );
         ensure!(tree.join("target/demo/env").exists(), "no demo is running here: `cargo xtask demo` starts one");
     } else if args.page.as_deref().is_some_and(|name| !is_called(PAGES[0], name)) {
         let first = Page::read(&tree, PAGES[0])?;

@@ -1,6 +1,6 @@
 //! `cargo xtask`: what is done with this workspace, one subcommand a module.
 //!
-//! - what ships: [`crds`] (YAML), [`images`]
+//! - what ships: [`crds`] (YAML, with [`reference`], the page of its fields), [`images`]
 //! - what runs it: [`cluster`], [`demo`], with [`system`] (the whole of it on a cluster)
 //! - what judges it: [`lint`], [`test`], [`docs`], [`bench`], [`soak`]
 //! - what shows it: [`pictures`]
@@ -21,6 +21,7 @@ mod lint;
 mod once;
 mod pictures;
 mod progress;
+mod reference;
 mod soak;
 mod system;
 mod test;
@@ -46,7 +47,7 @@ enum Command {
     Soak(soak::Args),
     /// Check formatting of Go, lints, licences, generated files and the chart.
     Lint(lint::Args),
-    /// Write the YAML of the four kinds.
+    /// Write the YAML of the four kinds, and the page of their fields.
     Crds(crds::Args),
     /// Write the pictures of the page in docs/images.
     Pictures(pictures::Args),

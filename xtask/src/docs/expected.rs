@@ -20,7 +20,9 @@ fn even(line: &str) -> String {
 fn are(wanted: &[String], said: &[String]) -> bool {
     match wanted.split_first() {
         None => said.is_empty(),
-        Some((line, rest)) if line == ANY => (0..=said.len()).any(|n| said.get(n..).is_some_and(|said| are(rest, said))),
+        Some((line, rest)) if line == ANY => {
+            (0..=said.len()).any(|n| said.get(n..).is_some_and(|said| are(rest, said)))
+        }
         Some((line, rest)) => said.split_first().is_some_and(|(own, said)| is(line, own) && are(rest, said)),
     }
 }

@@ -112,7 +112,8 @@ impl Page {
 impl Fence {
     fn of(line: usize, commands: String, said: Vec<(String, String)>) -> Result<Self> {
         ensure!(!commands.trim().is_empty(), "there are no commands");
-        let background = commands.lines().any(|line| line.trim_end().ends_with('&') && !line.trim_end().ends_with("&&"));
+        let background =
+            commands.lines().any(|line| line.trim_end().ends_with('&') && !line.trim_end().ends_with("&&"));
         ensure!(!background, "`&` leaves a program behind: give it a terminal of its own (terminal=, until=)");
         let mut fence = Self { line, commands, expected: None, terminal: None, shows: None, within: WITHIN };
         let (mut name, mut until) = (None, None);

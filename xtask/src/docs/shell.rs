@@ -35,7 +35,8 @@ impl Shell {
     pub(super) fn run(&mut self, fence: &Fence) -> Result<String> {
         print(fence);
         let file = self.scratch.join("printed");
-        let behind = format!("export -p > '{}'", self.exported.display());
+        // But for where it is: each block begins in the tree.
+        let behind = format!("export -n PWD OLDPWD\nexport -p > '{}'", self.exported.display());
         let mut child = self.spawn(&format!("{}\n{behind}", fence.commands), &file)?;
         let ended = wait(&mut child, fence.within)?;
         let said = fs::read_to_string(&file)?;
