@@ -197,10 +197,11 @@ fn reader(folder: &Path, ground: &Ground, helm: &Path) -> Result<()> {
         fs::remove_dir_all(&bin)?;
     }
     fs::create_dir_all(&bin)?;
-    symlink(helm, bin.join("helm"))?;
-    // Where it is the one on PATH, the shell has it.
-    if ground.kubectl.program().is_absolute() {
-        symlink(ground.kubectl.program(), bin.join("kubectl"))?;
+    for (name, program) in [("helm", helm), ("kubectl", ground.kubectl.program())] {
+        // What is found on PATH, the shell finds there too.
+        if program.is_absolute() {
+            symlink(program, bin.join(name))?;
+        }
     }
     symlink(images::program("kubectl-qsl")?, bin.join("kubectl-qsl"))?;
     let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));

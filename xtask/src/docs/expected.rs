@@ -33,12 +33,12 @@ fn is(wanted: &str, said: &str) -> bool {
     let parts: Vec<&str> = parts.collect();
     let Some((last, between)) = parts.split_last() else { return rest.is_empty() };
     for part in between {
-        match rest.split_once(part) {
+        match rest.split_once(*part) {
             Some((_, behind)) => rest = behind,
             None => return false,
         }
     }
-    rest.ends_with(last)
+    rest.ends_with(*last)
 }
 
 #[cfg(test)]

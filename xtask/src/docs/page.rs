@@ -161,7 +161,7 @@ fn attributes(text: &str) -> Result<Vec<(String, String)>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
     fn refused(text: &str) -> String {

@@ -60,12 +60,14 @@ impl Shell {
         let mut terminal = Terminal { child, name: own.name.clone(), ended: false };
         let begin = Instant::now();
         loop {
+            // In this order: what ended has said all that it says.
+            let ended = terminal.child.try_wait()?;
             let said = fs::read_to_string(&file)?;
             if said.contains(&own.until) {
                 println!("# terminal {} says {:?}", own.name, own.until);
                 return Ok(terminal);
             }
-            if let Some(status) = terminal.child.try_wait()? {
+            if let Some(status) = ended {
                 terminal.ended = true;
                 bail!("terminal {} ended with {status} before it said {:?}:\n{said}", own.name, own.until);
             }
