@@ -17,6 +17,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use test_cluster::cache;
 
 use self::page::{Fence, Page};
 use self::shell::{Shell, Terminal};
@@ -72,7 +73,8 @@ pub fn run(args: &Args) -> Result<()> {
     let tree = if args.here || args.running {
         workspace().to_owned()
     } else {
-        progress.step("a clone of the last commit", || clone(&scratch.join("clone")))?
+        // Not within this tree: cargo would join its configuration to the clone's, and build everything anew.
+        progress.step("a clone of the last commit", || clone(&cache::root()?.join("docs/clone")))?
     };
     // What the clone has, where there is one: an edit that is not committed is not run.
     let pages = pages_of(&tree, &chosen)?;
