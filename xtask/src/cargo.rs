@@ -24,8 +24,16 @@ pub fn target() -> Result<PathBuf> {
 pub fn command<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(workspace());
-    // What `cargo run` set for this program is not meant for the next cargo: build scripts that watch these variables
-    // (ring's does) would run again, and with them everything that stands on TLS would be built anew.
+    forget(&mut command);
+    if let Ok(target) = target() {
+        command.env("CARGO_TARGET_DIR", target);
+    }
+    command
+}
+
+/// Keeps from a command what `cargo run` set for this program: it is not meant for the next cargo. Build scripts that watch
+/// these variables (ring's does) would run again, and with them everything that stands on TLS would be built anew.
+pub fn forget(command: &mut Command) {
     let ours = std::env::vars_os().map(|(name, _)| name).filter(|name| {
         let name = name.to_string_lossy();
         ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|prefix| name.starts_with(prefix))
@@ -33,10 +41,6 @@ pub fn command<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Comma
     ours.for_each(|name| {
         command.env_remove(name);
     });
-    if let Ok(target) = target() {
-        command.env("CARGO_TARGET_DIR", target);
-    }
-    command
 }
 
 /// Runs a program to its end, with its output on the terminal.

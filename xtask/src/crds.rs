@@ -1,4 +1,5 @@
-//! `cargo xtask crds`: the YAML of the four kinds, from their Rust types, for `kubectl apply` and for the chart.
+//! `cargo xtask crds`: the YAML of the four kinds, from their Rust types, for `kubectl apply` and for the chart, and
+//! the page of their fields.
 
 use std::fs;
 use std::path::Path;
@@ -6,8 +7,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::cargo::{self, workspace};
+use crate::reference;
 
-/// Writes `crds/generated/` and the chart's copy.
+/// Writes `crds/generated/`, the chart's copy, and the page of the fields.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Write nothing; fail where a file is stale.
@@ -33,7 +35,7 @@ pub fn run(args: &Args) -> Result<()> {
             fs::copy(&generated, &copy)?;
         }
     }
-    Ok(())
+    reference::run(args.check)
 }
 
 fn same(one: &Path, other: &Path) -> bool {

@@ -4,6 +4,7 @@ mod alerts;
 mod chart;
 mod deny;
 mod hardening;
+mod judges;
 mod pages;
 mod supply;
 
@@ -16,7 +17,7 @@ use test_cluster::cache;
 use crate::bench::page;
 use crate::cargo::{self, succeed, workspace};
 use crate::progress::Progress;
-use crate::{crds, dashboards, tools};
+use crate::{crds, dashboards, docs, tools, values};
 
 /// Lints, licences, generated files, the chart.
 #[derive(clap::Args, Debug)]
@@ -67,9 +68,13 @@ impl Part {
             Self::Generated => progress.step("generated files are current", || {
                 page::run(&page::Args { check: true })?;
                 dashboards::run(&dashboards::Args { check: true })?;
+                values::run(&values::Args { check: true })?;
                 crds::run(&crds::Args { check: true })
             }),
-            Self::Pages => progress.step("what pages name is there", || pages::check(workspace())),
+            Self::Pages => progress.step("what pages name and show is there", || {
+                pages::check(workspace())?;
+                docs::check(workspace())
+            }),
             Self::Go => progress.step("gofmt, go vet and go test", go),
             Self::Alerts => chart::alerts(progress),
             Self::Chart => chart::check(progress),

@@ -1,8 +1,9 @@
 //! `cargo xtask`: what is done with this workspace, one subcommand a module.
 //!
-//! - what ships: [`crds`] (YAML), [`dashboards`], [`images`]
+//! - what ships: [`crds`] (YAML, with [`reference`], the page of its fields), [`dashboards`], [`values`] (the chart's, as a table),
+//!   [`images`]
 //! - what runs it: [`cluster`], [`demo`], with [`system`] (the whole of it on a cluster)
-//! - what judges it: [`lint`], [`test`], [`bench`], [`soak`]
+//! - what judges it: [`lint`], [`test`], [`docs`], [`bench`], [`soak`]
 //! - what shows it: [`pictures`]
 //! - what these stand on: [`tools`] (helm, kubectl, cargo-deny, the emulator, a browser), [`once`] (made once, kept in the
 //!   cache), [`debian`], [`cargo`], [`progress`]
@@ -16,15 +17,18 @@ mod crds;
 mod dashboards;
 mod debian;
 mod demo;
+mod docs;
 mod images;
 mod lint;
 mod once;
 mod pictures;
 mod progress;
+mod reference;
 mod soak;
 mod system;
 mod test;
 mod tools;
+mod values;
 
 use std::process::ExitCode;
 
@@ -38,16 +42,20 @@ enum Command {
     Demo(demo::Args),
     /// Run the tests.
     Test(test::Args),
+    /// Run the commands of quickstart and tutorials.
+    Docs(docs::Args),
     /// Measure, and compare with what is promised.
     Bench(bench::Args),
     /// Run what takes hours; never part of CI.
     Soak(soak::Args),
     /// Check formatting of Go, lints, licences, generated files and the chart.
     Lint(lint::Args),
-    /// Write the YAML of the four kinds.
+    /// Write the YAML of the four kinds, and the page of their fields.
     Crds(crds::Args),
     /// Write Grafana's dashboards and the page of their queries.
     Dashboards(dashboards::Args),
+    /// Write the table of the chart's values.
+    Values(values::Args),
     /// Write the pictures of the page in docs/images.
     Pictures(pictures::Args),
     /// Build one small image a binary.
@@ -62,11 +70,13 @@ fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Docs(args) => docs::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Crds(args) => crds::run(&args),
         Command::Dashboards(args) => dashboards::run(&args),
+        Command::Values(args) => values::run(&args),
         Command::Pictures(args) => pictures::run(&args),
         Command::Images(args) => images::run(&args),
         Command::Cluster(args) => cluster::run(&args),

@@ -64,7 +64,8 @@ impl System {
         Ok(system)
     }
 
-    /// Brings everything up and waits until all of it is Ready. `folder` gets `kubeconfig` and `endpoints.json`.
+    /// Brings everything up and waits until all of it is Ready. `folder` gets `kubeconfig`, `endpoints.json`, and `env`
+    /// with `bin` for a shell that is to know the system.
     pub fn up(choice: &Choice, folder: &Path, progress: &Progress) -> Result<Self> {
         if choice.context.is_none() {
             cluster::require_node()?;
@@ -98,6 +99,7 @@ impl System {
             "releaseNamespace": RELEASE, "identityNamespace": "identity",
         });
         write_private(&endpoints, &serde_json::to_string_pretty(&facts)?)?;
+        progress.step("kubectl-qsl", || reader(folder, &ground, &helm))?;
         Ok(Self { ground, endpoints })
     }
 
@@ -184,6 +186,40 @@ fn install(helm: &Path, ground: &Ground) -> Result<()> {
         .arg(format!("aws.endpointUrl={}", ground.aws_in_cluster))
         .stdout(std::process::Stdio::null());
     succeed(&mut command)
+}
+
+/// What a shell needs: kubectl, helm and kubectl-qsl, and where they reach what. The gateway and a user's token are known
+/// once the story's driver has put them into `endpoints.json`, so they are read when the shell reads this.
+fn reader(folder: &Path, ground: &Ground, helm: &Path) -> Result<()> {
+    use std::os::unix::fs::symlink;
+    let bin = folder.join("bin");
+    if bin.exists() {
+        fs::remove_dir_all(&bin)?;
+    }
+    fs::create_dir_all(&bin)?;
+    for (name, program) in [("helm", helm), ("kubectl", ground.kubectl.program())] {
+        // What is found on PATH, the shell finds there too.
+        if program.is_absolute() {
+            symlink(program, bin.join(name))?;
+        }
+    }
+    symlink(images::program("kubectl-qsl")?, bin.join("kubectl-qsl"))?;
+    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
+    let fact = |name: &str| {
+        let program = "import json, sys; print(json.load(open(sys.argv[1])).get(sys.argv[2], \"\"))";
+        format!("\"$(python3 -c '{program}' {} {name})\"", quoted(&folder.join("endpoints.json")))
+    };
+    let text = format!(
+        "# A shell that reads this (`. target/demo/env`) knows the demo that runs.\n\
+         export PATH={}:\"$PATH\"\nexport KUBECONFIG={}\nexport AWS_ENDPOINT_URL='{}'\n\
+         export QSL_GATEWAY={}\nexport QSL_TOKEN={}\n",
+        quoted(&bin),
+        quoted(&folder.join("kubeconfig")),
+        ground.aws,
+        fact("gateway"),
+        fact("token"),
+    );
+    write_private(&folder.join("env"), &text)
 }
 
 /// A file with credentials in it: for its owner alone.

@@ -146,5 +146,13 @@ fn examples(kubectl: &Kubectl) -> Result<()> {
     kubectl.run(["label", "namespace", "receipts", "pod-security.kubernetes.io/enforce=restricted"])?;
     let guides = workspace().join("examples/guides/receipts.yaml");
     kubectl.run(STRICT.into_iter().chain([guides.display().to_string().as_str()]))?;
+    // Each tutorial brings its namespace along, which has to be there for what is only tried in it.
+    for namespace in ["audit", "ledger", "orders"] {
+        kubectl.run(["create", "namespace", namespace])?;
+    }
+    for tutorial in ["first-service", "fifo", "keys"] {
+        let file = workspace().join(format!("examples/tutorials/{tutorial}.yaml")).display().to_string();
+        kubectl.run(STRICT.into_iter().chain([file.as_str()]))?;
+    }
     Ok(())
 }
