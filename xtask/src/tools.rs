@@ -32,6 +32,7 @@ pub fn run(_: &Args) -> Result<()> {
         ("cargo-deny", cargo_deny()?),
         ("python with dilithium-py and rfc8785", independent()?),
         ("SurrealDB's server", surrealdb()?),
+        ("cfn-lint", cfn_lint()?),
     ] {
         println!("{name}: {}", path.display());
     }
@@ -122,6 +123,12 @@ pub fn emulator() -> Result<()> {
 /// A Python that has the independent implementations of the signatures and of canonical JSON.
 pub fn independent() -> Result<PathBuf> {
     python("dilithium-py and rfc8785 from PyPI (a minute)", &workspace().join("tests/independent/requirements.txt"))
+}
+
+/// cfn-lint, of the version that the templates are clean by.
+pub fn cfn_lint() -> Result<PathBuf> {
+    let python = python("cfn-lint from PyPI (a minute)", &workspace().join("tests/templates/requirements.txt"))?;
+    Ok(python.with_file_name("cfn-lint"))
 }
 
 /// The interpreter of the environment with these requirements.
