@@ -9,6 +9,8 @@ pub mod inbox_queue;
 mod owned;
 pub mod signing_key;
 #[cfg(test)]
+mod templates;
+#[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests build objects that are right")]
 pub(crate) mod tests;
 pub mod world;

@@ -26,7 +26,10 @@ pub(crate) const RETRIABLE: [&str; 8] = [
     "PUBLISH_UNCERTAIN",
 ];
 
-/// Of these, what leaves open whether the event is on the bus.
+/// What a publisher is told while its bus has `publishing: Disabled`, besides.
+pub(crate) const SWITCHED_OFF: &str = "PUBLISHING_DISABLED";
+
+/// Of the retriable, what leaves open whether the event is on the bus.
 const UNCERTAIN: [&str; 2] = ["PUBLISHING_ENDED", "PUBLISH_UNCERTAIN"];
 
 /// The sidecar of the payment gateway.
@@ -102,6 +105,11 @@ impl Answer {
     /// Whether it asks to post again, in a documented way.
     pub(crate) fn is_retriable(&self) -> bool {
         self.status == StatusCode::SERVICE_UNAVAILABLE && self.after.is_some() && RETRIABLE.contains(&self.code())
+    }
+
+    /// Whether it asks to post again since publishing is switched off.
+    pub(crate) fn is_switched_off(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE && self.after.is_some() && self.code() == SWITCHED_OFF
     }
 
     /// Whether the event may be on the bus although it was not taken.

@@ -3,7 +3,7 @@
 //! In: the running system ([`Ground`]), how many events, and what goes wrong meanwhile ([`Plan`]). Out: what of what
 //! became of them breaks a promise ([`Verdict`]), or how long they took ([`bench_figures::Report`]). The rooms:
 //! `publisher` posts to a real sidecar at a steady rate, `kinds` says what is to become of an event of each kind, `poison`
-//! makes the bad ones, `kills` draws who is killed and `killer` does it, `records` is where services write down what they
+//! makes the bad ones, `kills` draws who is killed and `killer` does it, `rollback` switches everything off and on, `records` is where services write down what they
 //! handled, `readers` sees what arrives, `book` keeps all of it, `judge` and `figures` say, purely, what it comes to.
 
 mod book;
@@ -17,6 +17,7 @@ mod poison;
 mod publisher;
 mod readers;
 mod records;
+mod rollback;
 
 use std::time::Duration;
 
@@ -74,7 +75,7 @@ async fn played(ground: &Ground, plan: &Plan, narrate: Narrate<'_>) -> anyhow::R
     records::begin(ground).await?;
     let killer = Killer::new(ground, &book, narrate).await?;
     let (door, poison) = (Door::open(ground).await?, Poison::new(ground).await?);
-    let publisher = Publisher::new(ground, &door, &book, &poison);
+    let publisher = Publisher::new(ground, &door, &book, &poison, plan);
     let reading = CancellationToken::new();
     let story = async {
         // From before the first event.
@@ -86,7 +87,13 @@ async fn played(ground: &Ground, plan: &Plan, narrate: Narrate<'_>) -> anyhow::R
                 None => Ok(()),
             }
         };
-        tokio::try_join!(publisher.publish(plan), kills)?;
+        let rollback = async {
+            match plan.rollback {
+                Some(settle) => rollback::drill(ground, &book, settle, narrate).await,
+                None => Ok(()),
+            }
+        };
+        tokio::try_join!(publisher.publish(plan), kills, rollback)?;
         narrate("everything is published");
         killer.whole().await?;
         settle(ground, &book).await?;

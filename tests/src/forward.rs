@@ -29,6 +29,11 @@ impl Kubectl {
         command
     }
 
+    /// What tells a script which cluster is meant, and by which kubectl.
+    pub fn environment(&self) -> [(&'static str, &Path); 2] {
+        [("KUBECONFIG", self.kubeconfig.as_path()), ("QSL_KUBECTL", self.program.as_path())]
+    }
+
     /// Runs to the end and gives standard output; the error carries standard error.
     pub async fn run<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> anyhow::Result<String> {
         let arguments: Vec<&str> = arguments.into_iter().collect();

@@ -42,6 +42,8 @@ enum Part {
     Pages,
     /// The Go programs: the test cluster's and the guide's.
     Go,
+    /// The CloudFormation templates, by AWS's schemas.
+    Templates,
     /// The alerts fire when they should, and are silent otherwise; the dashboards' queries parse.
     Alerts,
     /// The chart and the examples, on a real API server.
@@ -76,10 +78,18 @@ impl Part {
                 docs::check(workspace())
             }),
             Self::Go => progress.step("gofmt, go vet and go test", go),
+            Self::Templates => progress.step("cfn-lint", templates),
             Self::Alerts => chart::alerts(progress),
             Self::Chart => chart::check(progress),
         }
     }
+}
+
+fn templates() -> Result<()> {
+    let mut lint = Command::new(tools::cfn_lint()?);
+    // Nothing is only a remark. Other Regions lack budgets, which is said on the template's page.
+    lint.current_dir(workspace()).args(["--include-checks", "I", "--regions", "eu-central-1", "us-east-1"]);
+    succeed(lint.args(["--", "infra/aws/*.template.json"]))
 }
 
 fn go() -> Result<()> {

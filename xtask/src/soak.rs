@@ -1,6 +1,7 @@
 //! `cargo xtask soak`: what takes hours, or may. A minute of `fuzz` is part of CI, and a few minutes of `rotation`
 //! and `flow` are part of `cargo xtask test --node`; else it is run by hand, before a release and after a change of what it judges.
 
+mod drill;
 mod flow;
 mod fuzz;
 mod journal;
@@ -29,6 +30,8 @@ enum What {
     Rotation(rotation::Args),
     /// Publish 50 events a second and poison among them while pods are killed, and see that each is where it belongs.
     Flow(flow::Args),
+    /// Switch publishing, rules and consumers off and on again while events are published, and see that none is lost.
+    Drill(drill::Args),
     /// Replay a thousand events that are older than the inbox's skew, killed in the middle, and see each handled once.
     Replay(replay::Args),
 }
@@ -41,6 +44,7 @@ pub fn run(args: &Args) -> Result<()> {
         What::Journal(args) => journal::run(args),
         What::Rotation(args) => rotation::run(args),
         What::Flow(args) => flow::run(args),
+        What::Drill(args) => drill::run(args),
         What::Replay(args) => replay::run(args),
     }
 }

@@ -36,6 +36,7 @@ pub fn run(_: &Args) -> Result<()> {
         ("cargo-deny", cargo_deny()?),
         ("python with dilithium-py and rfc8785", independent()?),
         ("SurrealDB's server", surrealdb()?),
+        ("cfn-lint", cfn_lint()?),
     ] {
         println!("{name}: {}", path.display());
     }
@@ -160,6 +161,12 @@ pub fn independent() -> Result<PathBuf> {
 /// A Python that knows the schemas of bills of materials.
 pub fn bills() -> Result<PathBuf> {
     python("the schemas of CycloneDX from PyPI (a minute)", &workspace().join("xtask/bom/requirements.txt"))
+}
+
+/// cfn-lint, of the version that the templates are clean by.
+pub fn cfn_lint() -> Result<PathBuf> {
+    let python = python("cfn-lint from PyPI (a minute)", &workspace().join("tests/templates/requirements.txt"))?;
+    Ok(python.with_file_name("cfn-lint"))
 }
 
 /// The interpreter of the environment with these requirements.

@@ -4,12 +4,12 @@
 //! queue) → plan → apply → status; publishers are named, not read. A bus that is deleted waits for its rules.
 
 mod cleanup;
-mod dereference;
+pub(super) mod dereference;
 mod judge;
 mod parts;
 mod status;
 mod triggers;
-mod validate;
+pub(super) mod validate;
 
 use crds::EventBus;
 use operator_core::bus;

@@ -5,7 +5,7 @@
 //! waited for wakes the rule.
 
 mod cleanup;
-mod dereference;
+pub(super) mod dereference;
 pub(crate) mod names;
 mod room;
 mod status;

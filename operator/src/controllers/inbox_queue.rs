@@ -8,14 +8,14 @@
 mod autoscaling;
 mod cleanup;
 mod counts;
-mod dereference;
+pub(super) mod dereference;
 mod judge;
 mod protection;
 mod status;
 mod subscriptions;
 mod tell;
 mod triggers;
-mod validate;
+pub(super) mod validate;
 
 use std::time::Duration;
 

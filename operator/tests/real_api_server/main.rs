@@ -20,6 +20,7 @@ mod consent;
 mod defaults;
 mod deletion;
 mod disturbed;
+mod drill;
 mod emulator;
 mod events;
 mod expiry;

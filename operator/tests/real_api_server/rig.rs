@@ -25,7 +25,7 @@ use operator_core::{
 };
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
-use test_cluster::ControlPlane;
+use test_cluster::{ControlPlane, Kubectl};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{self, clock, define};
@@ -44,6 +44,13 @@ const TENANCY: &str = r#"[
 pub struct Rig {
     plane: ControlPlane,
     pub fake: FakeAws,
+}
+
+impl Rig {
+    /// A kubectl for it.
+    pub fn kubectl(&self) -> Kubectl {
+        self.plane.kubectl()
+    }
 }
 
 /// The one of this program.

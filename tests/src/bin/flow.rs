@@ -1,8 +1,9 @@
-//! The second half of `cargo xtask soak flow` and `cargo xtask bench flow`: the system is up, and events are published.
+//! The second half of `cargo xtask soak flow`, `cargo xtask soak drill` and `cargo xtask bench flow`: the system is up, and
+//! events are published.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is what soak and benchmark show")]
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use system_tests::environment::Endpoints;
@@ -23,6 +24,12 @@ enum Run {
         /// What the kills are drawn from; another one each time unless it is said.
         #[arg(long)]
         seed: Option<u64>,
+    },
+    /// Good ones alone, while publishing, rules and consumers are switched off and on again.
+    Drill {
+        /// How many seconds each switch has to reach every pod.
+        #[arg(long)]
+        settle: u16,
     },
     /// Good ones alone, and how long they take.
     Measure {
@@ -46,15 +53,21 @@ async fn main() -> anyhow::Result<()> {
             let seed = seed.unwrap_or_else(rand::random);
             println!("seed {seed}: `--seed {seed}` draws the same kills again");
             let plan = minutes.map_or_else(|| Plan::short(seed), |minutes| Plan::soak(minutes, seed));
-            let narrate = |line: &str| println!("[{:>4} s] {line}", begun.elapsed().as_secs());
-            let verdict = flow::soak(&ground, &plan, &narrate).await?;
-            println!("\n{verdict}");
-            verdict.check()
+            judged(&ground, &plan, begun).await
         }
+        Run::Drill { settle } => judged(&ground, &Plan::rollback(Duration::from_secs(settle.into())), begun).await,
         Run::Measure { seconds, json } => {
             let narrate = |line: &str| eprintln!("[{:>4} s] {line}", begun.elapsed().as_secs());
             let report = flow::measure(&ground, &Plan::measure(seconds), &narrate).await?;
             report.tell(json.as_deref())
         }
     }
+}
+
+/// Plays a plan and shows what it came to.
+async fn judged(ground: &Ground, plan: &Plan, begun: Instant) -> anyhow::Result<()> {
+    let narrate = |line: &str| println!("[{:>4} s] {line}", begun.elapsed().as_secs());
+    let verdict = flow::soak(ground, plan, &narrate).await?;
+    println!("\n{verdict}");
+    verdict.check()
 }

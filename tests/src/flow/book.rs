@@ -85,6 +85,8 @@ pub(super) struct Book {
     pub letters: BTreeMap<(Consumer, Name), Vec<Letter>>,
     /// The pods that were killed.
     pub kills: Vec<Killed>,
+    /// What the rollback drill said, and when.
+    pub steps: Vec<(Micros, String)>,
     /// How many messages each inbox still held at the last look.
     pub waiting: BTreeMap<Consumer, usize>,
 }

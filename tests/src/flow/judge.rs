@@ -1,6 +1,7 @@
 //! What a run comes to: which promise was broken, and the numbers. Pure.
 
 mod report;
+mod rollback;
 #[cfg(test)]
 mod tests;
 
@@ -49,6 +50,9 @@ pub(super) fn judge(book: &Book, plan: &Plan) -> Verdict {
     judge.in_hand();
     if plan.trouble.is_some() {
         judge.was_tried();
+    }
+    if plan.rollback.is_some() {
+        judge.rolled_back();
     }
     report::verdict(judge)
 }

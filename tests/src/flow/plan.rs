@@ -6,6 +6,10 @@ use super::kinds::{Kind, POISON};
 
 /// The least rate that a run is to keep, in events a second.
 pub(super) const LEAST_RATE: u32 = 50;
+/// The rate while everything is switched off and on again.
+const ROLLBACK_RATE: u32 = 5;
+/// How often the rollback drill lets things settle.
+const SETTLINGS: u32 = 4;
 /// One event of so many is poison.
 const POISON_EVERY: u32 = 100;
 
@@ -18,6 +22,8 @@ pub struct Plan {
     pub publish: Duration,
     /// What goes wrong meanwhile; nothing where a flow is only measured.
     pub trouble: Option<Trouble>,
+    /// Whether the switches of a rollback are thrown and thrown back meanwhile, each after this time to settle.
+    pub rollback: Option<Duration>,
 }
 
 /// What goes wrong.
@@ -39,12 +45,20 @@ impl Plan {
     pub fn short(seed: u64) -> Self {
         let trouble = Trouble { seed, quiet: Duration::from_secs(10) };
         // A little more than the least, so that a pause of the machine does not make it less.
-        Self { rate: LEAST_RATE + 1, publish: Duration::from_secs(75), trouble: Some(trouble) }
+        Self { rate: LEAST_RATE + 1, publish: Duration::from_secs(75), trouble: Some(trouble), rollback: None }
     }
 
     /// Nothing but good events, for so many seconds.
     pub fn measure(seconds: u16) -> Self {
-        Self { rate: LEAST_RATE, publish: Duration::from_secs(seconds.into()), trouble: None }
+        Self { rate: LEAST_RATE, publish: Duration::from_secs(seconds.into()), trouble: None, rollback: None }
+    }
+
+    /// Good events alone, while everything is switched off and on again: as long as that takes, and two minutes.
+    ///
+    /// What is not taken while publishing is off is posted again every half minute, so there are few of them.
+    pub fn rollback(settle: Duration) -> Self {
+        let publish = settle * SETTLINGS + Duration::from_mins(4);
+        Self { rate: ROLLBACK_RATE, publish, trouble: None, rollback: Some(settle) }
     }
 
     /// How many events there are.

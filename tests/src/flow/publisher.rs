@@ -38,12 +38,20 @@ pub(super) struct Publisher<'a> {
     book: &'a Shared,
     poison: &'a Poison,
     places: Semaphore,
+    /// Whether publishing may be switched off.
+    may_be_off: bool,
 }
 
 impl<'a> Publisher<'a> {
     /// Who publishes nothing yet.
-    pub(super) fn new(ground: &'a Ground, door: &'a Door<'a>, book: &'a Shared, poison: &'a Poison) -> Self {
-        Self { ground, door, book, poison, places: Semaphore::new(POSTS) }
+    pub(super) fn new(
+        ground: &'a Ground,
+        door: &'a Door<'a>,
+        book: &'a Shared,
+        poison: &'a Poison,
+        plan: &Plan,
+    ) -> Self {
+        Self { ground, door, book, poison, places: Semaphore::new(POSTS), may_be_off: plan.rollback.is_some() }
     }
 
     /// Publishes everything, until each event is on the bus.
@@ -111,7 +119,7 @@ impl<'a> Publisher<'a> {
                 Ok(answer) if answer.status.is_success() => return Ok(true),
                 Ok(answer) => {
                     let label = format!("{} {}", answer.status.as_u16(), answer.code());
-                    if !answer.is_retriable() {
+                    if !(answer.is_retriable() || self.may_be_off && answer.is_switched_off()) {
                         let bad =
                             format!("{name} was answered {label}, Retry-After {:?}: {}", answer.after, answer.body);
                         self.book.with(|book| book.bad_answers.push(bad));

@@ -13,7 +13,7 @@ use crate::{
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Referenced {
+pub(in crate::controllers) struct Referenced {
     /// The rules on the bus, all parts of them.
     pub rules: BTreeSet<RulePartName>,
     /// What becomes of the alarm that all buses share.

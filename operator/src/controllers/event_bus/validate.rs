@@ -18,7 +18,7 @@ use super::{dereference::Referenced, parts};
 use crate::{controllers::world::owner, runner::Terminal};
 
 /// The bus as it should be, or which field is wrong.
-pub(super) fn validate(
+pub(in crate::controllers) fn validate(
     installation: &Arc<Installation>,
     claim: Claim,
     object: &EventBus,

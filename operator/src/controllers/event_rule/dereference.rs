@@ -15,7 +15,7 @@ use crate::{
 
 /// What a rule names.
 #[derive(Debug)]
-pub(super) struct Referenced {
+pub(in crate::controllers) struct Referenced {
     /// The bus; it is there, and lets the rule attach.
     pub bus: Arc<EventBus>,
     /// The targets that can be delivered to, with their places in the spec: those that are named by ARN, and those

@@ -23,7 +23,7 @@ use crate::{
 
 /// A rule as it should be.
 #[derive(Debug)]
-pub(super) struct Validated {
+pub(in crate::controllers) struct Validated {
     /// For `operator-core`.
     pub desired: Desired,
     /// The first inbox whose policy does not let the rule in yet.
@@ -32,7 +32,7 @@ pub(super) struct Validated {
 
 /// An inbox whose policy does not let the rule in yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unsettled {
+pub(in crate::controllers) struct Unsettled {
     /// `namespace/name`.
     pub inbox: String,
     /// When it will, where that is a matter of time alone.
@@ -40,7 +40,7 @@ pub(super) struct Unsettled {
 }
 
 /// The rule as it should be, or which field is wrong.
-pub(super) fn validate(
+pub(in crate::controllers) fn validate(
     installation: &Arc<Installation>,
     claim: Claim,
     object: &EventRule,

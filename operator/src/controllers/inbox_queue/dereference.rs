@@ -18,7 +18,7 @@ use crate::{
 
 /// What feeds an inbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Feeding {
+pub(in crate::controllers) struct Feeding {
     /// The rules, oldest first, each by the names in AWS of all its parts.
     pub rules: Vec<BTreeSet<RuleArn>>,
     /// Their buses, as `namespace/name`.

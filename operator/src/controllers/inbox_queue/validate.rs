@@ -24,7 +24,7 @@ use crate::{controllers::world::owner, runner::Terminal};
 const RECEIVES_PER_ATTEMPT: i32 = 3;
 
 /// The inbox as it should be, and which of the rules that feed it its policies have room for; or which field is wrong.
-pub(super) fn validate(
+pub(in crate::controllers) fn validate(
     installation: &Arc<Installation>,
     claim: Claim,
     object: &InboxQueue,

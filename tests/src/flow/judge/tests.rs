@@ -19,7 +19,12 @@ fn after(millis: i64) -> Micros {
 }
 
 fn plan() -> Plan {
-    Plan { rate: 100, publish: Duration::from_secs(1), trouble: Some(Trouble { seed: 7, quiet: Duration::ZERO }) }
+    Plan {
+        rate: 100,
+        publish: Duration::from_secs(1),
+        trouble: Some(Trouble { seed: 7, quiet: Duration::ZERO }),
+        rollback: None,
+    }
 }
 
 fn row(pod: &str, at: i64) -> Row {

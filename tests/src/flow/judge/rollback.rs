@@ -1,0 +1,139 @@
+//! What a rollback drill must have done to the flow: each switch acted, and the flow felt it.
+
+use eventing::time::Micros;
+
+use super::Judge;
+use crate::door::SWITCHED_OFF;
+
+/// What the drill says, in order.
+const STEPS: [&str; 8] = [
+    "1. publishing off",
+    "2. rules off",
+    "3. consumers paused",
+    "off: ",
+    "4. rules on",
+    "5. publishing on",
+    "6. consumers on",
+    "on: ",
+];
+
+impl Judge<'_> {
+    /// Nothing was published from the moment at which the rules went off until publishing was on again; nothing was
+    /// handled from the moment at which the pause was seen until consumers were on again; and there was something to.
+    pub(super) fn rolled_back(&mut self) {
+        let at = |step: &&str| {
+            let mut steps = self.book.steps.iter();
+            steps.find(|(_, said)| said.starts_with(*step)).map(|(at, _)| *at).ok_or_else(|| (*step).to_owned())
+        };
+        let steps: Vec<Micros> = match STEPS.iter().map(at).collect::<Result<_, String>>() {
+            Ok(steps) => steps,
+            Err(missing) => return self.say(format!("the drill did not come to {missing:?}")),
+        };
+        let [_, rules_off, _, all_off, _, publishing_on, consumers_on, over] = steps[..] else { return };
+        if !steps.is_sorted() {
+            self.say(format!("the drill took its steps in another order: {:?}", self.book.steps));
+        }
+        let published = |from: Micros, to: Micros| self.published_at().filter(|at| (from..to).contains(at)).count();
+        let (meanwhile, waiting) = (published(rules_off, publishing_on), published(publishing_on, consumers_on));
+        let handled = |from: Micros, to: Micros| {
+            self.book.rows.values().flatten().filter(|row| (from..to).contains(&row.at)).count()
+        };
+        let (while_paused, after) = (handled(all_off, consumers_on), handled(consumers_on, over));
+        let refused = self.book.answers.iter().any(|(answer, _)| answer.ends_with(SWITCHED_OFF));
+        if meanwhile > 0 {
+            self.say(format!("{meanwhile} events were published while rules were off: where are they?"));
+        }
+        if while_paused > 0 {
+            self.say(format!("{while_paused} deliveries were handled while consumers were paused"));
+        }
+        if !refused {
+            self.say(format!("no post was answered {SWITCHED_OFF}"));
+        }
+        if waiting == 0 || after == 0 {
+            self.say(format!(
+                "{waiting} events waited for consumers, and {after} were handled then: nothing was tried"
+            ));
+        }
+    }
+
+    fn published_at(&self) -> impl Iterator<Item = Micros> {
+        self.book.events.values().filter_map(|event| event.published)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::flow::book::{Book, Event, Row};
+    use crate::flow::judge::judge;
+    use crate::flow::kinds::Kind;
+    use crate::flow::plan::Plan;
+    use crate::ground::{CONSUMERS, Consumer};
+
+    const BEGIN: i64 = 1_795_000_000_000_000;
+
+    fn at(second: i64) -> Micros {
+        Micros(BEGIN + second * 1_000_000)
+    }
+
+    /// Steps ten seconds apart from the tenth on: rules are off at 20, all is at 40, publishing is on at 60, consumers
+    /// are at 70, it is over at 80.
+    fn good() -> Book {
+        let steps = (1..).zip(STEPS).map(|(nth, said)| (at(nth * 10), said.to_owned())).collect();
+        let mut book = Book { steps, ..Book::default() };
+        book.answers.insert(format!("503 {SWITCHED_OFF}"), 7);
+        for (nth, (published, handled)) in [(5, 6), (15, 16), (65, 75), (78, 79)].into_iter().enumerate() {
+            let name = format!("Good-{nth}");
+            let event = Event {
+                kind: Kind::Good,
+                correlation: "c".to_owned(),
+                due: at(published),
+                published: Some(at(published)),
+                is_uncertain: false,
+            };
+            book.events.insert(name.clone(), event);
+            for consumer in CONSUMERS.into_iter().filter(|consumer| consumer.is_sidecar()) {
+                let row = Row { pod: format!("{}-a", consumer.name()), at: at(handled), attempt: 1 };
+                book.rows.insert((consumer, name.clone()), vec![row]);
+            }
+            book.journal.insert(name.clone(), 1);
+            book.stream.insert(name, vec![at(handled)]);
+        }
+        book
+    }
+
+    fn broken(otherwise: impl FnOnce(&mut Book)) -> Vec<String> {
+        let mut book = good();
+        otherwise(&mut book);
+        let plan = Plan { rate: 4, publish: Duration::from_secs(1), ..Plan::rollback(Duration::ZERO) };
+        judge(&book, &plan).broken
+    }
+
+    #[track_caller]
+    fn breaks(words: &str, otherwise: impl FnOnce(&mut Book)) {
+        let broken = broken(otherwise);
+        assert!(broken.len() == 1 && broken[0].contains(words), "{broken:#?}");
+    }
+
+    #[test]
+    fn a_drill_in_which_each_switch_acted_breaks_nothing() {
+        assert_eq!(broken(|_| {}), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_switch_that_did_not_act_is_seen() {
+        breaks("1 events were published while rules were off", |book| {
+            book.events.get_mut("Good-1").unwrap().published = Some(at(25));
+        });
+        breaks("1 deliveries were handled while consumers were paused", |book| {
+            book.rows.get_mut(&(Consumer::Treasury, "Good-2".to_owned())).unwrap()[0].at = at(66);
+        });
+        breaks("no post was answered PUBLISHING_DISABLED", |book| book.answers.clear());
+        breaks("nothing was tried", |book| book.events.get_mut("Good-2").unwrap().published = Some(at(72)));
+        breaks("did not come to \"6. consumers on\"", |book| drop(book.steps.remove(6)));
+        breaks("in another order", |book| book.steps[0].0 = at(25));
+        breaks("at journal is lost", |book| assert!(book.journal.remove("Good-1").is_some()));
+    }
+}
