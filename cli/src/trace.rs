@@ -39,8 +39,8 @@ pub struct Args {
     #[arg(long)]
     payload: bool,
     /// At most so many events, the first.
-    #[arg(long, value_name = "COUNT", default_value_t = 2_000)]
-    limit: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
     /// How it is told: columns, or a line of JSON for each event ({"event": …}) and dead letter ({"deadLetter": …}).
     #[arg(short, long, value_enum, default_value = "table")]
     output: Output,
@@ -70,6 +70,11 @@ async fn trace(args: &Args) -> Result<ExitCode, Failure> {
     if more {
         tell(&format!("There are more events: these are the first {} (--limit).", args.limit))?;
     }
+    if dead_letters.len() == DEAD_LETTERS {
+        tell(&format!(
+            "Of the dead letters these are the newest {DEAD_LETTERS}; kubectl qsl dlq list shows an inbox's."
+        ))?;
+    }
     if events.is_empty() && dead_letters.is_empty() {
         tell(&format!("The journal knows nothing of correlation {}.", args.correlation))?;
         return Ok(ExitCode::from(3));
@@ -91,7 +96,7 @@ async fn read(access: &Access, args: &Args) -> Result<Story, Failure> {
     let journal = JournalClient::over(reached.service.clone());
     let (mut events, mut cursor) = (Vec::new(), None::<String>);
     let more = loop {
-        let left = args.limit.saturating_sub(events.len());
+        let left = (args.limit as usize).saturating_sub(events.len());
         if left == 0 {
             break true;
         }

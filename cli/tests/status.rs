@@ -146,7 +146,7 @@ Inboxes that no rule here feeds
     patch(&kubectl, "city", "skey", "trams", json!({"nextRotationTime": "2026-01-01T00:00:00Z"}));
     let ill = status(&kubectl, &["-A"]);
     assert_eq!(ill.code, 3);
-    for said in ["! 2 dead: kubectl qsl dlq list arrivals", "! 1 of 2 pods ready", "! the next is overdue"] {
+    for said in ["! 2 dead: kubectl qsl dlq list -n yard arrivals", "! 1 of 2 pods ready", "! the next is overdue"] {
         assert!(ill.out.contains(said), "{said}: {}", ill.out);
     }
     let json: Value = serde_json::from_str(&status(&kubectl, &["-A", "-o", "json"]).out).unwrap();

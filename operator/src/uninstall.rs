@@ -22,8 +22,6 @@ use crate::runner::finalizer;
 pub const COMMAND: &str = "before-uninstall";
 /// The operator's Deployment, and the label of its pods.
 const OPERATOR: &str = "qsl-operator";
-/// How many objects are named.
-const NAMED: usize = 20;
 /// How many are read at once.
 const PAGE: u32 = 500;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
@@ -76,17 +74,14 @@ impl fmt::Display for Objects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let objects = &self.0;
         writeln!(f, "{} objects are there, whose finalizers wait for the operator:", objects.len())?;
-        for object in objects.iter().take(NAMED) {
+        for object in objects {
             writeln!(f, "  {object}")?;
-        }
-        if objects.len() > NAMED {
-            writeln!(f, "  and {} more", objects.len() - NAMED)?;
         }
         write!(
             f,
-            "Delete them first, and what they made in AWS goes with them: kubectl delete eventrules,inboxqueues,signingkeys,\
-             eventbuses --all --all-namespaces. Or keep them, and what is in AWS: helm upgrade … --reuse-values --set \
-             uninstall.keepAws=true, then helm uninstall again."
+            "Delete them, and what they made in AWS goes with them: kubectl delete eventrules,inboxqueues,signingkeys,eventbuses \
+             --all --all-namespaces. Or keep them, and what is in AWS: helm rollback brings the release back, then helm \
+             upgrade --reuse-values --set uninstall.keepAws=true, and helm uninstall again."
         )
     }
 }

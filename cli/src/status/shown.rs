@@ -19,6 +19,10 @@ pub(super) fn lines(tree: &Tree, colours: bool) -> String {
         let below = tree.rules_without_bus.iter().map(|rule| mark.rule(rule, true)).collect();
         roots.push(Node { line: "Rules of buses that are not here".to_owned(), below });
     }
+    if !tree.keys_without_bus.is_empty() {
+        let below = tree.keys_without_bus.iter().map(|key| mark.key(key)).collect();
+        roots.push(Node { line: "SigningKeys of buses that are not here".to_owned(), below });
+    }
     if !tree.unfed_inboxes.is_empty() {
         let below = tree.unfed_inboxes.iter().map(|inbox| mark.inbox(inbox)).collect();
         roots.push(Node { line: "Inboxes that no rule here feeds".to_owned(), below });
@@ -94,7 +98,8 @@ impl Mark {
             }
         }
         if let Some(letters) = inbox.dead_letters.filter(|letters| *letters > 0) {
-            facts.push(self.bad(&format!("{letters} dead: kubectl qsl dlq list {}", inbox.object.name)));
+            let Object { namespace, name, .. } = &inbox.object;
+            facts.push(self.bad(&format!("{letters} dead: kubectl qsl dlq list -n {namespace} {name}")));
         }
         if let Some(ago) = inbox.counted_seconds_ago.and_then(|ago| u64::try_from(ago).ok()).filter(|ago| *ago > 120) {
             facts.push(format!("counted {} ago", span(ago)));

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::table::word;
 
-/// The annotation of a pod that consumes, and the label of one that has its sidecar.
+/// The annotation of a pod that consumes.
 const INBOX: &str = "eventing.qsl.dev/inbox";
 
 /// What there is.
@@ -36,6 +36,8 @@ pub(super) struct Tree {
     pub unfed_inboxes: Vec<Inbox>,
     /// Those whose bus is not here.
     pub rules_without_bus: Vec<Rule>,
+    /// The same of keys.
+    pub keys_without_bus: Vec<Key>,
 }
 
 /// What an object is, and whether it is well.
@@ -142,6 +144,12 @@ impl Object {
     }
 }
 
+impl Key {
+    pub fn is_well(&self) -> bool {
+        self.object.ready && self.active_kid.is_some() && !self.overdue
+    }
+}
+
 impl Inbox {
     pub fn is_well(&self) -> bool {
         self.object.ready && self.dead_letters.unwrap_or_default() == 0 && self.pods.ready == self.pods.all
@@ -150,7 +158,10 @@ impl Inbox {
 
 impl Tree {
     pub fn is_empty(&self) -> bool {
-        self.buses.is_empty() && self.unfed_inboxes.is_empty() && self.rules_without_bus.is_empty()
+        self.buses.is_empty()
+            && self.unfed_inboxes.is_empty()
+            && self.rules_without_bus.is_empty()
+            && self.keys_without_bus.is_empty()
     }
 
     /// Whether everything is as it should be. What is switched off by its owner is.
@@ -163,13 +174,12 @@ impl Tree {
                 })
         };
         let bus = |bus: &Bus| {
-            bus.object.ready
-                && bus.keys.iter().all(|key| key.object.ready && !key.overdue)
-                && bus.rules.iter().all(rule)
+            bus.object.ready && !bus.keys.is_empty() && bus.keys.iter().all(Key::is_well) && bus.rules.iter().all(rule)
         };
         self.buses.iter().all(bus)
             && self.unfed_inboxes.iter().all(Inbox::is_well)
             && self.rules_without_bus.iter().all(rule)
+            && self.keys_without_bus.iter().all(Key::is_well)
     }
 }
 
@@ -210,6 +220,7 @@ pub(super) fn grow(objects: &Objects, now: Timestamp) -> Tree {
         buses,
         unfed_inboxes: inboxes.into_iter().filter(|(id, _)| !fed.contains(id)).map(|(_, inbox)| inbox).collect(),
         rules_without_bus: rules.into_values().flatten().collect(),
+        keys_without_bus: keys.into_values().flatten().collect(),
     }
 }
 
