@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use clap::Parser;
 use system_tests::environment::Endpoints;
 use system_tests::flow::{self, Plan};
