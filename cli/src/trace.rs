@@ -101,17 +101,17 @@ async fn read(access: &Access, args: &Args) -> Result<Story, Failure> {
             break true;
         }
         let page = journal.timeline(args.correlation.as_str(), PAGE.min(left), cursor.as_deref()).await;
-        let page = page.map_err(refused)?;
+        let page = page.map_err(|error| refused(&error))?;
         events.extend(page.events);
         cursor = page.next;
         if cursor.is_none() {
             break false;
         }
     };
-    let letters = journal.dead_letters(&args.correlation, DEAD_LETTERS).await.map_err(refused)?;
+    let letters = journal.dead_letters(&args.correlation, DEAD_LETTERS).await.map_err(|error| refused(&error))?;
     Ok(Story { events, dead_letters: letters.dead_letters, more })
 }
 
-fn refused(error: ClientError) -> Failure {
+fn refused(error: &ClientError) -> Failure {
     Failure::Remote { doing: "read the journal".to_owned(), why: error.to_string() }
 }

@@ -65,10 +65,10 @@ fn told(kubectl: &Kubectl, namespace: &str, kind: &str, name: &str, status: Valu
     let mut status = status;
     status["conditions"] = json!([{"type": "Ready", "status": "True", "reason": "Available", "message": "",
         "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
-    patch(kubectl, namespace, kind, name, status);
+    patch(kubectl, namespace, kind, name, &status);
 }
 
-fn patch(kubectl: &Kubectl, namespace: &str, kind: &str, name: &str, status: Value) {
+fn patch(kubectl: &Kubectl, namespace: &str, kind: &str, name: &str, status: &Value) {
     let patch = json!({ "status": status }).to_string();
     kubectl.run(["-n", namespace, "patch", kind, name, "--subresource=status", "--type=merge", "-p", &patch]).unwrap();
 }
@@ -113,9 +113,9 @@ fn the_flow_is_a_tree_from_buses_to_pods_and_what_is_not_well_says_why() {
     told(&kubectl, "yard", "inbox", "arrivals", depths);
     told(&kubectl, "yard", "inbox", "lost", json!({"depth": 0, "inFlight": 0, "deadLetters": 0, "countedAt": counted}));
     let ready = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
-    patch(&kubectl, "yard", "pod", "arrivals-1", ready.clone());
-    patch(&kubectl, "yard", "pod", "arrivals-2", ready);
-    patch(&kubectl, "yard", "pod", "done", json!({"phase": "Succeeded"}));
+    patch(&kubectl, "yard", "pod", "arrivals-1", &ready);
+    patch(&kubectl, "yard", "pod", "arrivals-2", &ready);
+    patch(&kubectl, "yard", "pod", "done", &json!({"phase": "Succeeded"}));
     let well = status(&kubectl, &["-A"]);
     let expected = "\
 EventBus city/lanes  city-lanes, 1 publisher
@@ -129,7 +129,7 @@ Inboxes that no rule here feeds
 ";
     assert_eq!((well.code, well.out.as_str(), well.err.as_str()), (0, expected, ""));
 
-    patch(&kubectl, "yard", "inbox", "arrivals", json!({"deadLetters": 2}));
+    patch(&kubectl, "yard", "inbox", "arrivals", &json!({"deadLetters": 2}));
     let pending = json!({"conditions": [{"type": "Ready", "status": "False"}]});
     kubectl
         .run([
@@ -143,7 +143,7 @@ Inboxes that no rule here feeds
             &json!({"status": pending}).to_string(),
         ])
         .unwrap();
-    patch(&kubectl, "city", "skey", "trams", json!({"nextRotationTime": "2026-01-01T00:00:00Z"}));
+    patch(&kubectl, "city", "skey", "trams", &json!({"nextRotationTime": "2026-01-01T00:00:00Z"}));
     let ill = status(&kubectl, &["-A"]);
     assert_eq!(ill.code, 3);
     for said in ["! 2 dead: kubectl qsl dlq list -n yard arrivals", "! 1 of 2 pods ready", "! the next is overdue"] {

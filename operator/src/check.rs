@@ -145,19 +145,19 @@ mod tests {
 
     use super::*;
 
-    fn pod(status: serde_json::Value) -> Pod {
+    fn pod(status: &serde_json::Value) -> Pod {
         serde_json::from_value(json!({"metadata": {"name": "p"}, "status": status})).unwrap()
     }
 
     #[test]
     fn a_pod_is_ready_by_its_condition_and_otherwise_says_what_it_waits_for() {
-        assert!(is_ready(&pod(json!({"conditions": [{"type": "Ready", "status": "True"}]}))));
-        assert!(!is_ready(&pod(json!({"conditions": [{"type": "Ready", "status": "False"}]}))));
-        assert!(!is_ready(&pod(json!({"conditions": [{"type": "Initialized", "status": "True"}]}))));
+        assert!(is_ready(&pod(&json!({"conditions": [{"type": "Ready", "status": "True"}]}))));
+        assert!(!is_ready(&pod(&json!({"conditions": [{"type": "Ready", "status": "False"}]}))));
+        assert!(!is_ready(&pod(&json!({"conditions": [{"type": "Initialized", "status": "True"}]}))));
         let waiting = json!({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}});
         let container =
             json!({"name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": waiting});
-        assert_eq!(why(&pod(json!({"containerStatuses": [container]}))), "ImagePullBackOff, no such image");
-        assert!(why(&pod(json!({}))).contains("/readyz"));
+        assert_eq!(why(&pod(&json!({"containerStatuses": [container]}))), "ImagePullBackOff, no such image");
+        assert!(why(&pod(&json!({}))).contains("/readyz"));
     }
 }

@@ -63,7 +63,9 @@ pub fn run(args: &Args) -> Result<()> {
     let pages = pages(workspace())?;
     let chosen = chosen(&pages, args.page.as_deref())?;
     if args.list {
-        chosen.iter().for_each(|page| list(page));
+        for page in &chosen {
+            list(page);
+        }
         return Ok(());
     }
     let progress = Progress::new();

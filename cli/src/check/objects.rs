@@ -1,7 +1,7 @@
 //! The four kinds' objects as the operator speaks of them, their keys, and what it published: pure.
 
 use crds::conditions::{self, DELETION_BLOCKED, POLICY_FULL, READY, REFERENCES_RESOLVED, TERMINAL, WITHIN_SKEW};
-use crds::object::CommonStatus as _;
+use crds::object::CommonStatus;
 use crds::signing_key::KeyState;
 use crds::{Eventing, SigningKey};
 use eventing::compact::Compact;
@@ -41,7 +41,7 @@ const LATE: u64 = 3_600_000;
 
 /// What is wrong with an object: what stands in its way most; of a rule, that its events come too late, too.
 pub fn troubles<K: Eventing>(object: &K) -> Vec<Finding> {
-    let conditions = object.status().map(|status| status.conditions()).unwrap_or_default();
+    let conditions = object.status().map(CommonStatus::conditions).unwrap_or_default();
     if conditions.is_empty() {
         let fix = "have an operator lead (line leader of this check), and see its log".to_owned();
         let note = "the operator has not looked at it yet".to_owned();

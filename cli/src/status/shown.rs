@@ -51,7 +51,7 @@ struct Mark {
 impl Mark {
     fn bus(&self, bus: &Bus) -> Node {
         let publishing = if bus.publishing { String::new() } else { format!(", {}", self.bad("publishing is off")) };
-        let facts = format!("{}, {}{publishing}", bus.bus_name, count(bus.publishers, "publisher"));
+        let facts = format!("{}, {}{publishing}", bus.named, count(bus.publishers, "publisher"));
         let keys = bus.keys.iter().map(|key| self.key(key));
         let keys: Vec<Node> = if bus.keys.is_empty() {
             vec![Node { line: self.bad("no SigningKey: nothing can be published"), below: Vec::new() }]

@@ -57,7 +57,8 @@ pub(super) struct Object {
 pub(super) struct Bus {
     #[serde(flatten)]
     pub object: Object,
-    pub bus_name: String,
+    #[serde(rename = "busName")]
+    pub named: String,
     pub publishing: bool,
     pub publishers: usize,
     pub keys: Vec<Key>,
@@ -128,9 +129,8 @@ pub(super) struct Pods {
 impl Object {
     fn of<K: crds::Eventing>(object: &K, conditions: &[Condition]) -> Self {
         let ready = conditions::get(conditions, READY);
-        let why = |ready: &Condition| match ready.message.is_empty() {
-            true => ready.reason.clone(),
-            false => format!("{}: {}", ready.reason, ready.message),
+        let why = |ready: &Condition| {
+            if ready.message.is_empty() { ready.reason.clone() } else { format!("{}: {}", ready.reason, ready.message) }
         };
         Self {
             namespace: object.namespace().unwrap_or_default(),
@@ -207,7 +207,7 @@ pub(super) fn grow(objects: &Objects, now: Timestamp) -> Tree {
         let conditions = object.status.as_ref().map_or(&[][..], |status| &status.conditions);
         let of = Object::of(object, conditions);
         Bus {
-            bus_name: object.spec.bus_name.clone(),
+            named: object.spec.bus_name.clone(),
             publishing: object.spec.publishing == Publishing::Enabled,
             publishers: object.spec.publishers.len(),
             keys: keys.remove(&id(&of)).unwrap_or_default(),

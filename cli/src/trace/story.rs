@@ -110,9 +110,8 @@ mod tests {
     }
 
     fn letter(event_key: Option<&str>) -> DeadLetterReport {
-        let mut letter = json!({"inbox": "yard/arrivals", "code": "HANDLER_REJECTED", "stage": "handler", "attempts": 5,
-            "failedAt": 1_795_420_800_000_i64});
-        letter["eventKey"] = event_key.into();
+        let letter = json!({"inbox": "yard/arrivals", "code": "HANDLER_REJECTED", "stage": "handler", "attempts": 5,
+            "failedAt": 1_795_420_800_000_i64, "eventKey": event_key});
         serde_json::from_value(letter).unwrap()
     }
 

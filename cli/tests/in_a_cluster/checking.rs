@@ -69,7 +69,7 @@ fn a_good_installation_passes_and_each_broken_one_is_told_with_its_fix() {
     site.set_ready("deployment", "qsl-operator", 2);
 
     let schema = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/maxAttempts";
-    let before = site.definition("inboxqueues");
+    let before = Installed::definition("inboxqueues");
     site.patch(&["crd", "inboxqueues.eventing.qsl.dev"], &json!([{"op": "remove", "path": schema}]));
     let definition = ("CustomResourceDefinition/inboxqueues.eventing.qsl.dev", "DefinitionOutdated");
     says(&site, "definitions of another version", &[definition], "fix: upgrade the chart (helm upgrade)");

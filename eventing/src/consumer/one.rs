@@ -35,8 +35,8 @@ pub(super) enum Settled {
 /// Why there is no verified event to handle.
 enum NotNow {
     Rejected(Rejection),
-    /// Keys or a copy's end would have to be awaited longer than is allowed.
-    Later(Duration),
+    /// Keys would have to be awaited longer than is allowed; what the keys known so far say.
+    Later(Duration, Option<Rejection>),
 }
 
 /// When a message was received, by both clocks.
@@ -65,16 +65,14 @@ pub(super) async fn settle<Q: Queue, H: Handler>(
     shared.consumer.metrics.queued(message.sent_at, arrival.wall);
     let event = match verified(shared, message, &settings, arrival).await {
         Ok(event) => event,
-        Err(NotNow::Rejected(rejection)) => {
-            known.kid = rejection.kid.as_ref().map(ToString::to_string);
-            known.purpose = rejection.purpose.map(Purpose::as_str);
-            known.sent_at = Some(rejection.sent_at);
-            let verdict =
-                Verdict { code: rejection.code, stage: Stage::Verify, message: rejection.message, status: None };
-            return conclude(shared, message, Disposition::DeadLetter(verdict), &known).await;
-        }
-        Err(NotNow::Later(after)) => {
+        Err(NotNow::Rejected(rejection)) => return reject(shared, message, rejection).await,
+        Err(NotNow::Later(after, so_far)) => {
             let standing = standing(shared, message, &settings, 0);
+            if standing.is_last_receive()
+                && let Some(rejection) = so_far
+            {
+                return reject(shared, message, rejection).await;
+            }
             let disposition = put_back(standing, after, &HandlerAnswer::Unreachable);
             return conclude(shared, message, disposition, &known).await;
         }
@@ -90,17 +88,41 @@ pub(super) async fn settle<Q: Queue, H: Handler>(
             return Settled::Delete;
         }
         Err(Draining) => {
-            return turn_away(shared, message).await;
+            return turn_away(shared, message, arrival).await;
         }
     };
     known.attempts = right.attempts;
     handle(shared, message, &settings, event, right, known, arrival).await
 }
 
-/// What a receive brings when draining has begun goes back as it came.
-pub(super) async fn turn_away<Q: Queue, H: Handler>(shared: &Shared<Q, H>, message: &Received) -> Settled {
+/// What does not verify.
+async fn reject<Q: Queue, H: Handler>(shared: &Shared<Q, H>, message: &Received, rejection: Rejection) -> Settled {
+    let known = Known {
+        kid: rejection.kid.as_ref().map(ToString::to_string),
+        purpose: rejection.purpose.map(Purpose::as_str),
+        sent_at: Some(rejection.sent_at),
+        ..Known::default()
+    };
+    let verdict = Verdict { code: rejection.code, stage: Stage::Verify, message: rejection.message, status: None };
+    conclude(shared, message, Disposition::DeadLetter(verdict), &known).await
+}
+
+/// What a receive brings when draining has begun goes back as it came. It is read only where the queue would not give it
+/// again, for the dead letter to say what is wrong with it, if something is.
+pub(super) async fn turn_away<Q: Queue, H: Handler>(
+    shared: &Shared<Q, H>,
+    message: &Received,
+    arrival: Arrival,
+) -> Settled {
     let settings = shared.consumer.settings.borrow().clone();
-    let disposition = put_back(standing(shared, message, &settings, 0), Duration::ZERO, &HandlerAnswer::Unreachable);
+    let standing = standing(shared, message, &settings, 0);
+    if standing.is_last_receive()
+        && let Err(NotNow::Rejected(rejection) | NotNow::Later(_, Some(rejection))) =
+            verified(shared, message, &settings, arrival).await
+    {
+        return reject(shared, message, rejection).await;
+    }
+    let disposition = put_back(standing, Duration::ZERO, &HandlerAnswer::Unreachable);
     conclude(shared, message, disposition, &Known::default()).await
 }
 
@@ -118,7 +140,7 @@ async fn handle<Q: Queue, H: Handler>(
     let delivery = Delivery { event, body: message.body.clone(), attempt, received: arrival.wall };
     let Ok(answer) = right.kept(hand_on(shared, &delivery, arrival)).await else {
         right.release(known.attempts).await;
-        return turn_away(shared, message).await;
+        return turn_away(shared, message, arrival).await;
     };
     if answer.is_attempt() {
         known.attempts = attempt;
@@ -200,6 +222,7 @@ async fn verified<Q: Queue, H: Handler>(
     let configured_by = arrival.configured_by(message.sent_at);
     let mut place = None;
     loop {
+        let mut so_far = None;
         let view = shared.consumer.keys.view();
         let confirmed = view.confirmed.is_some_and(|at| at >= arrival.at);
         let now = Instant::now();
@@ -208,18 +231,18 @@ async fn verified<Q: Queue, H: Handler>(
                 Ok(event) => return Ok(Arc::new(event)),
                 Err(rejection) if rejection.code != Code::KidUnknown => return Err(NotNow::Rejected(rejection)),
                 Err(rejection) if confirmed && now >= configured_by => return Err(NotNow::Rejected(rejection)),
-                Err(_) => {}
+                Err(rejection) => so_far = Some(rejection),
             }
         }
         if place.is_none() {
             place = match shared.waiting.try_acquire() {
                 Ok(permit) => Some(permit),
-                Err(_) => return Err(NotNow::Later(without_a_place(message, configured_by - now))),
+                Err(_) => return Err(NotNow::Later(without_a_place(message, configured_by - now), so_far)),
             };
         }
         tokio::select! {
             biased;
-            () = shared.drain.requested() => return Err(NotNow::Later(Duration::ZERO)),
+            () = shared.drain.requested() => return Err(NotNow::Later(Duration::ZERO, so_far)),
             () = sleep_until(configured_by), if confirmed => {}
             () = async {
                 if confirmed {
@@ -233,9 +256,9 @@ async fn verified<Q: Queue, H: Handler>(
 }
 
 /// When a message with an unknown kid comes back that finds no place to wait: soon at first, since its key may be on its
-/// way; after that when there can be a verdict, so that it does not use up its receives.
+/// way; after that when there can be a verdict, and ever later, so that it does not use up its receives.
 fn without_a_place(message: &Received, until_configured: Duration) -> Duration {
-    let soon = backoff(4, rand::random());
+    let soon = backoff(message.receive_count.saturating_add(3), rand::random());
     if message.receive_count > 1 { soon.max(until_configured) } else { soon }
 }
 

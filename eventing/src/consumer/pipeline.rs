@@ -265,7 +265,7 @@ async fn work<Q: Queue, H: Handler>(
         }
         let rest = receipts.get(at..).unwrap_or_default();
         let settled = if late {
-            turn_away(&shared, message).await
+            turn_away(&shared, message, arrival).await
         } else {
             with_heartbeats(shared.consumer.queue.as_ref(), rest, visibility, settle(&shared, message, arrival)).await
         };

@@ -55,7 +55,7 @@ pub(super) struct EventRow {
 /// The ids of a recorded event, whose record is its entry.
 #[derive(Clone, Debug, SurrealValue)]
 #[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
-pub(super) struct Ids {
+pub(super) struct Named {
     pub(super) id: RecordId,
     pub(super) event_key: String,
     pub(super) event_bridge_ids: Vec<String>,

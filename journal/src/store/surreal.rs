@@ -12,7 +12,7 @@ use surrealdb::types::{Object, RecordId, SurrealValue};
 use surrealdb::{IndexedResults, Surreal};
 
 use super::connection::{Connection, Location, failed};
-use super::rows::{EventRow, Ids, Row, event_id, rows_of, texts};
+use super::rows::{EventRow, Named, Row, event_id, rows_of, texts};
 use super::schema::STATE;
 use super::{Appended, EventStore, StoreError};
 use crate::append::{Changes, Known, append};
@@ -132,7 +132,7 @@ impl SurrealStore {
             .map_err(&doing)?;
         let end: Vec<i64> = answers.take(0).map_err(&doing)?;
         let entries: Vec<RecordId> = answers.take(1).map_err(&doing)?;
-        let mut recorded: Vec<Ids> = Vec::new();
+        let mut recorded: Vec<Named> = Vec::new();
         if !entries.is_empty() {
             let query = transaction.query("SELECT id, eventKey, eventBridgeIds FROM $entries");
             recorded = query.bind(("entries", entries)).await.and_then(|mut told| told.take(0)).map_err(&doing)?;
@@ -154,9 +154,9 @@ impl SurrealStore {
         let Changes { end, new, ids } = changes;
         let (entries, events): (Vec<Row>, Vec<EventRow>) = new.iter().map(rows_of).unzip();
         let more = ids.iter().filter_map(|(key, ids)| {
-            Some(Ids { id: records.get(key)?.clone(), event_key: key.to_string(), event_bridge_ids: texts(ids) })
+            Some(Named { id: records.get(key)?.clone(), event_key: key.to_string(), event_bridge_ids: texts(ids) })
         });
-        let more: Vec<Ids> = more.collect();
+        let more: Vec<Named> = more.collect();
         transaction
             .query("INSERT INTO event_entry $entries RETURN NONE")
             .query("INSERT INTO event_journal $events RETURN NONE")
@@ -207,15 +207,15 @@ impl SurrealStore {
     }
 }
 
-fn unreadable(row: &Ids) -> impl Fn(ParseError) -> StoreError {
+fn unreadable(row: &Named) -> impl Fn(ParseError) -> StoreError {
     move |error| StoreError::Record { record: row.event_key.clone(), reason: error.to_string() }
 }
 
-fn key(row: &Ids) -> Result<EventKey, StoreError> {
+fn key(row: &Named) -> Result<EventKey, StoreError> {
     row.event_key.parse().map_err(unreadable(row))
 }
 
-fn ids(row: &Ids) -> Result<Vec<EventId>, StoreError> {
+fn ids(row: &Named) -> Result<Vec<EventId>, StoreError> {
     row.event_bridge_ids.iter().map(|id| EventId::parse(id)).collect::<Result<_, _>>().map_err(unreadable(row))
 }
 

@@ -89,9 +89,8 @@ impl Emulated {
         let arguments: Vec<(&str, &str)> = arguments.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         self.call("CreateStack", &arguments);
         let described = self.until(|described| !described.contains("_IN_PROGRESS</StackStatus>")).await;
-        if !described.contains("<StackStatus>CREATE_COMPLETE<") {
-            panic!("{described}\n{}", self.call("DescribeStackEvents", &[]));
-        }
+        let is_made = described.contains("<StackStatus>CREATE_COMPLETE<");
+        assert!(is_made, "{described}\n{}", self.call("DescribeStackEvents", &[]));
         let keys = between(&described, "OutputKey").into_iter().map(str::to_owned);
         keys.zip(between(&described, "OutputValue").into_iter().map(str::to_owned)).collect()
     }

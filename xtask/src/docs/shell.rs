@@ -13,7 +13,7 @@ use super::page::{Fence, Own};
 use crate::cargo;
 
 /// How long what runs in a terminal may take to end after Ctrl-C.
-const ENDING: Duration = Duration::from_secs(120);
+const ENDING: Duration = Duration::from_mins(2);
 
 /// One page's shell.
 #[derive(Debug)]
@@ -41,14 +41,12 @@ impl Shell {
         let ended = wait(&mut child, fence.within)?;
         let said = fs::read_to_string(&file)?;
         print!("{said}");
-        match ended {
-            Some(status) => ensure!(status.success(), "the commands ended with {status}"),
-            None => {
-                signal(&child, "KILL")?;
-                child.wait()?;
-                bail!("the commands were not done within {} s", fence.within.as_secs());
-            }
-        }
+        let Some(status) = ended else {
+            signal(&child, "KILL")?;
+            child.wait()?;
+            bail!("the commands were not done within {} s", fence.within.as_secs());
+        };
+        ensure!(status.success(), "the commands ended with {status}");
         Ok(said)
     }
 

@@ -208,15 +208,14 @@ fn package(
     let Described { name, version, license, repository, authors, source, manifest_path, .. } = found;
     // `MIT/Apache-2.0` is how crates wrote it once.
     let licence = license.as_ref().map(|licence| licence.replace('/', " OR ")).or_else(|| told.get(name).cloned());
-    let origin = match source {
-        None => Origin::Ours,
-        Some(_) => {
-            let key = (name.clone(), version.clone());
-            let checksum =
-                checksums.get(&key).with_context(|| format!("Cargo.lock has no checksum of {name} {version}"))?;
-            let folder = manifest_path.parent().context("a manifest is in a folder")?.to_owned();
-            Origin::Registry { folder, checksum: checksum.clone() }
-        }
+    let origin = if source.is_none() {
+        Origin::Ours
+    } else {
+        let key = (name.clone(), version.clone());
+        let checksum =
+            checksums.get(&key).with_context(|| format!("Cargo.lock has no checksum of {name} {version}"))?;
+        let folder = manifest_path.parent().context("a manifest is in a folder")?.to_owned();
+        Origin::Registry { folder, checksum: checksum.clone() }
     };
     Ok(Package {
         name: name.clone(),

@@ -213,7 +213,7 @@ impl Installed {
         self.kubectl.apply(&map.to_string()).unwrap();
     }
 
-    pub(crate) fn definition(&self, plural: &str) -> String {
+    pub(crate) fn definition(plural: &str) -> String {
         fs::read_to_string(format!("{}/../crds/generated/{plural}.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap()
     }
 

@@ -190,3 +190,40 @@ async fn what_waits_for_the_handler_goes_back_when_draining_begins() {
     assert!(began.elapsed() < Duration::from_secs(3));
     assert_eq!((queue.left(), queue.visible()), (1, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn on_its_last_receive_an_unknown_kid_is_the_verdict_when_it_cannot_wait_any_more() {
+    let stranger = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
+    let settings = Settings { max_receive_count: 1, max_in_flight: 4, ..settings() };
+    let world = world_with(Script::takes(Duration::ZERO), settings, true);
+    // One waits and three find no place.
+    for _ in 0..4 {
+        world.queue.send(&stranger.body());
+    }
+    world.until(|world| world.queue.left() == 1).await;
+    assert_eq!(world.queue.codes(), ["KID_UNKNOWN"; 3]);
+    assert_eq!(world.drained().await.0.codes(), ["KID_UNKNOWN"; 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_places_and_keys_for_an_hour_an_unknown_kid_keeps_its_receives() {
+    let stranger = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
+    let world = world_with(Script::takes(Duration::ZERO), Settings { max_in_flight: 4, ..settings() }, true);
+    for _ in 0..4 {
+        world.queue.send(&stranger.body());
+    }
+    sleep(Duration::from_hours(1)).await;
+    assert!(world.queue.letters().is_empty());
+    world.keys.publish(KeyView { confirmed: Some(Instant::now()), ..view(&world.key) });
+    let confirming = async {
+        loop {
+            sleep(Duration::from_secs(1)).await;
+            world.keys.publish(KeyView { confirmed: Some(Instant::now()), ..view(&world.key) });
+        }
+    };
+    tokio::select! {
+        () = confirming => {}
+        () = world.until(|world| world.queue.left() == 0) => {}
+    }
+    assert_eq!(world.queue.codes(), ["KID_UNKNOWN"; 4]);
+}

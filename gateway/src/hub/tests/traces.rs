@@ -33,8 +33,7 @@ async fn spans_of(work: impl FnOnce()) -> Vec<Span> {
     let (spans, traces) = eventing_service::traces::layer(Some(&endpoint), "qsl-gateway").unwrap();
     tracing::subscriber::with_default(tracing_subscriber::registry().with(spans), work);
     traces.end().await;
-    let spans = std::mem::take(&mut *collected.lock().unwrap());
-    spans
+    std::mem::take(&mut *collected.lock().unwrap())
 }
 
 fn traced(name: u8, position: Option<u64>, correlation: &str) -> Event {

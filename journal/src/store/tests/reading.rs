@@ -6,7 +6,7 @@ use eventing::time::Micros;
 use eventing::types::{BusId, DetailType, Source};
 use eventing_http::Whose;
 
-use super::super::dead_letters::{CLAIMED, OF_CORRELATION, OF_EVENTS};
+use super::super::dead_letters::{CLAIMED, OF_EVENTS};
 use super::super::reading::{BETWEEN, ROW, Way, bindings, statements};
 use super::*;
 use crate::query::Lead;

@@ -179,6 +179,9 @@ fn owner(kind: Kind, name: &str) -> Owner {
     Owner { kind, namespace: "tower".to_owned(), name: name.to_owned(), uid: "uid-1".to_owned() }
 }
 
+/// A metric's namespace, name and dimensions, a value that is well and one that is not.
+type Condition<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], f64, f64);
+
 #[tokio::test]
 async fn whoever_is_on_duty_is_told_once_the_condition_of_an_alarm_is_there_and_not_before() {
     let (emulated, duty) = Emulated::on_duty().await;
@@ -195,7 +198,7 @@ async fn whoever_is_on_duty_is_told_once_the_condition_of_an_alarm_is_there_and_
     assert!((dead - 1.0).abs() < f64::EPSILON, "{dead}");
     let rule = [("EventBusName", bus.bus_name.as_str()), ("RuleName", "departures")];
     let of_queue = [("QueueName", queue.as_str())];
-    let conditions: [(&str, &str, &[(&str, &str)], f64, f64); 8] = [
+    let conditions: [Condition<'_>; 8] = [
         ("AWS/Events", "FailedInvocations", &rule, 0.0, 1.0),
         ("AWS/Events", "InvocationsSentToDlq", &rule, 0.0, 1.0),
         ("AWS/Events", "InvocationsFailedToBeSentToDlq", &rule, 0.0, 1.0),

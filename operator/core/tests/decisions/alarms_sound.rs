@@ -7,7 +7,7 @@ use operator_core::ports::{Alarm, Comparison, Metric, MetricQuery, MissingData, 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Whether an alarm sounds: each of its last periods, of which each has one value here, is beyond the threshold.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html>

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 /// Properties without some of them.
 pub(super) fn without(mut properties: Value, members: &[&str]) -> Value {
-    members.iter().for_each(|member| drop(properties.as_object_mut().unwrap().remove(*member)));
+    for member in members {
+        properties.as_object_mut().unwrap().remove(*member);
+    }
     properties
 }
 
