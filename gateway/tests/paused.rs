@@ -51,18 +51,21 @@ impl Gateway {
         let program = Program::start(&mut command).unwrap();
         let gateway = Self { program, url: format!("http://{address}"), admin: format!("http://{admin}") };
         let begun = Instant::now();
-        while !gateway.says("/readyz").await.contains("the inbox is paused; the journal alone feeds") {
+        while !gateway.is_fed_by_the_journal_alone().await {
             assert!(begun.elapsed() < PATIENCE, "{}", gateway.program.said());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         gateway
     }
 
-    async fn says(&self, path: &str) -> String {
-        match reqwest::get(format!("{}{path}", self.admin)).await {
-            Ok(answer) => answer.text().await.unwrap(),
-            Err(_) => String::new(),
-        }
+    async fn is_fed_by_the_journal_alone(&self) -> bool {
+        let Ok(answer) = reqwest::get(format!("{}/readyz", self.admin)).await else { return false };
+        let is_ready = answer.status().is_success();
+        is_ready && answer.text().await.unwrap().contains("the inbox is paused; the journal alone feeds")
+    }
+
+    async fn metrics(&self) -> String {
+        reqwest::get(format!("{}/metrics", self.admin)).await.unwrap().text().await.unwrap()
     }
 
     async fn follow(&self, token: &str) -> Client {
@@ -136,7 +139,7 @@ async fn with_its_inbox_paused_each_replica_serves_every_event_and_none_again_wh
     let state = ground.sqs.state();
     assert_eq!((state.waiting, state.held, state.deleted), (EVENTS as usize, 0, 0), "nobody received from it");
     for gateway in &gateways {
-        assert!(!gateway.says("/metrics").await.contains("qsl_gateway_inbox_events_total{"));
+        assert!(!gateway.metrics().await.contains("qsl_gateway_inbox_events_total{"));
     }
 
     // What waited is received now, and is known; what comes next comes once.

@@ -69,11 +69,10 @@ fn a_good_installation_passes_and_each_broken_one_is_told_with_its_fix() {
     site.set_ready("deployment", "qsl-operator", 2);
 
     let schema = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/maxAttempts";
-    let before = Installed::definition("inboxqueues");
     site.patch(&["crd", "inboxqueues.eventing.qsl.dev"], &json!([{"op": "remove", "path": schema}]));
     let definition = ("CustomResourceDefinition/inboxqueues.eventing.qsl.dev", "DefinitionOutdated");
     says(&site, "definitions of another version", &[definition], "fix: upgrade the chart (helm upgrade)");
-    site.kubectl().apply(&before).unwrap();
+    site.define("inboxqueues");
 
     site.write_status("inbox", "tills", &[("Ready", "False"), ("PolicyFull", "True")], &json!({}));
     site.write_document(-7_200, 3_600);

@@ -107,7 +107,9 @@ fn the_template_makes_the_bus_and_the_rules_that_the_operator_makes() {
     assert_eq!(bus, json!({"Name": wanted.bus.bus_name, "Description": wanted.bus.description}));
     let mut rules = BTreeMap::new();
     for one in &wanted.rules {
-        for action in rule::plan(one, &rule::Observed::default()) {
+        let mut one = one.clone();
+        one.targets.iter_mut().for_each(|target| target.ready = true);
+        for action in rule::plan(&one, &rule::Observed::default()) {
             match action {
                 rule::Action::PutRule(made) => {
                     assert_eq!((&made.bus, made.state), (&wanted.bus.bus_name, RuleState::Enabled));

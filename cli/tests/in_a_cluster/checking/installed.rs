@@ -213,8 +213,10 @@ impl Installed {
         self.kubectl.apply(&map.to_string()).unwrap();
     }
 
-    pub(crate) fn definition(plural: &str) -> String {
-        fs::read_to_string(format!("{}/../crds/generated/{plural}.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    /// Gives a kind the definition that the chart carries.
+    pub(crate) fn define(&self, plural: &str) {
+        let file = format!("{}/../crds/generated/{plural}.yaml", env!("CARGO_MANIFEST_DIR"));
+        self.kubectl.run(["apply", "--server-side", "--force-conflicts", "-f", &file]).unwrap();
     }
 
     pub(crate) fn patch(&self, object: &[&str], patch: &Value) {
