@@ -33,12 +33,3 @@ pub mod stream;
 pub mod tool;
 pub mod verdict;
 mod wait;
-
-/// Says which implementation TLS has in this program, once.
-///
-/// # Errors
-/// When that was said already.
-pub fn install_crypto() -> anyhow::Result<()> {
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    provider.install_default().map_err(|_| anyhow::anyhow!("a TLS provider is installed already"))
-}

@@ -29,7 +29,7 @@ struct System {
 
 #[tokio::test]
 async fn the_whole_system() -> anyhow::Result<()> {
-    system_tests::install_crypto()?;
+    eventing_service::install_crypto();
     let system = connect().await?;
     every_object_is_ready(&system).await.context("every object is ready")?;
     sidecars_are_injected_and_alone_hold_credentials(&system).await.context("sidecars")?;

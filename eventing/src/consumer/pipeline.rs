@@ -107,8 +107,10 @@ pub(super) struct Shared<Q, H> {
     pub(super) drain: Drain,
     /// The grace period is over.
     pub(super) abandon: CancellationToken,
-    /// Messages that wait for keys hold at most a quarter of the places.
+    /// Messages that wait for configuration hold at most a quarter of the places.
     pub(super) waiting: Semaphore,
+    /// So do those that wait for nothing but keys that are confirmed: they are soon, and those for configuration are not.
+    pub(super) confirming: Semaphore,
 }
 
 impl<Q: Queue, H: Handler> Consumer<Q, H> {
@@ -125,6 +127,7 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
             drain: drain.clone(),
             abandon: CancellationToken::new(),
             waiting: Semaphore::new((places / 4).max(1)),
+            confirming: Semaphore::new((places / 4).max(1)),
         });
         let tasks = TaskTracker::new();
         let mut failures = 0;

@@ -44,7 +44,7 @@ enum Run {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    system_tests::install_crypto()?;
+    eventing_service::install_crypto();
     let run = Run::parse();
     let ground = Ground::connect(&Endpoints::from_env()?, "flow").await?;
     let begun = Instant::now();

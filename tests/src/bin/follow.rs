@@ -16,7 +16,7 @@ const SIGN_IN: u16 = 8399;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    system_tests::install_crypto()?;
+    eventing_service::install_crypto();
     let file = PathBuf::from(std::env::var_os("QSL_ENDPOINTS").context("QSL_ENDPOINTS names the endpoints file")?);
     let endpoints = Endpoints::read(&file)?;
     let kubectl = Kubectl::new(&endpoints.kubeconfig);

@@ -9,7 +9,7 @@ use system_tests::replay::{Ground, run};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    system_tests::install_crypto()?;
+    eventing_service::install_crypto();
     let events = std::env::args().nth(1).context("how many events?")?;
     let events = events.parse().with_context(|| format!("{events} is no number of events"))?;
     let ground = Ground::connect(&Endpoints::from_env()?).await?;

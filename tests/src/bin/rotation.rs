@@ -10,7 +10,7 @@ use system_tests::rotation::{self, Plan};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    system_tests::install_crypto()?;
+    eventing_service::install_crypto();
     let plan = std::env::args().nth(1).context("for how many minutes, or `short`?")?;
     let plan = match plan.as_str() {
         "short" => Plan::short(),

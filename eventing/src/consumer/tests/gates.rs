@@ -227,3 +227,17 @@ async fn without_places_and_keys_for_an_hour_an_unknown_kid_keeps_its_receives()
     }
     assert_eq!(world.queue.codes(), ["KID_UNKNOWN"; 4]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_confirmed_keys_alone_is_not_kept_waiting_by_what_waits_for_configuration() {
+    let stranger = TestKey::new(Algorithm::MlDsa44, KeyUse::Sig);
+    let world = world_with(Script::takes(Duration::ZERO), Settings { max_in_flight: 4, ..settings() }, true);
+    world.queue.send(&stranger.body());
+    world.keys.asked().await;
+    // By now the configuration knows what fed the inbox when this one was sent.
+    world.queue.send_at(Millis(NOW.0 - 300_000), &stranger.body(), Attributes::new());
+    world.keys.asked().await;
+    world.keys.publish(KeyView { confirmed: Some(Instant::now()), ..view(&world.key) });
+    world.until(|world| world.queue.left() == 1).await;
+    assert_eq!((world.queue.codes(), world.queue.receives()), (vec!["KID_UNKNOWN".to_owned()], 2));
+}
