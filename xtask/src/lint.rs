@@ -86,7 +86,10 @@ impl Part {
 }
 
 fn templates() -> Result<()> {
-    let mut lint = Command::new(tools::cfn_lint()?);
+    let python = tools::cfn_lint()?;
+    // Its script names the interpreter where that was installed first.
+    let mut lint = Command::new(&python);
+    lint.arg(python.with_file_name("cfn-lint"));
     // Nothing is only a remark. Other Regions lack budgets, which is said on the template's page.
     lint.current_dir(workspace()).args(["--include-checks", "I", "--regions", "eu-central-1", "us-east-1"]);
     succeed(lint.args(["--", "infra/aws/*.template.json"]))

@@ -163,10 +163,9 @@ pub fn bills() -> Result<PathBuf> {
     python("the schemas of CycloneDX from PyPI (a minute)", &workspace().join("xtask/bom/requirements.txt"))
 }
 
-/// cfn-lint, of the version that the templates are clean by.
+/// A Python that has cfn-lint, of the version that the templates are clean by.
 pub fn cfn_lint() -> Result<PathBuf> {
-    let python = python("cfn-lint from PyPI (a minute)", &workspace().join("tests/templates/requirements.txt"))?;
-    Ok(python.with_file_name("cfn-lint"))
+    python("cfn-lint from PyPI (a minute)", &workspace().join("tests/templates/requirements.txt"))
 }
 
 /// The interpreter of the environment with these requirements.
