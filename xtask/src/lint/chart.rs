@@ -125,6 +125,8 @@ fn install(kubectl: &Kubectl) -> Result<()> {
     }
     kubectl.run(["create", "namespace", RESTRICTED])?;
     kubectl.run(["label", "namespace", RESTRICTED, "pod-security.kubernetes.io/enforce=restricted"])?;
+    // The account of the pod of `helm test`: a pod is admitted with its account alone, which a dry run does not make.
+    kubectl.run(["create", "serviceaccount", "qsl-check", "--namespace", NAMESPACE])?;
     // Where the chart names no namespace, it means the release's.
     kubectl.run(["config", "set-context", "--current", &format!("--namespace={NAMESPACE}")])?;
     kubectl.run(["apply", "-f", &workspace().join("crds/generated").display().to_string()])?;
