@@ -235,8 +235,8 @@ async fn verified<Q: Queue, H: Handler>(
             }
         }
         if place.is_none() {
-            let places = if now < configured_by { &shared.waiting } else { &shared.confirming };
-            place = match places.try_acquire() {
+            let own = if now < configured_by { &shared.waiting } else { &shared.confirming };
+            place = match own.try_acquire().or_else(|_| shared.waiting.try_acquire()) {
                 Ok(permit) => Some(permit),
                 Err(_) => return Err(NotNow::Later(without_a_place(message, configured_by - now), so_far)),
             };

@@ -109,7 +109,8 @@ pub(super) struct Shared<Q, H> {
     pub(super) abandon: CancellationToken,
     /// Messages that wait for configuration hold at most a quarter of the places.
     pub(super) waiting: Semaphore,
-    /// So do those that wait for nothing but keys that are confirmed: they are soon, and those for configuration are not.
+    /// Those that wait for nothing but confirmed keys, which takes a moment, have another quarter, and no place more where
+    /// there are fewer than four: one is left for what verifies.
     pub(super) confirming: Semaphore,
 }
 
@@ -127,7 +128,7 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
             drain: drain.clone(),
             abandon: CancellationToken::new(),
             waiting: Semaphore::new((places / 4).max(1)),
-            confirming: Semaphore::new((places / 4).max(1)),
+            confirming: Semaphore::new(places / 4),
         });
         let tasks = TaskTracker::new();
         let mut failures = 0;
