@@ -31,8 +31,6 @@ pub enum Lead {
     Tenant,
     /// Of one detail-type.
     DetailType,
-    /// Of one bus.
-    Bus,
     /// Everything, by signed time.
     Time,
 }
@@ -40,15 +38,13 @@ pub enum Lead {
 impl Lead {
     /// The fact that leads, with its value: the first that is set of those that are rarest in a journal.
     pub fn of(filter: &EventFilter) -> (Self, Option<String>) {
-        let EventFilter { correlation_id, resource, user, tenant, source: _, detail_type, bus, from: _, to: _ } =
-            filter;
+        let EventFilter { correlation_id, resource, user, tenant, detail_type, .. } = filter;
         let facts = [
             (Self::Correlation, correlation_id.as_ref().map(ToString::to_string)),
             (Self::Resource, resource.as_ref().map(ToString::to_string)),
             (Self::User, user.clone()),
             (Self::Tenant, tenant.clone()),
             (Self::DetailType, detail_type.as_ref().map(ToString::to_string)),
-            (Self::Bus, bus.as_ref().map(ToString::to_string)),
         ];
         facts.into_iter().find(|(_, value)| value.is_some()).unwrap_or((Self::Time, None))
     }
@@ -62,9 +58,8 @@ impl Lead {
             (Self::User, user.is_some()),
             (Self::Tenant, tenant.is_some()),
             (Self::DetailType, detail_type.is_some()),
-            (Self::Bus, bus.is_some()),
         ];
-        source.is_none() && set.into_iter().all(|(lead, is_set)| !is_set || lead == self)
+        source.is_none() && bus.is_none() && set.into_iter().all(|(lead, is_set)| !is_set || lead == self)
     }
 }
 
@@ -152,24 +147,24 @@ mod tests {
                 Lead::User => filter.user = None,
                 Lead::Tenant => filter.tenant = None,
                 Lead::DetailType => filter.detail_type = None,
-                Lead::Bus => filter.bus = None,
                 Lead::Time => {}
             }
             (lead, value.unwrap_or_default())
         };
-        let leads: Vec<(Lead, String)> = (0..7).map(|_| led()).collect();
+        let leads: Vec<(Lead, String)> = (0..6).map(|_| led()).collect();
         let expected = [
             (Lead::Correlation, "story-1"),
             (Lead::Resource, "urn:qsl:teller:loan:l-1"),
             (Lead::User, "ada"),
             (Lead::Tenant, "north"),
             (Lead::DetailType, "Loan.Granted.v1"),
-            (Lead::Bus, "bank/loans"),
             (Lead::Time, ""),
         ];
         assert_eq!(leads, expected.map(|(lead, value)| (lead, value.to_owned())));
-        assert!(!Lead::Time.is_all_of(&filter), "the source sifts");
-        assert!(Lead::Time.is_all_of(&EventFilter { source: None, ..filter }));
+        for sifted in [EventFilter { bus: None, ..filter.clone() }, EventFilter { source: None, ..filter.clone() }] {
+            assert!(!Lead::Time.is_all_of(&sifted), "source and bus sift");
+        }
+        assert!(Lead::Time.is_all_of(&EventFilter { source: None, bus: None, ..filter }));
         assert!(Lead::User.is_all_of(&EventFilter { user: Some("ada".to_owned()), ..EventFilter::default() }));
         assert!(!Lead::Correlation.is_all_of(&everything()));
     }

@@ -9,6 +9,7 @@ use bench_figures::process::usage;
 use bench_figures::times::Times;
 use eventing::types::CorrelationId;
 use eventing_http::EventFilter;
+use eventing_service::traces;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use journal::observe::Metrics;
 use journal::query::Asked;
@@ -51,6 +52,8 @@ pub enum Told {
 
 impl Part {
     pub async fn play(&self) -> Result<()> {
+        // As in the journal's process. Where none listens at all, the engine writes each key out for `log`.
+        let _traces = traces::init("surrealdb=warn,surrealkv=warn,info", "journal-bench")?;
         match self {
             Self::Write { folder, from, to } => write(folder, *from, *to).await,
             Self::Read { folder, events } => read(folder, *events).await,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use super::*;
 use crate::entry::Entry;
@@ -92,17 +93,20 @@ async fn an_answer_comes_after_the_event_can_be_read() {
     assert_eq!(store.changes(0, 10).await.unwrap().len(), 1);
 }
 
+/// The recording of an event, once it shows that nothing is written.
+async fn held(recorder: &Recorder) -> JoinHandle<Result<(), NotRecorded>> {
+    let (mut writing, recorder) = (recorder.writing(), recorder.clone());
+    let recording = tokio::spawn(async move { recorder.record(event("a").build()).await });
+    writing.wait_for(|writing| !writing).await.unwrap();
+    recording
+}
+
 #[tokio::test]
 async fn while_the_database_is_away_events_are_held_and_then_recorded() {
     let store = Faulty::new().await;
     let (recorder, _) = recorder(store.clone(), Limits::default()).await;
     store.away.store(true, Ordering::SeqCst);
-    let mut writing = recorder.writing();
-    let recording = tokio::spawn({
-        let recorder = recorder.clone();
-        async move { recorder.record(event("a").build()).await }
-    });
-    writing.wait_for(|writing| !writing).await.unwrap();
+    let recording = held(&recorder).await;
     assert!(!recording.is_finished());
     store.away.store(false, Ordering::SeqCst);
     assert_eq!(recording.await.unwrap(), Ok(()));
@@ -136,12 +140,7 @@ async fn a_database_that_takes_but_little_is_full_and_no_event_is_to_blame() {
     let store = Faulty::new().await;
     let (recorder, _) = recorder(store.clone(), Limits::default()).await;
     store.full.store(true, Ordering::SeqCst);
-    let mut writing = recorder.writing();
-    let recording = tokio::spawn({
-        let recorder = recorder.clone();
-        async move { recorder.record(event("a").build()).await }
-    });
-    writing.wait_for(|writing| !writing).await.unwrap();
+    let recording = held(&recorder).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!recording.is_finished());
     store.full.store(false, Ordering::SeqCst);
@@ -154,16 +153,11 @@ async fn while_the_database_is_slow_nothing_more_is_received_and_then_it_goes_on
     let limits = Limits { slow: Duration::from_millis(50), ..Limits::default() };
     let (recorder, _) = recorder(store.clone(), limits).await;
     let slow = store.held.lock().await;
-    let mut writing = recorder.writing();
-    let recording = tokio::spawn({
-        let recorder = recorder.clone();
-        async move { recorder.record(event("a").build()).await }
-    });
-    writing.wait_for(|writing| !writing).await.unwrap();
+    let recording = held(&recorder).await;
     assert!(!recording.is_finished());
     drop(slow);
     assert_eq!(recording.await.unwrap(), Ok(()));
-    assert!(*writing.borrow());
+    assert!(*recorder.writing().borrow());
     assert_eq!(store.end().await.unwrap(), 1);
 }
 
@@ -172,15 +166,11 @@ async fn receiving_goes_on_when_the_database_is_back_though_nobody_waits_for_wha
     let store = Faulty::new().await;
     let (recorder, _) = recorder(store.clone(), Limits::default()).await;
     store.away.store(true, Ordering::SeqCst);
-    let mut writing = recorder.writing();
-    let recording = tokio::spawn({
-        let recorder = recorder.clone();
-        async move { recorder.record(event("a").build()).await }
-    });
-    writing.wait_for(|writing| !writing).await.unwrap();
+    let recording = held(&recorder).await;
     recording.abort();
     tokio::time::sleep(Duration::from_millis(500)).await;
     store.away.store(false, Ordering::SeqCst);
+    let mut writing = recorder.writing();
     let again = writing.wait_for(|writing| *writing);
     tokio::time::timeout(Duration::from_secs(20), again).await.unwrap().unwrap();
 }

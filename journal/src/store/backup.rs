@@ -26,7 +26,7 @@ impl BackupStore for SurrealStore {
     async fn lines(&self, after: u64, to: u64, limit: usize) -> Result<Vec<Line>, StoreError> {
         let size = i64::try_from(limit).unwrap_or(i64::MAX);
         let bindings = object! { after: number(after), to: number(to), size: size };
-        let rows: Vec<Row> = self.rows("read a backup", format!("{ROW} {BETWEEN}"), bindings).await?;
+        let rows = self.told("read a backup", format!("{ROW} {BETWEEN}"), bindings).await?;
         let mut bodies = self.bodies(rows.iter().map(Row::event_id).collect()).await?;
         // One that retention removed meanwhile has none.
         let lines = rows.into_iter().filter_map(|row| bodies.remove(&row.event_key).map(|body| row.line(body)));
@@ -54,7 +54,7 @@ impl BackupStore for SurrealStore {
             ids: Vec::new(),
         };
         let transaction = self.begin().await?;
-        let written = Self::write_changes(&transaction, changes, &HashMap::new()).await;
+        let written = Self::write_changes(&transaction, changes, HashMap::new()).await;
         match self.end_transaction(transaction, written, "restore events").await {
             // What is in memory is brought to disk in the end.
             Err(StoreError::NewLog) => Ok(()),

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use eventing::time::Micros;
 use eventing::types::Resource;
-use eventing_http::{Correlation, Whose};
+use eventing_http::Whose;
 use surrealdb::types::{RecordId, SurrealValue};
 
 use super::rows::Row;
@@ -13,7 +12,7 @@ use super::surreal::SurrealStore;
 use super::{EventReader, StoreError};
 use crate::entry::{Cursor, Entry, Page, Projection};
 use crate::query::{Asked, Lead, begin, fits};
-use crate::recent::{Gathering, Glance, Recent, merge};
+use crate::recent::{Gathering, Recent, merge};
 
 /// Rows that one statement reads where facts beside the lead sift them.
 const CHUNK: usize = 500;
@@ -29,30 +28,12 @@ const ANSWER_BYTES: usize = 8 << 20;
 const STEP: usize = 100;
 
 /// Everything of a recorded event but its body, which is the largest part.
-pub(super) const ROW: &str = "SELECT * FROM event_entry";
+pub(super) const ROW: &str = "SELECT VALUE told FROM event_entry";
 /// Which positions.
 pub(super) const BETWEEN: &str =
     "WITH INDEX entry_by_position WHERE position > $after AND position <= $to ORDER BY position LIMIT $size";
-/// What a correlation is shown by.
-const GLANCE: &str =
-    "SELECT position, ts, correlationId, source, detailType, resource, envelopeVerified FROM event_entry";
-/// How a resource stands.
-const STANDING: &str = "SELECT position, ts, eventKey, status, envelopeVerified FROM event_entry";
 /// The latest entries of a resource that are looked at first: an unsigned one may be before the one that tells.
 const STANDINGS: usize = 8;
-
-/// An event, as a correlation is shown by it.
-#[derive(Debug, SurrealValue)]
-#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
-struct GlanceRow {
-    position: i64,
-    ts: i64,
-    correlation_id: String,
-    source: String,
-    detail_type: String,
-    resource: String,
-    envelope_verified: bool,
-}
 
 #[derive(Debug, SurrealValue)]
 #[surreal(crate = "surrealdb::types")]
@@ -61,38 +42,15 @@ struct BodyRow {
     body: String,
 }
 
-/// An entry, as a resource stands by it.
-#[derive(Debug, SurrealValue)]
-#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
-struct StandingRow {
-    position: i64,
-    ts: i64,
-    event_key: String,
-    status: String,
-    envelope_verified: bool,
+/// Whether a resource stands by this entry and not by another of the same signed time: an unsigned envelope could name
+/// any resource, so it tells nothing.
+fn tells_more(row: &Row, than: Option<&Row>) -> bool {
+    row.envelope_verified && than.is_none_or(|other| row.event_key > other.event_key)
 }
 
-impl From<GlanceRow> for Glance {
-    fn from(row: GlanceRow) -> Self {
-        let GlanceRow { position, ts, correlation_id, source, detail_type, resource, envelope_verified } = row;
-        Self {
-            place: Cursor { ts, position: u64::try_from(position).unwrap_or_default() },
-            envelope_verified,
-            correlation: Correlation { correlation_id, ts: Micros(ts).to_string(), source, detail_type, resource },
-        }
-    }
-}
-
-impl StandingRow {
-    /// Whether it tells, of those of one signed time: an unsigned envelope could name any resource, so it tells nothing.
-    fn tells_more_than(&self, other: Option<&Self>) -> bool {
-        self.envelope_verified && other.is_none_or(|other| self.event_key > other.event_key)
-    }
-
-    fn of(self, resource: &Resource) -> Projection {
-        let Self { status, ts, event_key, .. } = self;
-        Projection { resource: resource.to_string(), status, last_updated: ts, event_key }
-    }
+fn standing(row: Row) -> Projection {
+    let Row { resource, status, ts, event_key, .. } = row;
+    Projection { resource, status, last_updated: ts, event_key }
 }
 
 /// The index of a lead, and the field it begins with; a correlation's entries are a range of records.
@@ -103,7 +61,6 @@ const fn index(lead: Lead) -> Option<(&'static str, Option<&'static str>)> {
         Lead::User => Some(("entry_by_user", Some("userId"))),
         Lead::Tenant => Some(("entry_by_tenant", Some("tenantId"))),
         Lead::DetailType => Some(("entry_by_detail_type", Some("detailType"))),
-        Lead::Bus => Some(("entry_by_bus", Some("bus"))),
         Lead::Time => Some(("entry_by_ts", None)),
     }
 }
@@ -120,7 +77,8 @@ pub(super) enum Way {
 /// The statements that read along a lead's index from a place, one after the other. Each has the bounds of its index
 /// alone: with any other condition the engine reads a batch of records before it looks at the limit. So what is signed in
 /// the place's own microsecond is read first, then what is past it; a correlation's range of records is by both.
-pub(super) fn statements(what: &str, lead: Lead, way: Way) -> Vec<String> {
+pub(super) fn statements(lead: Lead, way: Way) -> Vec<String> {
+    let what = ROW;
     let Some((index, field)) = index(lead) else {
         // In the order of ids a text is behind every number.
         return vec![match way {
@@ -152,7 +110,6 @@ pub(super) fn bindings(value: Option<&str>, place: Cursor, size: usize) -> impl 
 
 /// A line of events in an index.
 struct Line<'a> {
-    what: &'static str,
     lead: Lead,
     value: Option<&'a str>,
     way: Way,
@@ -160,16 +117,27 @@ struct Line<'a> {
 
 impl SurrealStore {
     /// At most `size` of a line, behind a place.
-    async fn along<R: SurrealValue>(&self, line: &Line<'_>, place: Cursor, size: usize) -> Result<Vec<R>, StoreError> {
-        let Line { what, lead, value, way } = *line;
-        let mut rows: Vec<R> = Vec::new();
-        for query in statements(what, lead, way) {
+    async fn along(&self, line: &Line<'_>, place: Cursor, size: usize) -> Result<Vec<Row>, StoreError> {
+        let Line { lead, value, way } = *line;
+        let mut rows = Vec::new();
+        for query in statements(lead, way) {
             let left = size.saturating_sub(rows.len());
             if left > 0 {
-                rows.extend(self.rows("read events", query, bindings(value, place, left)).await?);
+                rows.extend(self.told("read events", query, bindings(value, place, left)).await?);
             }
         }
         Ok(rows)
+    }
+
+    /// The entries that a query over [`ROW`] selects.
+    pub(super) async fn told(
+        &self,
+        doing: &'static str,
+        query: String,
+        bindings: impl SurrealValue,
+    ) -> Result<Vec<Row>, StoreError> {
+        let told: Vec<String> = self.rows(doing, query, bindings).await?;
+        told.iter().map(|told| Row::read(told)).collect()
     }
 
     /// The rows that fit, and behind which place there may be more.
@@ -182,11 +150,11 @@ impl SurrealStore {
             Lead::Time => RANGE,
             _ => CHUNK,
         };
-        let line = Line { what: ROW, lead, value: value.as_deref(), way: Way::On };
+        let line = Line { lead, value: value.as_deref(), way: Way::On };
         let (mut rows, mut looked_at, mut bytes) = (Vec::new(), 0_usize, 0_usize);
         let mut place = begin(filter, *after);
         loop {
-            let chunk: Vec<Row> = self.along(&line, place, size).await?;
+            let chunk = self.along(&line, place, size).await?;
             let is_last = chunk.len() < size;
             looked_at = looked_at.saturating_add(chunk.len());
             for row in chunk {
@@ -218,10 +186,10 @@ impl SurrealStore {
         while entries.len() < limit && bytes < ANSWER_BYTES {
             let size = i64::try_from(STEP.min(limit.saturating_sub(entries.len()))).unwrap_or(i64::MAX);
             let behind = |to: i64| surrealdb::types::object! { after: place, to: to, size: size };
-            let mut rows: Vec<Row> = Vec::new();
+            let mut rows = Vec::new();
             for to in [place.saturating_add(size), i64::MAX] {
                 if rows.is_empty() {
-                    rows = self.rows("read changes", format!("{ROW} {BETWEEN}"), behind(to)).await?;
+                    rows = self.told("read changes", format!("{ROW} {BETWEEN}"), behind(to)).await?;
                 }
             }
             let Some(last) = rows.last() else { break };
@@ -279,7 +247,7 @@ impl EventReader for SurrealStore {
 
     async fn correlations(&self, whose: &Whose, before: Option<Cursor>, limit: usize) -> Result<Recent, StoreError> {
         let Whose { user, tenant } = whose;
-        let line = |lead, value| Line { what: GLANCE, lead, value, way: Way::Back };
+        let line = |lead, value| Line { lead, value, way: Way::Back };
         let named = [(Lead::User, user.as_deref()), (Lead::Tenant, tenant.as_deref())];
         let named = named.into_iter().filter(|(_, value)| value.is_some());
         let mut lines: Vec<Line<'_>> = named.map(|(lead, value)| line(lead, value)).collect();
@@ -295,8 +263,7 @@ impl EventReader for SurrealStore {
         loop {
             let mut lists = Vec::with_capacity(lines.len());
             for line in &lines {
-                let rows: Vec<GlanceRow> = self.along(line, place, size).await?;
-                lists.push(rows.into_iter().map(Glance::from).collect());
+                lists.push(self.along(line, place, size).await?.into_iter().map(Row::glance).collect());
             }
             let (glances, horizon) = merge(lists, size);
             looked_at = looked_at.saturating_add(glances.len());
@@ -311,23 +278,23 @@ impl EventReader for SurrealStore {
     }
 
     async fn projection(&self, resource: &Resource) -> Result<Option<Projection>, StoreError> {
-        let line = Line { what: STANDING, lead: Lead::Resource, value: Some(resource.as_str()), way: Way::Back };
+        let line = Line { lead: Lead::Resource, value: Some(resource.as_str()), way: Way::Back };
         let (mut place, mut size) = (Cursor { ts: i64::MAX, position: u64::MAX }, STANDINGS);
-        let mut latest: Option<StandingRow> = None;
+        let mut latest: Option<Row> = None;
         loop {
-            let rows: Vec<StandingRow> = self.along(&line, place, size).await?;
+            let rows = self.along(&line, place, size).await?;
             let is_last = rows.len() < size;
             for row in rows {
                 if latest.as_ref().is_some_and(|latest| row.ts < latest.ts) {
-                    return Ok(latest.map(|latest| latest.of(resource)));
+                    return Ok(latest.map(standing));
                 }
-                place = Cursor { ts: row.ts, position: u64::try_from(row.position).unwrap_or_default() };
-                if row.tells_more_than(latest.as_ref()) {
+                place = row.place();
+                if tells_more(&row, latest.as_ref()) {
                     latest = Some(row);
                 }
             }
             if is_last {
-                return Ok(latest.map(|latest| latest.of(resource)));
+                return Ok(latest.map(standing));
             }
             size = CHUNK;
         }

@@ -4,6 +4,8 @@
 
 use eventing::time::Micros;
 use eventing::types::EventId;
+use eventing_http::Correlation;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use surrealdb::types::{Array, RecordId, RecordIdKey, SurrealValue};
 
@@ -13,32 +15,50 @@ use crate::append::Placed;
 use crate::backup::line::Line;
 use crate::entry::{Cursor, Entry};
 use crate::query::Facts;
+use crate::recent::Glance;
 
 /// What is read of a recorded event: all but its body.
-#[derive(Clone, Debug, SurrealValue)]
-#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
+///
+/// It is kept as one text. Each field of a record costs the engine on every write and read, so those are few: what
+/// indexes name, and what changes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Row {
-    id: RecordId,
     pub(super) position: i64,
     pub(super) event_key: String,
-    event_bridge_ids: Vec<String>,
-    source: String,
-    detail_type: String,
-    resource: String,
+    pub(super) event_bridge_ids: Vec<String>,
+    pub(super) source: String,
+    pub(super) detail_type: String,
+    pub(super) resource: String,
     /// None of an event recorded before buses were.
-    bus: Option<String>,
-    correlation_id: String,
+    pub(super) bus: Option<String>,
+    pub(super) correlation_id: String,
+    pub(super) user_id: Option<String>,
+    pub(super) tenant_id: Option<String>,
+    pub(super) trace: Box<RawValue>,
+    pub(super) ts: i64,
+    pub(super) time: Option<String>,
+    pub(super) sent_at: i64,
+    pub(super) kid: String,
+    pub(super) algorithm: String,
+    pub(super) envelope_verified: bool,
+    pub(super) detail_core: Box<RawValue>,
+    pub(super) status: String,
+}
+
+/// An entry's record, as it is written.
+#[derive(Debug, SurrealValue)]
+#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
+pub(super) struct EntryRow {
+    id: RecordId,
+    position: i64,
+    ts: i64,
+    event_key: String,
+    resource: String,
+    detail_type: String,
     user_id: Option<String>,
     tenant_id: Option<String>,
-    trace: String,
-    pub(super) ts: i64,
-    time: Option<String>,
-    sent_at: i64,
-    kid: String,
-    algorithm: String,
-    envelope_verified: bool,
-    detail_core: String,
-    status: String,
+    told: String,
 }
 
 /// A recorded event as it came, under its key.
@@ -52,13 +72,12 @@ pub(super) struct EventRow {
     body: String,
 }
 
-/// The ids of a recorded event, whose record is its entry.
-#[derive(Clone, Debug, SurrealValue)]
-#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
-pub(super) struct Named {
-    pub(super) id: RecordId,
-    pub(super) event_key: String,
-    pub(super) event_bridge_ids: Vec<String>,
+/// What an entry tells now.
+#[derive(Debug, SurrealValue)]
+#[surreal(crate = "surrealdb::types")]
+pub(super) struct Retold {
+    id: RecordId,
+    told: String,
 }
 
 /// An event's record, by its key in hex.
@@ -83,7 +102,7 @@ pub(super) fn name(id: &RecordId) -> String {
 impl EventRow {
     /// An event whose entry is this row.
     pub(super) fn of(row: &Row, body: String) -> Self {
-        Self { id: row.event_id(), entry: row.id.clone(), position: None, body }
+        Self { id: row.event_id(), entry: row.entry_id(), position: None, body }
     }
 
     /// The same of an event that version 2 had, whose place among those to move stays.
@@ -92,14 +111,42 @@ impl EventRow {
     }
 }
 
+impl EntryRow {
+    pub(super) fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.entry_id(),
+            position: row.position,
+            ts: row.ts,
+            event_key: row.event_key.clone(),
+            resource: row.resource.clone(),
+            detail_type: row.detail_type.clone(),
+            user_id: row.user_id.clone(),
+            tenant_id: row.tenant_id.clone(),
+            told: row.told()?,
+        })
+    }
+}
+
+impl Retold {
+    /// A recorded event that came under one more of EventBridge's ids.
+    pub(super) fn of(mut row: Row, ids: &[EventId]) -> Result<Self, StoreError> {
+        row.event_bridge_ids = texts(ids);
+        Ok(Self { id: row.entry_id(), told: row.told()? })
+    }
+}
+
+/// A record whose text is not what it should be.
+pub(super) fn unreadable<E: std::fmt::Display>(record: &str) -> impl Fn(E) -> StoreError {
+    move |error| StoreError::Record { record: record.to_owned(), reason: error.to_string() }
+}
+
 /// A placed event, as the two records that are written of it.
-pub(super) fn rows_of(placed: &Placed<'_>) -> (Row, EventRow) {
+pub(super) fn rows_of(placed: &Placed<'_>) -> Result<(EntryRow, EventRow), StoreError> {
     let event = placed.event;
-    let position = i64::try_from(placed.position).unwrap_or(i64::MAX);
+    let key = event.key.to_string();
+    let json = |text: &str| RawValue::from_string(text.to_owned()).map_err(unreadable(&key));
     let row = Row {
-        id: entry_id(event.correlation_id.as_str(), event.ts.0, position),
-        position,
-        event_key: event.key.to_string(),
+        position: i64::try_from(placed.position).unwrap_or(i64::MAX),
         event_bridge_ids: texts(&placed.ids),
         source: event.source.to_string(),
         detail_type: event.detail_type.to_string(),
@@ -108,34 +155,42 @@ pub(super) fn rows_of(placed: &Placed<'_>) -> (Row, EventRow) {
         correlation_id: event.correlation_id.to_string(),
         user_id: event.user_id.clone(),
         tenant_id: event.tenant_id.clone(),
-        trace: event.trace.clone(),
+        trace: json(&event.trace)?,
         ts: event.ts.0,
         time: event.time.clone(),
         sent_at: event.sent_at.0,
         kid: event.kid.to_string(),
         algorithm: event.algorithm.clone(),
         envelope_verified: event.envelope_verified,
-        detail_core: event.detail_core.clone(),
+        detail_core: json(&event.detail_core)?,
         status: event.status().to_owned(),
+        event_key: key,
     };
-    let event = EventRow::of(&row, event.body.clone());
-    (row, event)
+    Ok((EntryRow::of(&row)?, EventRow::of(&row, event.body.clone())))
 }
 
-pub(super) fn texts(ids: &[EventId]) -> Vec<String> {
+fn texts(ids: &[EventId]) -> Vec<String> {
     ids.iter().map(ToString::to_string).collect()
 }
 
 impl Row {
+    /// Reads what an entry tells.
+    pub(super) fn read(told: &str) -> Result<Self, StoreError> {
+        serde_json::from_str(told).map_err(unreadable(ENTRIES))
+    }
+
+    fn told(&self) -> Result<String, StoreError> {
+        serde_json::to_string(self).map_err(unreadable(&self.event_key))
+    }
+
     /// The record of the event that this is read of.
     pub(super) fn event_id(&self) -> RecordId {
         event_id(&self.event_key)
     }
 
-    /// The same, in its place.
-    pub(super) fn in_its_place(mut self) -> Self {
-        self.id = entry_id(&self.correlation_id, self.ts, self.position);
-        self
+    /// This entry's own record.
+    pub(super) fn entry_id(&self) -> RecordId {
+        entry_id(&self.correlation_id, self.ts, self.position)
     }
 
     /// The event as a backup has it.
@@ -151,21 +206,28 @@ impl Row {
             correlation_id: self.correlation_id,
             user_id: self.user_id,
             tenant_id: self.tenant_id,
-            trace: self.trace,
+            trace: Box::<str>::from(self.trace).into_string(),
             ts: self.ts,
             time: self.time,
             sent_at: self.sent_at,
             kid: self.kid,
             algorithm: self.algorithm,
             envelope_verified: self.envelope_verified,
-            detail_core: self.detail_core,
+            detail_core: Box::<str>::from(self.detail_core).into_string(),
             body,
         }
     }
 
     /// About how many bytes it has in an answer.
     pub(super) fn size(&self) -> usize {
-        self.detail_core.len().saturating_add(self.trace.len())
+        self.detail_core.get().len().saturating_add(self.trace.get().len())
+    }
+
+    pub(super) fn glance(self) -> Glance {
+        let place = self.place();
+        let Self { ts, correlation_id, source, detail_type, resource, envelope_verified, .. } = self;
+        let correlation = Correlation { correlation_id, ts: Micros(ts).to_string(), source, detail_type, resource };
+        Glance { place, envelope_verified, correlation }
     }
 
     pub(super) fn place(&self) -> Cursor {
@@ -186,8 +248,6 @@ impl Row {
 
     pub(super) fn entry(self) -> Result<Entry, StoreError> {
         let event_key = self.event_key;
-        let unreadable =
-            |error: serde_json::Error| StoreError::Record { record: event_key.clone(), reason: error.to_string() };
         Ok(Entry {
             position: u64::try_from(self.position).unwrap_or_default(),
             event_bridge_ids: self.event_bridge_ids,
@@ -198,14 +258,14 @@ impl Row {
             correlation_id: self.correlation_id,
             user_id: self.user_id,
             tenant_id: self.tenant_id,
-            trace: serde_json::from_str(&self.trace).map_err(unreadable)?,
+            trace: serde_json::from_str(self.trace.get()).map_err(unreadable(&event_key))?,
             ts: Micros(self.ts).to_string(),
             time: self.time,
             sent_at: self.sent_at,
             kid: self.kid,
             algorithm: self.algorithm,
             envelope_verified: self.envelope_verified,
-            detail_core: RawValue::from_string(self.detail_core).map_err(unreadable)?,
+            detail_core: self.detail_core,
             status: Some(self.status),
             body: None,
             event_key,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use eventing::time::Millis;
-use eventing::types::{EventId, EventKey, ParseError};
+use eventing::types::{EventId, EventKey};
 use surrealdb::engine::any::Any;
 use surrealdb::method::Transaction;
 use surrealdb::types::{Object, RecordId, SurrealValue};
 use surrealdb::{IndexedResults, Surreal};
 
 use super::connection::{Connection, Location, failed};
-use super::rows::{EventRow, Named, Row, event_id, rows_of, texts};
+use super::rows::{EntryRow, EventRow, Retold, Row, event_id, rows_of, unreadable};
 use super::schema::STATE;
 use super::{Appended, EventStore, StoreError};
 use crate::append::{Changes, Known, append};
@@ -117,50 +117,45 @@ impl SurrealStore {
         Ok(removed.and_then(|removed| usize::try_from(removed).ok()).unwrap_or_default())
     }
 
-    /// What is recorded of a batch's events, and of those the records of their entries.
+    /// What is recorded of a batch's events, and the entries of those that are.
     async fn known(
         transaction: &Transaction<Any>,
         batch: &[NewEvent],
-    ) -> Result<(Known, HashMap<EventKey, RecordId>), StoreError> {
+    ) -> Result<(Known, HashMap<EventKey, Row>), StoreError> {
         let doing = failed("read what is recorded");
         let events: Vec<RecordId> = batch.iter().map(|event| event_id(&event.key.to_string())).collect();
         let mut answers = transaction
             .query(format!("SELECT VALUE last FROM {STATE}:position"))
-            .query("SELECT VALUE entry FROM $events")
+            .query("SELECT VALUE entry.told FROM $events")
             .bind(("events", events))
             .await
             .map_err(&doing)?;
         let end: Vec<i64> = answers.take(0).map_err(&doing)?;
-        let entries: Vec<RecordId> = answers.take(1).map_err(&doing)?;
-        let mut recorded: Vec<Named> = Vec::new();
-        if !entries.is_empty() {
-            let query = transaction.query("SELECT id, eventKey, eventBridgeIds FROM $entries");
-            recorded = query.bind(("entries", entries)).await.and_then(|mut told| told.take(0)).map_err(&doing)?;
-        }
-        let records = recorded.iter().map(|row| Ok((key(row)?, row.id.clone()))).collect::<Result<_, _>>()?;
+        let told: Vec<String> = answers.take(1).map_err(&doing)?;
+        let rows = told.iter().map(|told| Row::read(told).and_then(|row| Ok((key(&row)?, row))));
+        let rows: HashMap<EventKey, Row> = rows.collect::<Result<_, _>>()?;
         let known = Known {
             end: end.first().and_then(|end| u64::try_from(*end).ok()).unwrap_or_default(),
-            recorded: recorded.iter().map(|row| Ok((key(row)?, ids(row)?))).collect::<Result<_, _>>()?,
+            recorded: rows.iter().map(|(key, row)| Ok((*key, ids(row)?))).collect::<Result<_, StoreError>>()?,
         };
-        Ok((known, records))
+        Ok((known, rows))
     }
 
-    /// Writes what a batch changes; `records` are the entries of those events that were recorded before.
+    /// Writes what a batch changes; `recorded` are the entries of those events that were recorded before.
     pub(super) async fn write_changes(
         transaction: &Transaction<Any>,
         changes: Changes<'_>,
-        records: &HashMap<EventKey, RecordId>,
+        mut recorded: HashMap<EventKey, Row>,
     ) -> Result<(), StoreError> {
         let Changes { end, new, ids } = changes;
-        let (entries, events): (Vec<Row>, Vec<EventRow>) = new.iter().map(rows_of).unzip();
-        let more = ids.iter().filter_map(|(key, ids)| {
-            Some(Named { id: records.get(key)?.clone(), event_key: key.to_string(), event_bridge_ids: texts(ids) })
-        });
-        let more: Vec<Named> = more.collect();
+        let written: Vec<(EntryRow, EventRow)> = new.iter().map(rows_of).collect::<Result<_, _>>()?;
+        let (entries, events): (Vec<EntryRow>, Vec<EventRow>) = written.into_iter().unzip();
+        let more = ids.iter().filter_map(|(key, ids)| Some(Retold::of(recorded.remove(key)?, ids)));
+        let more: Vec<Retold> = more.collect::<Result<_, _>>()?;
         transaction
             .query("INSERT INTO event_entry $entries RETURN NONE")
             .query("INSERT INTO event_journal $events RETURN NONE")
-            .query("FOR $one IN $more { UPDATE $one.id SET eventBridgeIds = $one.eventBridgeIds RETURN NONE }")
+            .query("FOR $one IN $more { UPDATE $one.id SET told = $one.told RETURN NONE }")
             .query(format!("UPSERT {STATE}:position SET last = $last RETURN NONE"))
             .bind(("entries", entries))
             .bind(("events", events))
@@ -173,12 +168,12 @@ impl SurrealStore {
     }
 
     async fn append_in(transaction: &Transaction<Any>, batch: &[NewEvent]) -> Result<Appended, StoreError> {
-        let (known, records) = Self::known(transaction, batch).await?;
+        let (known, recorded) = Self::known(transaction, batch).await?;
         let changes = append(batch, known);
         let new = changes.new.len();
         let appended = Appended { new, copies: batch.len().saturating_sub(new), end: changes.end };
         if !changes.is_empty() {
-            Self::write_changes(transaction, changes, &records).await?;
+            Self::write_changes(transaction, changes, recorded).await?;
         }
         Ok(appended)
     }
@@ -207,16 +202,16 @@ impl SurrealStore {
     }
 }
 
-fn unreadable(row: &Named) -> impl Fn(ParseError) -> StoreError {
-    move |error| StoreError::Record { record: row.event_key.clone(), reason: error.to_string() }
+fn key(row: &Row) -> Result<EventKey, StoreError> {
+    row.event_key.parse().map_err(unreadable(&row.event_key))
 }
 
-fn key(row: &Named) -> Result<EventKey, StoreError> {
-    row.event_key.parse().map_err(unreadable(row))
-}
-
-fn ids(row: &Named) -> Result<Vec<EventId>, StoreError> {
-    row.event_bridge_ids.iter().map(|id| EventId::parse(id)).collect::<Result<_, _>>().map_err(unreadable(row))
+fn ids(row: &Row) -> Result<Vec<EventId>, StoreError> {
+    row.event_bridge_ids
+        .iter()
+        .map(|id| EventId::parse(id))
+        .collect::<Result<_, _>>()
+        .map_err(unreadable(&row.event_key))
 }
 
 #[async_trait]

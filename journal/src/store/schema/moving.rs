@@ -4,14 +4,15 @@
 //! The engine may lose a transaction by a kill although it kept a later one (docs/decisions/0017), so nobody trusts the
 //! end of a pass: the database is opened again, and the version is told when a pass found nothing to move.
 
+use serde_json::value::RawValue;
 use surrealdb::engine::any::Any;
 use surrealdb::method::Transaction;
-use surrealdb::types::{SurrealValue, Value};
+use surrealdb::types::SurrealValue;
 use surrealdb::{IndexedResults, Surreal};
 
 use super::super::StoreError;
 use super::super::connection::failed;
-use super::super::rows::{EventRow, Row};
+use super::super::rows::{EntryRow, EventRow, Row, unreadable};
 
 /// Events that one transaction moves; each may have some mebibytes.
 const AT_ONCE: usize = 50;
@@ -22,11 +23,57 @@ const OLD: &str = "SELECT *, record::id(id) AS eventKey FROM event_journal WITH 
 
 /// An event as version 2 has it.
 #[derive(Debug, SurrealValue)]
-#[surreal(crate = "surrealdb::types")]
+#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
 struct Old {
-    #[surreal(flatten)]
-    row: Row,
+    position: i64,
+    event_key: String,
+    event_bridge_ids: Vec<String>,
+    source: String,
+    detail_type: String,
+    resource: String,
+    bus: Option<String>,
+    correlation_id: String,
+    user_id: Option<String>,
+    tenant_id: Option<String>,
+    trace: String,
+    ts: i64,
+    time: Option<String>,
+    sent_at: i64,
+    kid: String,
+    algorithm: String,
+    envelope_verified: bool,
+    detail_core: String,
+    status: String,
     body: String,
+}
+
+impl Old {
+    /// As the two records of this version.
+    fn moved(self) -> Result<(EntryRow, EventRow), StoreError> {
+        let json = |text: String| RawValue::from_string(text).map_err(unreadable(&self.event_key));
+        let row = Row {
+            trace: json(self.trace)?,
+            detail_core: json(self.detail_core)?,
+            position: self.position,
+            event_key: self.event_key,
+            event_bridge_ids: self.event_bridge_ids,
+            source: self.source,
+            detail_type: self.detail_type,
+            resource: self.resource,
+            bus: self.bus,
+            correlation_id: self.correlation_id,
+            user_id: self.user_id,
+            tenant_id: self.tenant_id,
+            ts: self.ts,
+            time: self.time,
+            sent_at: self.sent_at,
+            kid: self.kid,
+            algorithm: self.algorithm,
+            envelope_verified: self.envelope_verified,
+            status: self.status,
+        };
+        Ok((EntryRow::of(&row)?, EventRow::moved(&row, self.body)))
+    }
 }
 
 /// Moves all that were not moved yet, and says how many.
@@ -59,14 +106,10 @@ pub(super) async fn all(db: &Surreal<Any>) -> Result<usize, StoreError> {
 pub(super) async fn some(transaction: &Transaction<Any>, after: i64) -> Result<(usize, i64), StoreError> {
     let old = transaction.query(OLD).bind(("after", after)).bind(("most", i64::try_from(AT_ONCE).unwrap_or(i64::MAX)));
     let old: Vec<Old> = old.await.and_then(|mut told| told.take(0)).map_err(failed("read events to move"))?;
-    let Some(last) = old.last().map(|old| old.row.position) else { return Ok((0, after)) };
+    let Some(last) = old.last().map(|old| old.position) else { return Ok((0, after)) };
     let moved = old.len();
-    let of = |Old { row, body }: Old| {
-        let row = row.in_its_place();
-        let event = EventRow::moved(&row, body);
-        (row, event)
-    };
-    let (entries, events): (Vec<Row>, Vec<EventRow>) = old.into_iter().map(of).unzip();
+    let records: Vec<(EntryRow, EventRow)> = old.into_iter().map(Old::moved).collect::<Result<_, _>>()?;
+    let (entries, events): (Vec<EntryRow>, Vec<EventRow>) = records.into_iter().unzip();
     transaction
         .query("INSERT INTO event_entry $entries RETURN NONE")
         .query("FOR $one IN $events { UPDATE $one.id REPLACE $one RETURN NONE }")
