@@ -65,7 +65,7 @@ fn what_signs_and_what_is_accepted_is_shown_and_a_refusal_says_what_would_help()
     let plane = ControlPlane::start().unwrap();
     let kubectl = plane.kubectl();
     kubectl.apply(OBJECTS).unwrap();
-    let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/generated");
+    let crds = concat!(env!("QSL_WORKSPACE"), "crds/generated");
 
     let before = keys(&kubectl, &["-n", "city"]);
     assert_eq!(before.code, 1);

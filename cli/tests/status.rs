@@ -83,7 +83,7 @@ fn the_flow_is_a_tree_from_buses_to_pods_and_what_is_not_well_says_why() {
     let plane = ControlPlane::start().unwrap();
     let kubectl = plane.kubectl();
     kubectl.apply(OBJECTS).unwrap();
-    let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/generated");
+    let crds = concat!(env!("QSL_WORKSPACE"), "crds/generated");
     kubectl.run(["apply", "--server-side", "-f", crds]).unwrap();
     kubectl.run(["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
     let nothing = status(&kubectl, &["-A"]);

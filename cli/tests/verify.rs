@@ -19,7 +19,7 @@ struct Given {
 
 impl Given {
     fn new() -> Self {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/signed-events.json");
+        let path = concat!(env!("QSL_WORKSPACE"), "tests/vectors/signed-events.json");
         let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("jwks.json"), vectors["jwks"].to_string()).unwrap();

@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_generated_files_are_current() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("generated");
+        let folder = Path::new(env!("QSL_WORKSPACE")).join("crds/generated");
         assert!(stale(&folder).unwrap().is_empty(), "run `cargo xtask crds`");
     }
 }

@@ -18,7 +18,7 @@ mod key_set;
 mod keys;
 
 fn over_seeds(name: &str, check: fn(&[u8])) {
-    let folder = format!("{}/fuzz/seeds/{name}", env!("CARGO_MANIFEST_DIR"));
+    let folder = format!("{}eventing/fuzz/seeds/{name}", env!("QSL_WORKSPACE"));
     let mut paths: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(paths.len() > 2, "{folder} has seeds");

@@ -67,7 +67,7 @@ struct KeySetCase {
 }
 
 fn vectors() -> Vectors {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/signed-events.json");
+    let path = concat!(env!("QSL_WORKSPACE"), "tests/vectors/signed-events.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 

@@ -23,7 +23,7 @@ use crate::claims::{Claims, prune};
 use crate::consumers::{self, WatchedConsumers};
 use crate::intake::Intake;
 use crate::observe::{ClaimMetrics, Metrics, RetentionMetrics};
-use crate::recorder::{Limits, Recorder};
+use crate::recorder::{Limits, Recorder, Writer};
 use crate::settings::Settings;
 use crate::store::{EventStore, InTime, Location, StoreError};
 use crate::{backup, retention};
@@ -55,7 +55,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let server = Server::tls(settings.listen, &settings.tls_dir).await?;
     let client = kube::Client::try_default().await.context("cannot reach the API server")?;
     let location = settings.database.location()?;
-    let Some(store) = opened(&location, &database, &tasks.shutdown()).await? else {
+    let Some(Opened { store, generation, recording: (recorder, writer, end) }) =
+        opened(&location, &metrics, &database, &tasks.shutdown()).await?
+    else {
         return tasks.join().await.context("a part of the journal ended");
     };
     let (claim_store, dead_letters, reader) =
@@ -67,7 +69,6 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let forgetting = retention::forget(Arc::new(store.clone()), kept, retention_metrics, tasks.shutdown());
     tasks.spawn("retention", never_fails(forgetting));
     let store: Arc<dyn EventStore> = Arc::new(store);
-    let (recorder, writer, end) = Recorder::new(Arc::clone(&store), metrics.clone(), Limits::default()).await?;
 
     let mount = Mount {
         directory: settings.config_dir.clone(),
@@ -115,7 +116,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     tasks.spawn("consumers", watching);
 
     let api = Api {
-        generation: store.generation().await?,
+        generation,
         store,
         reader,
         end,
@@ -132,13 +133,34 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     tasks.join().await.context("a part of the journal ended")
 }
 
-/// The open database; none where the journal is to end before. One at an address is waited for, and `/readyz` says why.
-async fn opened(location: &Location, check: &Check, stop: &CancellationToken) -> Result<Option<InTime>, StoreError> {
+/// The open database, with what is read of it before anything else.
+struct Opened {
+    store: InTime,
+    generation: u64,
+    recording: (Recorder, Writer, watch::Receiver<u64>),
+}
+
+impl Opened {
+    async fn at(location: &Location, metrics: &Metrics) -> Result<Self, StoreError> {
+        let store = InTime::open(location).await?;
+        let generation = store.generation().await?;
+        let recording = Recorder::new(Arc::new(store.clone()), metrics.clone(), Limits::default()).await?;
+        Ok(Self { store, generation, recording })
+    }
+}
+
+/// None where the journal is to end before. A database at an address is waited for, and `/readyz` says why.
+async fn opened(
+    location: &Location,
+    metrics: &Metrics,
+    check: &Check,
+    stop: &CancellationToken,
+) -> Result<Option<Opened>, StoreError> {
     loop {
         let error = tokio::select! {
             () = stop.cancelled() => return Ok(None),
-            opened = InTime::open(location) => match opened {
-                Ok(store) => return Ok(Some(store)),
+            opened = Opened::at(location, metrics) => match opened {
+                Ok(opened) => return Ok(Some(opened)),
                 Err(error) => error,
             },
         };

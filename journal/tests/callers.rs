@@ -57,7 +57,7 @@ subjects: [{kind: ServiceAccount, name: auditor, namespace: depot}]
 
 /// Documents of the chart, for a release in `ops`: these have little to render.
 fn chart(template: &str, concerns: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/qsl-eventing/templates").join(template);
+    let path = Path::new(env!("QSL_WORKSPACE")).join("charts/qsl-eventing/templates").join(template);
     let text = std::fs::read_to_string(path).unwrap();
     let documents: Vec<String> = text
         .split("\n---\n")

@@ -9,7 +9,7 @@ use test_cluster::cache;
 
 /// The workspace's folder.
 pub fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+    Path::new(env!("QSL_WORKSPACE"))
 }
 
 /// Where cargo builds: `CARGO_TARGET_DIR`, else in the cache, so that a fresh clone finds what was built before.

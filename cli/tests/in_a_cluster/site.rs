@@ -97,7 +97,7 @@ impl Site {
         let (plane, emulator) = (ControlPlane::start().unwrap(), Emulator::start().unwrap());
         let kubectl = plane.kubectl();
         kubectl.apply(OBJECTS).unwrap();
-        let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/generated");
+        let crds = concat!(env!("QSL_WORKSPACE"), "crds/generated");
         kubectl.run(["apply", "--server-side", "-f", crds]).unwrap();
         kubectl.run(["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

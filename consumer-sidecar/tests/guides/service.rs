@@ -124,5 +124,5 @@ impl Service {
 }
 
 pub(crate) fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+    Path::new(env!("QSL_WORKSPACE"))
 }

@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use crds::generate;
 
 fn main() -> ExitCode {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("generated");
+    let folder = Path::new(env!("QSL_WORKSPACE")).join("crds/generated");
     let check = match std::env::args().nth(1).as_deref() {
         None => false,
         Some("--check") => true,

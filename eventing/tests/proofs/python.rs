@@ -42,7 +42,7 @@ pub(crate) fn ask(script: &str, question: &Value) -> Value {
         "QSL_TEST_PYTHON must name a Python that has tests/independent/requirements.txt: run the tests by `cargo xtask \
          test`, which makes it",
     );
-    let path = format!("{}/../tests/independent/{script}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}tests/independent/{script}", env!("QSL_WORKSPACE"));
     let mut child = Command::new(python)
         .arg(path)
         .stdin(Stdio::piped())

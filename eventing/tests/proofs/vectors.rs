@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 /// A file, byte for byte.
 pub(crate) fn read(name: &str) -> Vec<u8> {
-    let path = format!("{}/../tests/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}tests/vectors/{name}", env!("QSL_WORKSPACE"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 

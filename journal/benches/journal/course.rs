@@ -10,7 +10,7 @@ use eventing_process::testing::Program;
 use crate::child::{PATIENCE, Told};
 use crate::events::blocks;
 
-/// The chart's limit for the journal, in bytes.
+/// The limit that it is measured in, in bytes.
 const MEMORY: u64 = 512 << 20;
 /// Events that are written when the writer is killed, and how many it was to write.
 const KILLED_AFTER: u32 = 5_000;

@@ -1,5 +1,5 @@
 //! `cargo xtask bench journal`: the recorder and its store, as the consumer uses them, on one core and with the memory of
-//! the chart's limit.
+//! 512 MiB.
 //!
 //! [`course`] is the run: it starts [`child`]ren of this same program in a limit of their own, one that writes, one
 //! that is killed in the middle of it, and those that open the journal again and read. [`events`] makes what is written;

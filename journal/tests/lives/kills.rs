@@ -10,7 +10,7 @@ use crate::site::Site;
 const LOAD: u32 = 2_000;
 /// Lives of the short run.
 const LIVES: usize = 5;
-/// The chart's limit, in bytes.
+/// A small limit, in bytes.
 const MEMORY: u64 = 512 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,7 +30,7 @@ async fn a_journal_that_is_killed_again_and_again_has_each_event_once() {
     site.everything_is_there_once(&site.location()).await;
 }
 
-/// As in the chart, where this is root.
+/// Where this is root.
 pub(crate) fn limit() -> Option<Limit> {
     Limit::new(MEMORY).ok()
 }

@@ -60,7 +60,7 @@ impl Site {
         Program::start(self.command(program()).arg("run")).unwrap()
     }
 
-    /// The same with the memory of the chart's limit, in which the engine begins a new log every few thousand events. Only
+    /// The same with the memory of a small limit, in which the engine begins a new log every few thousand events. Only
     /// root may limit it: others have an engine that takes gigabytes before it does.
     pub(crate) fn start_within(&self, limit: Option<&Limit>) -> Program {
         let Some(limit) = limit else { return self.start() };

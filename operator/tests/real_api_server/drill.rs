@@ -13,7 +13,7 @@ use crate::{
 
 /// Runs it on the case's bus; what it said.
 async fn drill(case: &Case, what: &str) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/rollback-drill");
+    let script = Path::new(env!("QSL_WORKSPACE")).join("infra/rollback-drill");
     let kubectl = rig().kubectl();
     let mut command = Command::new(script);
     command
@@ -70,7 +70,7 @@ async fn the_rollback_drill_throws_each_switch_of_its_bus_and_back_those_that_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rollback_drill_says_that_there_is_no_such_bus_and_changes_nothing() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/rollback-drill");
+    let script = Path::new(env!("QSL_WORKSPACE")).join("infra/rollback-drill");
     let kubectl = rig().kubectl();
     let run = |arguments: &[&str]| {
         let mut command = Command::new(&script);

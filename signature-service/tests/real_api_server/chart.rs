@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// The roles and bindings of the signature service, for a release in `ops` whose keys are in `vault`.
 pub(crate) fn rights() -> String {
-    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/qsl-eventing/templates/rbac.yaml");
+    let template = Path::new(env!("QSL_WORKSPACE")).join("charts/qsl-eventing/templates/rbac.yaml");
     let text = std::fs::read_to_string(&template).unwrap();
     let documents: Vec<String> = text
         .split("\n---\n")

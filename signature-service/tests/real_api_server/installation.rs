@@ -102,7 +102,7 @@ impl Installation {
         let kubectl = plane.kubectl();
         kubectl.apply(OBJECTS).unwrap();
         kubectl.apply(&chart::rights()).unwrap();
-        let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/generated");
+        let crds = concat!(env!("QSL_WORKSPACE"), "crds/generated");
         kubectl.run(["apply", "--server-side", "-f", crds]).unwrap();
         kubectl.run(["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
         kubectl.apply(EVENTING).unwrap();

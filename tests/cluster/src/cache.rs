@@ -25,7 +25,7 @@ fn set(variable: &str) -> Option<PathBuf> {
 
 /// The folder of this crate, where the sources of what is built and installed stand.
 pub fn sources() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("QSL_WORKSPACE"), "tests/cluster"))
 }
 
 /// A key for a set of files: 16 hexadecimal digits of the hash of their names and contents.

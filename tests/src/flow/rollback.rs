@@ -13,7 +13,7 @@ use crate::ground::{BUS, Ground};
 use crate::scenario::Narrate;
 use crate::wait::until;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/rollback-drill");
+const SCRIPT: &str = concat!(env!("QSL_WORKSPACE"), "infra/rollback-drill");
 /// How many events flow before it begins.
 const BEFORE: usize = 50;
 

@@ -76,7 +76,7 @@ impl Installed {
     /// Everything is well.
     pub(crate) fn start() -> Self {
         let site = Self::before(ControlPlane::start().unwrap());
-        let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/generated");
+        let crds = concat!(env!("QSL_WORKSPACE"), "crds/generated");
         site.kubectl.run(["apply", "--server-side", "-f", crds]).unwrap();
         site.kubectl.run(["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
         site.kubectl.run(["create", "namespace", "ops"]).unwrap();
@@ -215,7 +215,7 @@ impl Installed {
 
     /// Gives a kind the definition that the chart carries.
     pub(crate) fn define(&self, plural: &str) {
-        let file = format!("{}/../crds/generated/{plural}.yaml", env!("CARGO_MANIFEST_DIR"));
+        let file = format!("{}crds/generated/{plural}.yaml", env!("QSL_WORKSPACE"));
         self.kubectl.run(["apply", "--server-side", "--force-conflicts", "-f", &file]).unwrap();
     }
 
