@@ -20,7 +20,7 @@ use crate::recent::Glance;
 /// What is read of a recorded event: all but its body.
 ///
 /// It is kept as one text. Each field of a record costs the engine on every write and read, so those are few: what
-/// indexes name, and what changes.
+/// indexes name, and the key, by which dead letters are found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Row {
