@@ -7,35 +7,45 @@ use async_trait::async_trait;
 use eventing::time::Millis;
 use surrealdb::engine::any::Any;
 use surrealdb::method::Transaction;
-use surrealdb::types::RecordId;
+use surrealdb::types::{RecordId, SurrealValue};
 use surrealdb::{IndexedResults, types::object};
 
 use super::connection::failed;
-use super::reading::ROW;
-use super::rows::Row;
+use super::rows::event_id;
 use super::schema::STATE;
 use super::surreal::SurrealStore;
 use super::{Pruned, RetentionStore, StoreError};
 
+/// What is looked at of an event.
+#[derive(Debug, SurrealValue)]
+#[surreal(rename_all = "camelCase", crate = "surrealdb::types")]
+struct Old {
+    id: RecordId,
+    event_key: String,
+    position: i64,
+    sent_at: i64,
+}
+
 impl SurrealStore {
     async fn prune_in(transaction: &Transaction<Any>, before: Millis, most: usize) -> Result<Pruned, StoreError> {
         let last = Self::pruned_in(transaction.query(format!("SELECT VALUE last FROM {STATE}:pruned"))).await?;
-        let oldest = format!("{ROW} WITH INDEX entry_by_position WHERE position > $last ORDER BY position LIMIT $most");
+        let oldest = "SELECT id, eventKey, position, sentAt FROM event_entry WITH INDEX entry_by_position \
+                      WHERE position > $last ORDER BY position LIMIT $most";
         let limit = i64::try_from(most).unwrap_or(i64::MAX);
         let mut answers = transaction
             .query(oldest)
             .bind(object! { last: last, most: limit })
             .await
             .map_err(failed("look for old events"))?;
-        let told: Vec<String> = answers.take(0).map_err(failed("look for old events"))?;
-        let mut old: Vec<Row> = told.iter().map(|told| Row::read(told)).collect::<Result<_, _>>()?;
+        let mut old: Vec<Old> = answers.take(0).map_err(failed("look for old events"))?;
         let young = old.iter().position(|event| event.sent_at >= before.0).unwrap_or(old.len());
         old.truncate(young);
         let Some(position) = old.last().map(|event| event.position) else {
             return Ok(Pruned { removed: 0, last: last.try_into().unwrap_or_default() });
         };
         let removed = old.len();
-        let gone: Vec<RecordId> = old.iter().flat_map(|event| [event.entry_id(), event.event_id()]).collect();
+        let gone: Vec<RecordId> =
+            old.into_iter().flat_map(|Old { id, event_key, .. }| [id, event_id(&event_key)]).collect();
         transaction
             .query("DELETE $gone RETURN NONE")
             .query(format!("UPSERT {STATE}:pruned SET last = $position RETURN NONE"))

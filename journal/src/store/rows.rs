@@ -20,7 +20,7 @@ use crate::recent::Glance;
 /// What is read of a recorded event: all but its body.
 ///
 /// It is kept as one text. Each field of a record costs the engine on every write and read, so those are few: what
-/// indexes name, and the key, by which dead letters are found.
+/// indexes name, and what is read without the rest: the key, for dead letters, and the time of the queue, for retention.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Row {
@@ -58,6 +58,7 @@ pub(super) struct EntryRow {
     detail_type: String,
     user_id: Option<String>,
     tenant_id: Option<String>,
+    sent_at: i64,
     told: String,
 }
 
@@ -122,6 +123,7 @@ impl EntryRow {
             detail_type: row.detail_type.clone(),
             user_id: row.user_id.clone(),
             tenant_id: row.tenant_id.clone(),
+            sent_at: row.sent_at,
             told: row.told()?,
         })
     }
