@@ -60,9 +60,6 @@ pub enum StoreError {
     /// The database is being opened again.
     #[error("the database is being opened again")]
     Opening,
-    /// What is in the log of a database that was not closed cannot be brought to where it belongs.
-    #[error("what the database's log holds cannot be brought to its tables: is the disk full?")]
-    Log,
     /// The file of the password cannot be read.
     #[error("the password in {path} cannot be read: {source}", path = path.display())]
     Password {
@@ -71,17 +68,24 @@ pub enum StoreError {
         /// Why it cannot.
         source: std::io::Error,
     },
-    /// A file of the database cannot be removed.
-    #[error("{path} cannot be removed: {source}", path = path.display())]
+    /// A file of the database cannot be written or removed.
+    #[error("{path} cannot be written or removed: {source}", path = path.display())]
     File {
         /// Where it is.
         path: PathBuf,
         /// Why it cannot.
         source: std::io::Error,
     },
-    /// The engine began a new log during the commit: whether it lasts is known when the database was opened again.
-    #[error("the engine began a new log during a commit")]
-    NewLog,
+    /// An older journal ran here after the database was moved.
+    #[error(
+        "{folder} holds a database in rocksdb, and one beside it that an older journal began later: run the older journal for \
+         its events and take a backup of them, then remove wal, sstables, manifest, vlog and LOCK there",
+        folder = folder.display()
+    )]
+    TwoDatabases {
+        /// Where they are.
+        folder: PathBuf,
+    },
     /// A newer journal made this database.
     #[error(
         "the database has schema version {found}, and this journal knows versions up to {known}: run the newer journal, \
@@ -104,18 +108,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether it is no failure, and the same is to be done again: another transaction was in the way, or it is not known
-    /// yet whether this one lasts.
+    /// Whether it is no failure, and the same is to be done again: another transaction was in the way.
     pub fn may_be_repeated(&self) -> bool {
         match self {
             Self::Database { source, .. } | Self::Commit { source, .. } => connection::is_conflict(source),
-            Self::NewLog => true,
             Self::Silent { .. }
             | Self::Opening
-            | Self::Log
             | Self::Password { .. }
             | Self::File { .. }
             | Self::Newer { .. }
+            | Self::TwoDatabases { .. }
             | Self::Record { .. } => false,
         }
     }

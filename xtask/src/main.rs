@@ -67,26 +67,39 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Command::parse() {
-        Command::Demo(args) => demo::run(&args),
-        Command::Test(args) => test::run(&args),
-        Command::Docs(args) => docs::run(&args),
-        Command::Bench(args) => bench::run(&args),
-        Command::Soak(args) => soak::run(&args),
-        Command::Lint(args) => lint::run(&args),
-        Command::Crds(args) => crds::run(&args),
-        Command::Dashboards(args) => dashboards::run(&args),
-        Command::Values(args) => values::run(&args),
-        Command::Pictures(args) => pictures::run(&args),
-        Command::Images(args) => images::run(&args),
-        Command::Cluster(args) => cluster::run(&args),
-        Command::Tools(args) => tools::run(&args),
-    };
-    match done {
+    match Command::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             progress::failed(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        if self.builds_the_workspace() {
+            debian::compilers()?;
+        }
+        match self {
+            Self::Demo(args) => demo::run(&args),
+            Self::Test(args) => test::run(&args),
+            Self::Docs(args) => docs::run(&args),
+            Self::Bench(args) => bench::run(&args),
+            Self::Soak(args) => soak::run(&args),
+            Self::Lint(args) => lint::run(&args),
+            Self::Crds(args) => crds::run(&args),
+            Self::Dashboards(args) => dashboards::run(&args),
+            Self::Values(args) => values::run(&args),
+            Self::Pictures(args) => pictures::run(&args),
+            Self::Images(args) => images::run(&args),
+            Self::Cluster(args) => cluster::run(&args),
+            Self::Tools(args) => tools::run(&args),
+        }
+    }
+
+    /// The others need parts of it that the journal is not among, or nothing.
+    fn builds_the_workspace(&self) -> bool {
+        !matches!(self, Self::Crds(_) | Self::Dashboards(_) | Self::Values(_) | Self::Tools(_))
     }
 }

@@ -55,11 +55,7 @@ impl BackupStore for SurrealStore {
         };
         let transaction = self.begin().await?;
         let written = Self::write_changes(&transaction, changes, HashMap::new()).await;
-        match self.end_transaction(transaction, written, "restore events").await {
-            // What is in memory is brought to disk in the end.
-            Err(StoreError::NewLog) => Ok(()),
-            outcome => outcome,
-        }
+        self.end_transaction(transaction, written, "restore events").await
     }
 
     async fn begin_behind(&self, end: u64) -> Result<(), StoreError> {
@@ -75,7 +71,6 @@ impl BackupStore for SurrealStore {
         let query = format!(
             "UPSERT {STATE}:position SET last = $end RETURN NONE; UPSERT {STATE}:pruned SET last = $before RETURN NONE"
         );
-        self.write("tell its positions", &query, object! { end: number(end), before: before }).await?;
-        self.settle_down().await
+        self.write("tell its positions", &query, object! { end: number(end), before: before }).await.map(drop)
     }
 }

@@ -1,14 +1,7 @@
 //! The open database, and how it is opened and opened again.
 //!
-//! The embedded engine is not trusted after three things, since at the next start it could lack what was acknowledged; what
-//! is on disk is then known by closing it, which writes down what is in its memory, and by reading.
-//! - A commit that failed. Half a record may stand at the end of its log, and a repair cuts off everything behind that.
-//! - A commit during which it began a new log. SurrealKV 0.21 may have the batch in the old log alone and in the memory
-//!   that belongs to the new one; the old log is deleted, and a kill then loses the batch.
-//! - A log that no close ended ([`embedded`]).
-//!
-//! Nothing else is written and nobody is answered before that was done; readers wait meanwhile. docs/decisions/0017 has
-//! how each of them loses events.
+//! After a commit that failed the embedded engine is opened again before anything else is written: only what it reads from
+//! its disk then is sure to be there. Readers wait meanwhile.
 //!
 //! A SurrealDB of its own is connected to anew after a write that failed, and where it did not answer in time: what hangs
 //! is not waited for, and who was signed in may not be any more.
@@ -27,7 +20,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
 use super::StoreError;
-use super::schema::{Migrated, migrate};
+use super::schema::migrate;
 
 const NAMESPACE: &str = "qsl";
 const DATABASE: &str = "journal";
@@ -67,11 +60,9 @@ impl Remote {
 }
 
 impl Location {
-    /// The engine's address. `sync=every` is its default and stands here because acknowledging rests on it: a commit
-    /// returns after its fsync.
     fn address(&self) -> String {
         match self {
-            Self::Folder(folder) => format!("surrealkv://{}?sync=every", folder.display()),
+            Self::Folder(folder) => embedded::address(folder),
             Self::Remote(remote) => remote.url.clone(),
             Self::Memory => "mem://".to_owned(),
         }
@@ -79,19 +70,14 @@ impl Location {
 
     /// Opens it, ready to be written to; `again` after it was dropped.
     async fn open(&self, again: bool) -> Result<Surreal<Any>, StoreError> {
-        if let Self::Folder(folder) = self {
-            return embedded::open(self, folder, again).await;
-        }
-        loop {
-            if let Some(db) = self.open_once().await? {
-                return Ok(db);
-            }
+        match self {
+            Self::Folder(folder) => embedded::open(self, folder, again).await,
+            Self::Remote(_) | Self::Memory => self.open_once().await,
         }
     }
 
-    /// The way to it in time; bringing its tables to this version may take as long as it takes, and where that moved
-    /// events, the database is to be opened again: none.
-    async fn open_once(&self) -> Result<Option<Surreal<Any>>, StoreError> {
+    /// The way to it in time; bringing its tables to this version may take as long as it takes.
+    async fn open_once(&self) -> Result<Surreal<Any>, StoreError> {
         let db = match self {
             Self::Remote(Remote { patience, .. }) => {
                 let silent = |_| StoreError::Silent { patience: *patience };
@@ -99,10 +85,8 @@ impl Location {
             }
             Self::Folder(_) | Self::Memory => self.connect().await?,
         };
-        Ok(match migrate(&db).await? {
-            Migrated::Ready => Some(db),
-            Migrated::Reopen => None,
-        })
+        migrate(&db).await?;
+        Ok(db)
     }
 
     async fn connect(&self) -> Result<Surreal<Any>, StoreError> {
@@ -116,9 +100,13 @@ impl Location {
             };
             db.signin(credentials).await.map_err(failed("sign in"))?;
         }
-        db.use_ns(NAMESPACE).use_db(DATABASE).await.map_err(failed("open"))?;
+        select(&db).await?;
         Ok(db)
     }
+}
+
+async fn select(db: &Surreal<Any>) -> Result<(), StoreError> {
+    db.use_ns(NAMESPACE).use_db(DATABASE).await.map(drop).map_err(failed("open"))
 }
 
 pub(super) fn failed(doing: &'static str) -> impl Fn(surrealdb::Error) -> StoreError {
@@ -143,10 +131,6 @@ pub(super) struct Connection {
     /// How often it was opened.
     openings: AtomicU64,
 }
-
-/// The number of the log that the engine writes to; none where the engine is not ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LogNumber(Option<u64>);
 
 impl Connection {
     pub(super) async fn open(location: &Location) -> Result<Self, StoreError> {
@@ -194,21 +178,6 @@ impl Connection {
         self.to_read().await
     }
 
-    /// The log before a commit, for [`Self::committed`].
-    pub(super) fn log_number(&self) -> LogNumber {
-        let Location::Folder(folder) = &self.location else { return LogNumber(None) };
-        LogNumber(embedded::logs(folder).map(|log| log.number).max())
-    }
-
-    /// Whether what was committed is on disk for good.
-    pub(super) fn committed(&self, before: LogNumber) -> Result<(), StoreError> {
-        if self.log_number() == before {
-            return Ok(());
-        }
-        self.suspect.store(true, Ordering::SeqCst);
-        Err(StoreError::NewLog)
-    }
-
     /// What a commit's error means for what comes after it.
     pub(super) fn not_committed(&self, doing: &'static str) -> impl Fn(surrealdb::Error) -> StoreError {
         move |error| {
@@ -218,15 +187,6 @@ impl Connection {
             }
             StoreError::Commit { doing, source: Box::new(error) }
         }
-    }
-
-    /// Closes it, which brings to disk what is in the engine's memory, and opens it.
-    pub(super) async fn settle(&self) -> Result<(), StoreError> {
-        if matches!(self.location, Location::Folder(_)) {
-            self.suspect.store(true, Ordering::SeqCst);
-            self.open_again().await?;
-        }
-        Ok(())
     }
 
     async fn open_again(&self) -> Result<(), StoreError> {

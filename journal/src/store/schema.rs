@@ -21,6 +21,9 @@ pub(super) const STATE: &str = "journal_state";
 /// Claims of inboxes' consumers; the record's id is the inbox and the key in hex.
 pub(super) const CLAIMS: &str = "claim";
 
+/// All of them, but for what no version reads any more.
+pub(super) const TABLES: [&str; 5] = [EVENTS, ENTRIES, STATE, CLAIMS, "dead_letter"];
+
 /// The nth leads to version n, but for the last, whose events are moved between the two of it.
 const STEPS: [&str; 3] =
     [include_str!("schema/1.surql"), include_str!("schema/2.surql"), include_str!("schema/3-before.surql")];
@@ -29,17 +32,8 @@ const AFTER_MOVING: &str = include_str!("schema/3-after.surql");
 /// The version that this program writes.
 pub(super) const VERSION: i64 = 3;
 
-/// What is to be done with a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Migrated {
-    /// It has this program's version.
-    Ready,
-    /// Events were moved in it. It is to be closed and opened, which brings all of that to disk, and migrated again.
-    Reopen,
-}
-
 /// Brings a database to this program's version, whichever it has: a new one has none.
-pub(super) async fn migrate(db: &Surreal<Any>) -> Result<Migrated, StoreError> {
+pub(super) async fn migrate(db: &Surreal<Any>) -> Result<(), StoreError> {
     let found = version(db).await?;
     if found > VERSION {
         return Err(StoreError::Newer { found, known: VERSION });
@@ -49,19 +43,27 @@ pub(super) async fn migrate(db: &Surreal<Any>) -> Result<Migrated, StoreError> {
         let mut query = db.query(step);
         if to == VERSION {
             query.await.and_then(IndexedResults::check).map_err(failed("make the tables of its next version"))?;
-            if moving::all(db).await? > 0 {
-                return Ok(Migrated::Reopen);
-            }
+            moving::all(db).await?;
             query = db.query(AFTER_MOVING);
         }
         let done = query.query(tell.as_str()).bind(("to", to)).await.and_then(IndexedResults::check);
         done.map_err(failed("bring its tables to the next version"))?;
         tracing::info!(version = to, "database brought to this version");
     }
-    Ok(Migrated::Ready)
+    Ok(())
 }
 
-async fn version(db: &Surreal<Any>) -> Result<i64, StoreError> {
+/// Makes the tables of an empty database, for the records of one that has this version.
+pub(super) async fn for_records_of(version: i64, db: &Surreal<Any>) -> Result<(), StoreError> {
+    // Those of an older version fit into the tables that the next step begins with.
+    let after = (version == VERSION).then_some(AFTER_MOVING);
+    for step in STEPS.into_iter().chain(after) {
+        db.query(step).await.and_then(IndexedResults::check).map_err(failed("make its tables"))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn version(db: &Surreal<Any>) -> Result<i64, StoreError> {
     // In a new database there is no such table, which is an error of its own kind.
     let told = db.query(format!("SELECT VALUE last FROM {STATE}:schema")).await;
     let mut told = told.map_err(failed("tell its version"))?;
@@ -73,4 +75,4 @@ async fn version(db: &Surreal<Any>) -> Result<i64, StoreError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

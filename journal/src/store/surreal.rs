@@ -63,9 +63,8 @@ impl SurrealStore {
     ) -> Result<T, StoreError> {
         match worked {
             Ok(done) => {
-                let log = self.connection.log_number();
                 transaction.commit().await.map_err(self.connection.not_committed(doing))?;
-                self.connection.committed(log).map(|()| done)
+                Ok(done)
             }
             Err(error) => {
                 // The first error tells why; that of ending a broken transaction would hide it.
@@ -75,30 +74,16 @@ impl SurrealStore {
         }
     }
 
-    /// Runs statements that each commit by themselves, and that may be run again.
+    /// Runs statements that each commit by themselves.
     pub(super) async fn write(
         &self,
         doing: &'static str,
         query: &str,
         bindings: Object,
     ) -> Result<IndexedResults, StoreError> {
-        let mut tries = 1;
-        loop {
-            let db = self.db_to_write().await?;
-            let log = self.connection.log_number();
-            let done = db.query(query).bind(bindings.clone()).await.and_then(IndexedResults::check);
-            let done = done.map_err(self.connection.not_committed(doing))?;
-            match self.connection.committed(log) {
-                Ok(()) => return Ok(done),
-                Err(error) if tries == TRIES => return Err(error),
-                Err(_) => tries += 1,
-            }
-        }
-    }
-
-    /// Closes the database and opens it, after which everything written before is on disk.
-    pub(super) async fn settle_down(&self) -> Result<(), StoreError> {
-        self.connection.settle().await
+        let db = self.db_to_write().await?;
+        let done = db.query(query).bind(bindings).await.and_then(IndexedResults::check);
+        done.map_err(self.connection.not_committed(doing))
     }
 
     /// Removes at most `most` of the records that a query over `$before` and `$most` selects, and says how many.
@@ -178,17 +163,11 @@ impl SurrealStore {
         Ok(appended)
     }
 
-    /// What it came to is in `first` too, where it is not known yet whether that lasts.
-    async fn append_once(&self, batch: &[NewEvent], first: &mut Option<Appended>) -> Result<Appended, StoreError> {
+    async fn append_once(&self, batch: &[NewEvent]) -> Result<Appended, StoreError> {
         let transaction = self.begin().await?;
         let worked = Self::append_in(&transaction, batch).await;
-        let appended = worked.as_ref().ok().copied();
         // Copies alone are committed too: the fsync is what says that those they are copies of are on disk.
-        let ended = self.end_transaction(transaction, worked, "commit a batch").await;
-        if matches!(ended, Err(StoreError::NewLog)) {
-            *first = first.or(appended);
-        }
-        ended
+        self.end_transaction(transaction, worked, "commit a batch").await
     }
 
     pub(super) async fn rows<R: SurrealValue>(
@@ -217,14 +196,11 @@ fn ids(row: &Row) -> Result<Vec<EventId>, StoreError> {
 #[async_trait]
 impl EventStore for SurrealStore {
     async fn append(&self, batch: &[NewEvent]) -> Result<Appended, StoreError> {
-        let (mut tries, mut first) = (1, None);
+        let mut tries = 1;
         loop {
-            match self.append_once(batch, &mut first).await {
-                // Another transaction was in the way; or it is to be seen whether the batch is on disk, where its events
-                // look like copies now.
+            match self.append_once(batch).await {
                 Err(error) if error.may_be_repeated() && tries < TRIES => tries += 1,
-                Ok(appended) => return Ok(Appended { end: appended.end, ..first.unwrap_or(appended) }),
-                Err(error) => return Err(error),
+                done => return done,
             }
         }
     }

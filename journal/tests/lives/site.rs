@@ -60,8 +60,7 @@ impl Site {
         Program::start(self.command(program()).arg("run")).unwrap()
     }
 
-    /// The same with the memory of a small limit, in which the engine begins a new log every few thousand events. Only
-    /// root may limit it: others have an engine that takes gigabytes before it does.
+    /// The same with the memory of the chart's limit. Only root may limit it.
     pub(crate) fn start_within(&self, limit: Option<&Limit>) -> Program {
         let Some(limit) = limit else { return self.start() };
         let mut command = limit.enter(self.command(Path::new(UNSHARE)));

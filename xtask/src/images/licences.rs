@@ -62,8 +62,19 @@ pub(super) fn text(own: &Package, linked: &[Package]) -> Result<String> {
 
 /// The terms of a package.
 fn terms(package: &Package) -> Result<Vec<String>> {
-    if let Origin::Registry { folder, .. } = &package.origin {
-        let files = files(folder).with_context(|| folder.display().to_string())?;
+    if let Origin::Registry { folder, .. } | Origin::Changed { folder } = &package.origin {
+        let mut files = files(folder).with_context(|| folder.display().to_string())?;
+        // What it builds from C or C++ has a folder of its own in it.
+        if package.name.ends_with("-sys") {
+            for entry in fs::read_dir(folder)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    files.extend(self::files(&path)?);
+                }
+            }
+            files.sort();
+            files.dedup();
+        }
         if !files.is_empty() {
             return files.iter().map(|file| Ok(clean(&String::from_utf8_lossy(&fs::read(file)?)))).collect();
         }
@@ -140,13 +151,17 @@ mod tests {
         let one = at(root.path(), "one", "MIT OR Apache-2.0");
         let two = at(root.path(), "two", "MIT OR Apache-2.0");
         let bare = at(root.path(), "bare", "MIT");
+        let native = at(root.path(), "native-sys", "MIT");
+        fs::create_dir(root.path().join("native-sys/native")).unwrap();
+        fs::write(root.path().join("native-sys/native/COPYING"), "The terms of native\n").unwrap();
         fs::write(root.path().join("one/LICENSE-MIT"), "The terms\r\nof both\r\n").unwrap();
         fs::write(root.path().join("two/COPYING"), "\nThe terms\nof both").unwrap();
         fs::write(root.path().join("two/license.rs"), "fn no() {}").unwrap();
-        let text = text(&package("app", &[]), &[bare, one, two]).unwrap();
+        let text = text(&package("app", &[]), &[bare, native, one, two]).unwrap();
         assert_eq!(text.matches("The terms\nof both").count(), 1, "{text}");
-        assert!(text.contains("one 1.2.3; Ada\n  MIT OR Apache-2.0 [2]\n"), "{text}");
-        assert!(text.contains("two 1.2.3; Ada\n  MIT OR Apache-2.0 [2]\n"), "{text}");
+        assert!(text.contains("one 1.2.3; Ada\n  MIT OR Apache-2.0 [3]\n"), "{text}");
+        assert!(text.contains("two 1.2.3; Ada\n  MIT OR Apache-2.0 [3]\n"), "{text}");
+        assert!(text.contains("native-sys 1.2.3; Ada\n  MIT [2]\n") && text.contains("The terms of native"), "{text}");
         assert!(text.contains("Copyright (c) Ada\n\nPermission is hereby granted"), "{text}");
         assert!(!text.contains("fn no()"), "{text}");
     }

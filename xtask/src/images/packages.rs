@@ -49,9 +49,21 @@ pub enum Origin {
         /// The SHA-256 of its archive, in hex.
         checksum: String,
     },
+    /// The copy of one, with a change of ours, beside the workspace.
+    Changed {
+        /// Its sources.
+        folder: PathBuf,
+    },
     /// The toolchain that links.
     Toolchain,
 }
+
+/// The library of C++, and the packages that bring C++.
+const LIBSTDCPP: &str = "libstdc++";
+const CPP: [&str; 1] = ["surrealdb-librocksdb-sys"];
+const GCC: &str = "GPL-3.0-or-later WITH GCC-exception-3.1";
+/// Where such copies are, in this checkout.
+const CHANGED: &str = "third-party";
 
 impl Package {
     /// Its package URL (<https://github.com/package-url/purl-spec>), which identifies it.
@@ -190,7 +202,8 @@ impl Graph {
         seen.remove(root);
         seen.extend(self.packages.iter().filter(|(_, package)| package.name == IN_EVERY_IMAGE).map(|(key, _)| key));
         let mut all: Vec<Package> = seen.into_iter().filter_map(|key| self.packages.get(key)).cloned().collect();
-        all.extend(self.toolchain.iter().cloned());
+        let is_cpp = all.iter().any(|package| CPP.contains(&package.name.as_str()));
+        all.extend(self.toolchain.iter().filter(|part| is_cpp || part.name != LIBSTDCPP).cloned());
         all.sort_by(|one, other| (&one.name, &one.version).cmp(&(&other.name, &other.version)));
         let mut own = self.packages.get(root).context("a program has a package")?.clone();
         let besides =
@@ -208,14 +221,16 @@ fn package(
     let Described { name, version, license, repository, authors, source, manifest_path, .. } = found;
     // `MIT/Apache-2.0` is how crates wrote it once.
     let licence = license.as_ref().map(|licence| licence.replace('/', " OR ")).or_else(|| told.get(name).cloned());
-    let origin = if source.is_none() {
-        Origin::Ours
-    } else {
+    let folder = manifest_path.parent().context("a manifest is in a folder")?.to_owned();
+    let origin = if source.is_some() {
         let key = (name.clone(), version.clone());
         let checksum =
             checksums.get(&key).with_context(|| format!("Cargo.lock has no checksum of {name} {version}"))?;
-        let folder = manifest_path.parent().context("a manifest is in a folder")?.to_owned();
         Origin::Registry { folder, checksum: checksum.clone() }
+    } else if folder.parent().is_some_and(|parent| parent.ends_with(CHANGED)) {
+        Origin::Changed { folder }
+    } else {
+        Origin::Ours
     };
     Ok(Package {
         name: name.clone(),
@@ -229,7 +244,8 @@ fn package(
     })
 }
 
-/// What the linker puts into every program: Rust's library, and, since programs are static, C's and the unwinder.
+/// What the linker puts into every program: Rust's library, and, since programs are static, C's and the unwinder; C++'s where
+/// there is any.
 fn toolchain(compiler: &str) -> Result<Vec<Package>> {
     let libc = said(Command::new("getconf").arg("GNU_LIBC_VERSION"))?;
     let libc = libc.trim().strip_prefix("glibc ").context("getconf GNU_LIBC_VERSION names no glibc")?;
@@ -246,7 +262,8 @@ fn toolchain(compiler: &str) -> Result<Vec<Package>> {
     Ok(vec![
         part("rust-std", compiler, "MIT OR Apache-2.0", "https://github.com/rust-lang/rust"),
         part("glibc", libc, "LGPL-2.1-or-later", "https://sourceware.org/git/glibc.git"),
-        part("libgcc", &gcc, "GPL-3.0-or-later WITH GCC-exception-3.1", "https://gcc.gnu.org/git/gcc.git"),
+        part("libgcc", &gcc, GCC, "https://gcc.gnu.org/git/gcc.git"),
+        part(LIBSTDCPP, &gcc, GCC, "https://gcc.gnu.org/git/gcc.git"),
     ])
 }
 
@@ -327,6 +344,9 @@ mod tests {
         let linked = |program: &str| graph.linked_into(program).unwrap().1;
         let (journal, sidecar) = (linked("journal"), linked("consumer-sidecar"));
         assert!(names(&journal).contains(&"surrealdb-core") && !names(&sidecar).contains(&"surrealdb-core"));
+        for name in ["surrealdb-engine-local", LIBSTDCPP] {
+            assert!(names(&journal).contains(&name) && !names(&sidecar).contains(&name), "{name}");
+        }
         for name in ["eventing", "rust-std", "glibc", "tokio", "webpki-root-certs"] {
             assert!(names(&journal).contains(&name) && names(&sidecar).contains(&name), "{name}");
         }

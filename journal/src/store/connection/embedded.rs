@@ -1,90 +1,73 @@
 //! Opening the embedded engine in its folder.
-//!
-//! A log that no close ended may end in half a record. SurrealKV 0.21 goes on in the same file, where it may lose what it is
-//! told from then on:
-//! - Where the half ends at the end of a block, the engine takes it for the end of the log and writes behind it. The next
-//!   repair cuts off everything from there.
-//! - Elsewhere the engine repairs the log, by a new file in the place of the old one, and goes on writing to the old one,
-//!   which has no name any more. A kill then loses all of it.
-//! - A repair that found no room leaves half a copy behind, and the next one writes behind that.
-//!
-//! So what the log holds is brought to the tables by closing the engine, which leaves no log, before anybody writes; and
-//! half a copy is removed before the engine finds it.
 
-use std::fs::{self, DirEntry};
-use std::io;
-use std::path::Path;
+mod surrealkv;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use surrealdb::Surreal;
 use surrealdb::engine::any::Any;
-use surrealdb::{IndexedResults, Surreal};
+use sysinfo::System;
 use tokio::time::{Instant, sleep};
 
 use super::super::StoreError;
-use super::super::schema::STATE;
-use super::{Location, failed};
+use super::Location;
 
 /// How long an engine may take to give its files back: one that was dropped is closed in the background, when its last
 /// reader has ended.
-const CLOSING: Duration = Duration::from_secs(10);
+const CLOSING: Duration = Duration::from_secs(40);
 const BETWEEN_OPENINGS: Duration = Duration::from_millis(20);
 
-/// One file of the log.
-pub(super) struct Log {
-    pub(super) number: u64,
-    holds_something: bool,
+/// The engine's own folder in the journal's.
+fn home(folder: &Path) -> PathBuf {
+    folder.join("rocksdb")
 }
 
-/// The files of the log.
-pub(super) fn logs(folder: &Path) -> impl Iterator<Item = Log> {
-    let log = |file: DirEntry| {
-        let path = file.path();
-        let number = path.file_stem()?.to_str()?.parse().ok()?;
-        Some(Log { number, holds_something: file.metadata().map_or(true, |file| file.len() > 0) })
-    };
-    fs::read_dir(folder.join("wal")).into_iter().flatten().flatten().filter_map(log)
+/// The engine's address, with its settings: docs/decisions/0027 has what they do.
+pub(super) fn address(folder: &Path) -> String {
+    let settings = [
+        // Its default stands here because acknowledging rests on it: a commit returns after its fsync.
+        ("sync", "every".to_owned()),
+        // Left to itself it takes 16 MiB up to a memory of 2 GiB, less than what it writes into takes of that.
+        ("rocksdb_block_cache_size", (memory() / 8 * 3).to_string()),
+        // What is large is in files of its own, so a table that was flushed is small, and two of them are not worth merging
+        // all of the next level.
+        ("rocksdb_file_compaction_trigger", "8".to_owned()),
+        ("rocksdb_level0_slowdown_writes_trigger", "20".to_owned()),
+        ("rocksdb_level0_stop_writes_trigger", "36".to_owned()),
+        // A log whose tables are on disk is removed at once, and not kept for ten minutes, whatever that may take.
+        ("rocksdb_wal_size_limit", "0".to_owned()),
+        // It would copy what is large from old files to new ones all the time, in case some of it is gone. What goes here is
+        // the oldest, which is whole files.
+        ("rocksdb_enable_blob_gc", "false".to_owned()),
+    ];
+    let settings = settings.map(|(name, value)| format!("{name}={value}")).join("&");
+    format!("rocksdb://{}?{settings}", home(folder).display())
 }
 
-/// Opens it, with a log that nothing was in. Where one of ours is being `closed`, that is waited for.
-pub(super) async fn open(location: &Location, folder: &Path, mut closed: bool) -> Result<Surreal<Any>, StoreError> {
-    let mut until = Instant::now() + CLOSING;
+/// The bytes of memory that this process may have: the container's limit, or all of the machine's.
+fn memory() -> u64 {
+    let mut system = System::new();
+    system.refresh_memory();
+    system.cgroup_limits().map(|limits| limits.total_memory).filter(|total| *total > 0).unwrap_or(system.total_memory())
+}
+
+/// Opens it. Where one of ours is being `closed`, that is waited for.
+pub(super) async fn open(location: &Location, folder: &Path, closed: bool) -> Result<Surreal<Any>, StoreError> {
+    let closed = surrealkv::moved(folder).await? || closed;
+    let until = Instant::now() + CLOSING;
     loop {
-        // Looked at before it is opened: the engine writes to its log in opening.
-        let was_left = logs(folder).any(|log| log.holds_something);
-        remove_half_repaired(folder)?;
         match location.open_once().await {
-            Ok(None) => (closed, until) = (true, Instant::now() + CLOSING),
-            Ok(Some(db)) if !was_left => return Ok(db),
-            Ok(Some(_)) if Instant::now() > until => return Err(StoreError::Log),
-            Ok(Some(db)) => {
-                tracing::info!("the database was not closed; what its log holds is brought to its tables");
-                write_something(&db).await?;
-                closed = true;
-            }
             Err(error) if closed && is_open_elsewhere(&error) && Instant::now() < until => {}
-            Err(error) => return Err(error),
+            opened => return opened,
         }
         sleep(BETWEEN_OPENINGS).await;
     }
 }
 
-/// A close leaves the log as it is when nothing was written.
-async fn write_something(db: &Surreal<Any>) -> Result<(), StoreError> {
-    let query = format!("UPSERT {STATE}:opened SET last = (last ?? 0) + 1 RETURN NONE");
-    db.query(query).await.and_then(IndexedResults::check).map(drop).map_err(failed("write to its tables"))
-}
-
-fn remove_half_repaired(folder: &Path) -> Result<(), StoreError> {
-    let path = folder.join("wal/repair_temp");
-    match fs::remove_dir_all(&path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StoreError::File { path, source }),
-        _ => Ok(()),
-    }
-}
-
 /// Of an error in opening the client keeps the engine's sentence alone.
 fn is_open_elsewhere(error: &StoreError) -> bool {
-    matches!(error, StoreError::Database { source, .. } if source.message().contains("already locked"))
+    matches!(error, StoreError::Database { source, .. } if source.message().contains("lock"))
 }
 
 #[cfg(test)]

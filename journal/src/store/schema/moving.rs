@@ -1,8 +1,6 @@
 //! Version 2 kept an event in one record; version 3 keeps what is read of it in another, named by its place.
 //!
 //! A few are moved in each transaction, by position, and one that was moved has an entry: cut off, it goes on where it was.
-//! The engine may lose a transaction by a kill although it kept a later one (docs/decisions/0017), so nobody trusts the
-//! end of a pass: the database is opened again, and the version is told when a pass found nothing to move.
 
 use serde_json::value::RawValue;
 use surrealdb::engine::any::Any;
@@ -76,8 +74,8 @@ impl Old {
     }
 }
 
-/// Moves all that were not moved yet, and says how many.
-pub(super) async fn all(db: &Surreal<Any>) -> Result<usize, StoreError> {
+/// Moves all that were not moved yet.
+pub(super) async fn all(db: &Surreal<Any>) -> Result<(), StoreError> {
     let (mut moved, mut told, mut after) = (0, 0, 0);
     loop {
         let transaction = db.clone().begin().await.map_err(failed("begin to move events"))?;
@@ -92,7 +90,7 @@ pub(super) async fn all(db: &Surreal<Any>) -> Result<usize, StoreError> {
         transaction.commit().await.map_err(failed("move events"))?;
         moved += some;
         if some < AT_ONCE {
-            return Ok(moved);
+            return Ok(());
         }
         if moved - told >= TOLD_EVERY {
             told = moved;

@@ -11,7 +11,10 @@ use crate::testing::event;
 
 /// The folder of a database, opened without us.
 async fn folder(folder: &TempDir) -> Surreal<Any> {
-    let address = format!("surrealkv://{}", folder.path().display());
+    database(&format!("rocksdb://{}/rocksdb", folder.path().display())).await
+}
+
+async fn database(address: &str) -> Surreal<Any> {
     let db = connect(address).await.unwrap();
     db.use_ns("qsl").use_db("journal").await.unwrap();
     db
@@ -42,6 +45,11 @@ async fn indexes(db: &Surreal<Any>, table: &str) -> Vec<String> {
 /// A database of version 2 with so many events of one story, of which the newest came first.
 async fn of_version_2(kept: &TempDir, events: usize) -> Surreal<Any> {
     let db = folder(kept).await;
+    make_version_2(&db, events).await;
+    db
+}
+
+async fn make_version_2(db: &Surreal<Any>, events: usize) {
     for step in [include_str!("1.surql"), include_str!("2.surql")] {
         db.query(step).await.unwrap().check().unwrap();
     }
@@ -53,7 +61,6 @@ async fn of_version_2(kept: &TempDir, events: usize) -> Surreal<Any> {
                 UPSERT journal_state:position SET last = $events; UPSERT journal_state:schema SET last = 2";
     let events = i64::try_from(events).unwrap();
     db.query(rows).bind(("events", events)).await.unwrap().check().unwrap();
-    db
 }
 
 /// The positions and bodies of the story, in its order.
@@ -123,8 +130,6 @@ async fn a_move_that_was_cut_off_goes_on_where_it_was_and_also_past_a_part_that_
     let transaction = db.clone().begin().await.unwrap();
     assert_eq!(moving::some(&transaction, 50).await.unwrap(), (50, 100));
     transaction.commit().await.unwrap();
-    assert_eq!(migrate(&db).await.unwrap(), Migrated::Reopen);
-    assert_eq!(version(&db).await.unwrap(), 2, "nothing is told before it is on disk");
     drop(db);
     assert_eq!(told(&opened(&kept).await.unwrap()).await, expected(120));
 }
@@ -152,7 +157,7 @@ async fn a_step_that_was_cut_off_is_made_again() {
 async fn a_database_of_a_newer_journal_is_left_alone_and_the_sentence_says_what_to_do() {
     let kept = TempDir::new().unwrap();
     let db = folder(&kept).await;
-    assert_eq!(migrate(&db).await.unwrap(), Migrated::Ready);
+    migrate(&db).await.unwrap();
     db.query(format!("UPSERT {STATE}:schema SET last = $to")).bind(("to", VERSION + 1)).await.unwrap().check().unwrap();
     drop(db);
     let refused = opened(&kept).await.unwrap_err();
@@ -160,4 +165,51 @@ async fn a_database_of_a_newer_journal_is_left_alone_and_the_sentence_says_what_
     assert_eq!((found, known), (VERSION + 1, VERSION));
     let said = refused.to_string();
     assert!(said.contains(&format!("schema version {found}")) && said.contains("run the newer journal"), "{said}");
+}
+
+/// The same kept by the engine that journals had once, with a claim and a dead letter.
+async fn on_surrealkv(kept: &TempDir, events: usize) {
+    let db = database(&format!("surrealkv://{}", kept.path().display())).await;
+    make_version_2(&db, events).await;
+    let more = "CREATE claim:one CONTENT {handled: true, lapses: 0, attempts: 1, until: 9000000000000}; \
+                CREATE dead_letter:one CONTENT {inbox: 'bank/gate', code: 'SIG_INVALID', stage: 'consumer', \
+                attempts: 5, failedAt: 7, eventKey: '1'}";
+    db.query(more).await.unwrap().check().unwrap();
+}
+
+#[tokio::test]
+async fn what_surrealkv_held_is_copied_once_and_its_files_are_gone() {
+    let kept = TempDir::new().unwrap();
+    on_surrealkv(&kept, 120).await;
+    // As of a copy that was cut off.
+    std::fs::create_dir(kept.path().join("rocksdb")).unwrap();
+    std::fs::write(kept.path().join("rocksdb/CURRENT"), "half").unwrap();
+    std::fs::write(kept.path().join("rocksdb.copying"), "").unwrap();
+    let store = opened(&kept).await.unwrap();
+    assert_eq!(told(&store).await, expected(120));
+    let db = store.db().await.unwrap();
+    assert_eq!(version(&db).await.unwrap(), VERSION);
+    let mut rest = db.query("SELECT VALUE handled FROM claim; SELECT VALUE code FROM dead_letter").await.unwrap();
+    assert_eq!(rest.take::<Vec<bool>>(0).unwrap(), [true]);
+    assert_eq!(rest.take::<Vec<String>>(1).unwrap(), ["SIG_INVALID"]);
+    let new = opened(&TempDir::new().unwrap()).await.unwrap().db().await.unwrap();
+    for table in TABLES {
+        assert_eq!(indexes(&db, table).await, indexes(&new, table).await, "{table}");
+    }
+    let left: Vec<_> = std::fs::read_dir(kept.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(left, ["rocksdb"]);
+    drop((store, db));
+    assert_eq!(told(&opened(&kept).await.unwrap()).await, expected(120));
+}
+
+#[tokio::test]
+async fn what_an_older_journal_recorded_after_the_move_is_neither_taken_for_moved_nor_removed() {
+    let kept = TempDir::new().unwrap();
+    drop(opened(&kept).await.unwrap());
+    on_surrealkv(&kept, 3).await;
+    let refused = opened(&kept).await.unwrap_err();
+    assert!(matches!(refused, StoreError::TwoDatabases { .. }), "{refused}");
+    let said = refused.to_string();
+    assert!(said.contains("an older journal") && said.contains("take a backup"), "{said}");
+    assert!(kept.path().join("wal").exists());
 }
