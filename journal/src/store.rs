@@ -78,13 +78,13 @@ pub enum StoreError {
     },
     /// An older journal ran here after the database was moved.
     #[error(
-        "{folder} holds a database in rocksdb, and one beside it that an older journal began later: run the older journal for \
-         its events and take a backup of them, then remove wal, sstables, manifest, vlog and LOCK there",
-        folder = folder.display()
+        "beside the database in rocksdb is one that an older journal began later: run the older journal for its events and \
+         take a backup of them, then remove {}",
+        files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     TwoDatabases {
-        /// Where they are.
-        folder: PathBuf,
+        /// All that is of the older journal's.
+        files: Vec<PathBuf>,
     },
     /// A newer journal made this database.
     #[error(

@@ -1,7 +1,8 @@
 //! A journal's process with its queue, and what is in its database in the end.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -121,6 +122,16 @@ impl Site {
     /// Where its database is, unless a test has it elsewhere.
     pub(crate) fn location(&self) -> Location {
         Location::Folder(self.data.path().to_owned())
+    }
+
+    /// The number of the log that the engine in that folder writes to; none before it has one.
+    pub(crate) fn newest_log(&self) -> Option<u64> {
+        let number = |file: PathBuf| {
+            let is_log = file.extension().is_some_and(|extension| extension == "log");
+            is_log.then(|| file.file_stem()?.to_str()?.parse().ok()).flatten()
+        };
+        let files = fs::read_dir(self.data.path().join("rocksdb")).unwrap();
+        files.filter_map(|file| number(file.unwrap().path())).max()
     }
 
     /// What is in the database, which nobody may have open: every event that was sent, once, and nothing was given up.

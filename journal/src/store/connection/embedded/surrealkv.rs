@@ -35,7 +35,7 @@ pub(super) async fn moved(folder: &Path) -> Result<bool, StoreError> {
     }
     if !copied.exists() {
         if home.exists() && !copying.exists() {
-            return Err(StoreError::TwoDatabases { folder: folder.to_owned() });
+            return Err(StoreError::TwoDatabases { files: old });
         }
         tracing::info!("the journal is copied from SurrealKV to RocksDB");
         fs::write(&copying, "").map_err(|source| StoreError::File { path: copying.clone(), source })?;
