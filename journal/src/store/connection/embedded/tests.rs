@@ -67,6 +67,25 @@ async fn what_is_written_after_half_a_record_outlives_the_next_kill() {
     assert_eq!(keys(&open(&left_again).await.unwrap()).await, ["eb-a", "eb-c"]);
 }
 
+/// SurrealDB's client hands them down by the one statement of ours in `third-party`; without it they are silently ignored.
+#[tokio::test]
+async fn the_engine_has_the_settings_of_its_address() {
+    let folder = TempDir::new().unwrap();
+    let _store = open(&folder).await.unwrap();
+    let files = fs::read_dir(home(folder.path())).unwrap().map(|file| file.unwrap().path());
+    let options = files.filter(|file| file.to_string_lossy().contains("OPTIONS-")).max().unwrap();
+    let options = fs::read_to_string(options).unwrap();
+    for setting in [
+        "level0_file_num_compaction_trigger=8",
+        "level0_slowdown_writes_trigger=20",
+        "level0_stop_writes_trigger=36",
+        "WAL_size_limit_MB=0",
+        "enable_blob_garbage_collection=false",
+    ] {
+        assert!(options.lines().any(|line| line.trim() == setting), "{setting}: {options}");
+    }
+}
+
 #[tokio::test]
 async fn whoever_has_it_open_keeps_it_and_nobody_waits_for_him() {
     let folder = TempDir::new().unwrap();
