@@ -97,6 +97,15 @@ pub enum StoreError {
         /// The last one that is known.
         known: i64,
     },
+    /// A journal between two releases made this database.
+    #[error(
+        "the database has schema version {found}, which no release of the journal had: take a backup with the journal that \
+         wrote it, and restore that into an empty folder"
+    )]
+    Unreleased {
+        /// The database's version.
+        found: i64,
+    },
     /// A record is not what this version writes.
     #[error("record {record} cannot be read: {reason}")]
     Record {
@@ -117,6 +126,7 @@ impl StoreError {
             | Self::Password { .. }
             | Self::File { .. }
             | Self::Newer { .. }
+            | Self::Unreleased { .. }
             | Self::TwoDatabases { .. }
             | Self::Record { .. } => false,
         }

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use surrealdb::types::object;
 
-use super::reading::{BETWEEN, ROW};
 use super::rows::Row;
 use super::schema::STATE;
 use super::surreal::SurrealStore;
@@ -24,9 +23,9 @@ impl BackupStore for SurrealStore {
     }
 
     async fn lines(&self, after: u64, to: u64, limit: usize) -> Result<Vec<Line>, StoreError> {
-        let size = i64::try_from(limit).unwrap_or(i64::MAX);
-        let bindings = object! { after: number(after), to: number(to), size: size };
-        let rows = self.told("read a backup", format!("{ROW} {BETWEEN}"), bindings).await?;
+        let mut arrived = self.arrived(number(after), limit).await?;
+        arrived.retain(|(position, _)| *position <= number(to));
+        let rows = self.entries(arrived).await?;
         let mut bodies = self.bodies(rows.iter().map(Row::event_id).collect()).await?;
         // One that retention removed meanwhile has none.
         let lines = rows.into_iter().filter_map(|row| bodies.remove(&row.event_key).map(|body| row.line(body)));
@@ -59,15 +58,8 @@ impl BackupStore for SurrealStore {
     }
 
     async fn begin_behind(&self, end: u64) -> Result<(), StoreError> {
-        let first: Vec<i64> = self
-            .rows(
-                "read its begin",
-                "SELECT VALUE position FROM event_entry WITH INDEX entry_by_position ORDER BY position LIMIT 1"
-                    .to_owned(),
-                object! {},
-            )
-            .await?;
-        let before = first.first().map_or(number(end), |first| first - 1);
+        let first = self.arrived(0, 1).await?;
+        let before = first.first().map_or(number(end), |(first, _)| first - 1);
         let query = format!(
             "UPSERT {STATE}:position SET last = $end RETURN NONE; UPSERT {STATE}:pruned SET last = $before RETURN NONE"
         );

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use eventing::types::Resource;
 use eventing_http::Whose;
-use surrealdb::types::{RecordId, SurrealValue};
+use surrealdb::types::{RecordId, SurrealValue, object};
 
-use super::rows::Row;
+use super::rows::{Row, arrivals, lead_of, position_of};
 use super::surreal::SurrealStore;
 use super::{EventReader, StoreError};
 use crate::entry::{Cursor, Entry, Page, Projection};
@@ -29,9 +29,8 @@ const STEP: usize = 100;
 
 /// Everything of a recorded event but its body, which is the largest part.
 pub(super) const ROW: &str = "SELECT VALUE told FROM event_entry";
-/// Which positions.
-pub(super) const BETWEEN: &str =
-    "WITH INDEX entry_by_position WHERE position > $after AND position <= $to ORDER BY position LIMIT $size";
+/// The arrivals of a range of last positions.
+const ARRIVED: &str = "SELECT VALUE entries FROM $arrivals LIMIT $most";
 /// The latest entries of a resource that are looked at first: an unsigned one may be before the one that tells.
 const STANDINGS: usize = 8;
 
@@ -53,18 +52,6 @@ fn standing(row: Row) -> Projection {
     Projection { resource, status, last_updated: ts, event_key }
 }
 
-/// The index of a lead, and the field it begins with; a correlation's entries are a range of records.
-const fn index(lead: Lead) -> Option<(&'static str, Option<&'static str>)> {
-    match lead {
-        Lead::Correlation => None,
-        Lead::Resource => Some(("entry_by_resource", Some("resource"))),
-        Lead::User => Some(("entry_by_user", Some("userId"))),
-        Lead::Tenant => Some(("entry_by_tenant", Some("tenantId"))),
-        Lead::DetailType => Some(("entry_by_detail_type", Some("detailType"))),
-        Lead::Time => Some(("entry_by_ts", None)),
-    }
-}
-
 /// Which way along an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -74,34 +61,32 @@ pub(super) enum Way {
     Back,
 }
 
-/// The statements that read along a lead's index from a place, one after the other. Each has the bounds of its index
-/// alone: with any other condition the engine reads a batch of records before it looks at the limit. So what is signed in
+/// The statements that read along a lead from a place, one after the other. Each has the bounds of its index alone: with any other condition the engine reads a batch of records before it looks at the limit. So what is signed in
 /// the place's own microsecond is read first, then what is past it; a correlation's range of records is by both.
 pub(super) fn statements(lead: Lead, way: Way) -> Vec<String> {
     let what = ROW;
-    let Some((index, field)) = index(lead) else {
-        // In the order of ids a text is behind every number.
+    if lead == Lead::Correlation {
+        // Its entries are a range of records, and in the order of their ids a text is behind every number.
         return vec![match way {
             Way::On => format!("{what}:[$value, $ts, $position]>..[$value, ''] LIMIT $size"),
             Way::Back => format!("{what}:[$value]..[$value, $ts, $position] ORDER BY id DESC LIMIT $size"),
         }];
-    };
-    let of = field.map_or_else(String::new, |field| format!("{field} = $value AND "));
+    }
+    let of = "WITH INDEX entry_by_lead WHERE leads CONTAINS $value AND";
     let (past, order) = match way {
         Way::On => ('>', "ASC"),
         Way::Back => ('<', "DESC"),
     };
     let ties = (format!("ts = $ts AND position {past} $position"), format!("position {order}"));
     let rest = (format!("ts {past} $ts"), format!("ts {order}, position {order}"));
-    [ties, rest]
-        .map(|(bounds, order)| format!("{what} WITH INDEX {index} WHERE {of}{bounds} ORDER BY {order} LIMIT $size"))
-        .into()
+    [ties, rest].map(|(bounds, order)| format!("{what} {of} {bounds} ORDER BY {order} LIMIT $size")).into()
 }
 
 /// What a statement of [`statements`] is told.
-pub(super) fn bindings(value: Option<&str>, place: Cursor, size: usize) -> impl SurrealValue + use<> {
-    surrealdb::types::object! {
-        value: value.map(str::to_owned),
+pub(super) fn bindings(lead: Lead, value: Option<&str>, place: Cursor, size: usize) -> impl SurrealValue + use<> {
+    let value = value.unwrap_or_default();
+    object! {
+        value: if lead == Lead::Correlation { value.to_owned() } else { lead_of(lead, value) },
         ts: place.ts,
         position: i64::try_from(place.position).unwrap_or(i64::MAX),
         size: i64::try_from(size).unwrap_or(i64::MAX),
@@ -123,7 +108,7 @@ impl SurrealStore {
         for query in statements(lead, way) {
             let left = size.saturating_sub(rows.len());
             if left > 0 {
-                rows.extend(self.told("read events", query, bindings(value, place, left)).await?);
+                rows.extend(self.told("read events", query, bindings(lead, value, place, left)).await?);
             }
         }
         Ok(rows)
@@ -179,22 +164,31 @@ impl SurrealStore {
         }
     }
 
-    /// What was recorded behind a position, in the order of positions. Those are next to each other but where retention
-    /// removed some, so a range of few of them has what is wanted, and the engine reads no more.
+    /// The names of some entries behind a position, in the order of positions, with these.
+    pub(super) async fn arrived(&self, after: i64, size: usize) -> Result<Vec<(i64, RecordId)>, StoreError> {
+        let end = after.saturating_add(i64::try_from(size).unwrap_or(i64::MAX));
+        let mut arrived = Vec::new();
+        // Positions are next to each other but where retention removed some: what ends among the next ones, and the first
+        // that ends past them.
+        for (from, to, most) in [(after.saturating_add(1), end, size), (end.saturating_add(1), i64::MAX, 1)] {
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            let bindings = object! { arrivals: arrivals(from, to), most: most };
+            let entries: Vec<Vec<RecordId>> = self.rows("read what arrived", ARRIVED.to_owned(), bindings).await?;
+            let places = entries.into_iter().flatten().filter_map(|entry| Some((position_of(&entry)?, entry)));
+            arrived.extend(places.filter(|(position, _)| *position > after));
+        }
+        arrived.truncate(size);
+        Ok(arrived)
+    }
+
+    /// What was recorded behind a position, in the order of positions.
     pub(super) async fn follow(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let (mut entries, mut bytes, mut place) = (Vec::new(), 0_usize, i64::try_from(after).unwrap_or(i64::MAX));
         while entries.len() < limit && bytes < ANSWER_BYTES {
-            let size = i64::try_from(STEP.min(limit.saturating_sub(entries.len()))).unwrap_or(i64::MAX);
-            let behind = |to: i64| surrealdb::types::object! { after: place, to: to, size: size };
-            let mut rows = Vec::new();
-            for to in [place.saturating_add(size), i64::MAX] {
-                if rows.is_empty() {
-                    rows = self.told("read changes", format!("{ROW} {BETWEEN}"), behind(to)).await?;
-                }
-            }
-            let Some(last) = rows.last() else { break };
-            place = last.position;
-            for row in rows {
+            let arrived = self.arrived(place, STEP.min(limit.saturating_sub(entries.len()))).await?;
+            let Some((last, _)) = arrived.last() else { break };
+            place = *last;
+            for row in self.entries(arrived).await? {
                 bytes = bytes.saturating_add(row.size());
                 entries.push(row.entry()?);
             }
@@ -202,10 +196,16 @@ impl SurrealStore {
         Ok(entries)
     }
 
+    /// What these tell, but for those that retention removed.
+    pub(super) async fn entries(&self, arrived: Vec<(i64, RecordId)>) -> Result<Vec<Row>, StoreError> {
+        let names: Vec<RecordId> = arrived.into_iter().map(|(_, entry)| entry).collect();
+        self.told("read entries", "SELECT VALUE told FROM $names".to_owned(), object! { names: names }).await
+    }
+
     /// The bodies of some events, by their keys.
     pub(super) async fn bodies(&self, ids: Vec<RecordId>) -> Result<HashMap<String, String>, StoreError> {
         let query = "SELECT record::id(id) AS key, body FROM $ids".to_owned();
-        let rows: Vec<BodyRow> = self.rows("read bodies", query, surrealdb::types::object! { ids: ids }).await?;
+        let rows: Vec<BodyRow> = self.rows("read bodies", query, object! { ids: ids }).await?;
         Ok(rows.into_iter().map(|BodyRow { key, body }| (key, body)).collect())
     }
 

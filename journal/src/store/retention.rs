@@ -11,7 +11,7 @@ use surrealdb::types::{RecordId, SurrealValue};
 use surrealdb::{IndexedResults, types::object};
 
 use super::connection::failed;
-use super::rows::event_id;
+use super::rows::{arrivals, event_id};
 use super::schema::STATE;
 use super::surreal::SurrealStore;
 use super::{Pruned, RetentionStore, StoreError};
@@ -27,14 +27,17 @@ struct Old {
 }
 
 impl SurrealStore {
-    async fn prune_in(transaction: &Transaction<Any>, before: Millis, most: usize) -> Result<Pruned, StoreError> {
+    async fn prune_in(
+        &self,
+        transaction: &Transaction<Any>,
+        before: Millis,
+        most: usize,
+    ) -> Result<Pruned, StoreError> {
         let last = Self::pruned_in(transaction.query(format!("SELECT VALUE last FROM {STATE}:pruned"))).await?;
-        let oldest = "SELECT id, eventKey, position, sentAt FROM event_entry WITH INDEX entry_by_position \
-                      WHERE position > $last ORDER BY position LIMIT $most";
-        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let names: Vec<RecordId> = self.arrived(last, most).await?.into_iter().map(|(_, entry)| entry).collect();
         let mut answers = transaction
-            .query(oldest)
-            .bind(object! { last: last, most: limit })
+            .query("SELECT id, eventKey, position, sentAt FROM $names")
+            .bind(object! { names: names })
             .await
             .map_err(failed("look for old events"))?;
         let mut old: Vec<Old> = answers.take(0).map_err(failed("look for old events"))?;
@@ -48,8 +51,9 @@ impl SurrealStore {
             old.into_iter().flat_map(|Old { id, event_key, .. }| [id, event_id(&event_key)]).collect();
         transaction
             .query("DELETE $gone RETURN NONE")
+            .query("DELETE $arrivals RETURN NONE")
             .query(format!("UPSERT {STATE}:pruned SET last = $position RETURN NONE"))
-            .bind(object! { gone: gone, position: position })
+            .bind(object! { gone: gone, arrivals: arrivals(i64::MIN, position), position: position })
             .await
             .and_then(IndexedResults::check)
             .map_err(failed("remove old events"))?;
@@ -67,7 +71,7 @@ impl SurrealStore {
 impl RetentionStore for SurrealStore {
     async fn prune_events(&self, before: Millis, most: usize) -> Result<Pruned, StoreError> {
         let transaction = self.begin().await?;
-        match Self::prune_in(&transaction, before, most).await {
+        match self.prune_in(&transaction, before, most).await {
             Ok(nothing @ Pruned { removed: 0, .. }) => {
                 transaction.cancel().await.map_err(failed("end a transaction"))?;
                 Ok(nothing)

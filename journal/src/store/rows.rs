@@ -2,25 +2,27 @@
 //!
 //! In `#[surreal(…)]` the derive reads nothing behind `crate`, so `rename_all` comes first.
 
+use std::ops::Bound;
+
 use eventing::time::Micros;
 use eventing::types::EventId;
 use eventing_http::Correlation;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use surrealdb::types::{Array, RecordId, RecordIdKey, SurrealValue};
+use surrealdb::types::{Array, Number, RecordId, RecordIdKey, RecordIdKeyRange, SurrealValue, Value};
 
 use super::StoreError;
-use super::schema::{ENTRIES, EVENTS};
+use super::schema::{ARRIVALS, ENTRIES, EVENTS};
 use crate::append::Placed;
 use crate::backup::line::Line;
 use crate::entry::{Cursor, Entry};
-use crate::query::Facts;
+use crate::query::{Facts, Lead};
 use crate::recent::Glance;
 
 /// What is read of a recorded event: all but its body.
 ///
-/// It is kept as one text. Each field of a record costs the engine on every write and read, so those are few: what
-/// indexes name, and what is read without the rest: the key, for dead letters, and the time of the queue, for retention.
+/// It is kept as one text. Each field of a record costs the engine on every write and read, so those are few: what the
+/// index names, and what is read without the rest: the key, for dead letters, and the time of the queue, for retention.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Row {
@@ -54,12 +56,18 @@ pub(super) struct EntryRow {
     position: i64,
     ts: i64,
     event_key: String,
-    resource: String,
-    detail_type: String,
-    user_id: Option<String>,
-    tenant_id: Option<String>,
+    /// What it is found by, as [`lead_of`] says it.
+    leads: Vec<String>,
     sent_at: i64,
     told: String,
+}
+
+/// What was recorded at once.
+#[derive(Debug, SurrealValue)]
+#[surreal(crate = "surrealdb::types")]
+pub(super) struct ArrivalRow {
+    id: RecordId,
+    entries: Vec<RecordId>,
 }
 
 /// A recorded event as it came, under its key.
@@ -92,6 +100,37 @@ fn entry_id(correlation_id: &str, ts: i64, position: i64) -> RecordId {
     RecordId::new(ENTRIES, Array::from(place))
 }
 
+/// The arrivals from one whose last position is this or a later one, to one whose last is this at most.
+pub(super) fn arrivals(from: i64, to: i64) -> RecordId {
+    let (start, end) = (Bound::Included(RecordIdKey::Number(from)), Bound::Included(RecordIdKey::Number(to)));
+    RecordId::new(ARRIVALS, RecordIdKey::Range(Box::new(RecordIdKeyRange { start, end })))
+}
+
+/// The position that is the last part of an entry's name.
+pub(super) fn position_of(entry: &RecordId) -> Option<i64> {
+    match &entry.key {
+        RecordIdKey::Array(place) => match place.last() {
+            Some(Value::Number(Number::Int(position))) => Some(*position),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What the index over leads has of a fact. Every entry is found by its time, which is no fact and has no value;
+/// correlations are ranges of records.
+pub(super) fn lead_of(lead: Lead, value: &str) -> String {
+    let kind = match lead {
+        Lead::Correlation => "correlation",
+        Lead::Resource => "resource",
+        Lead::User => "user",
+        Lead::Tenant => "tenant",
+        Lead::DetailType => "type",
+        Lead::Time => "",
+    };
+    format!("{kind} {value}")
+}
+
 /// The text a record is named by.
 pub(super) fn name(id: &RecordId) -> String {
     match &id.key {
@@ -119,13 +158,17 @@ impl EntryRow {
             position: row.position,
             ts: row.ts,
             event_key: row.event_key.clone(),
-            resource: row.resource.clone(),
-            detail_type: row.detail_type.clone(),
-            user_id: row.user_id.clone(),
-            tenant_id: row.tenant_id.clone(),
+            leads: row.leads(),
             sent_at: row.sent_at,
             told: row.told()?,
         })
+    }
+}
+
+impl ArrivalRow {
+    /// These entries, whose positions ascend to the last.
+    pub(super) fn of(last: i64, entries: Vec<RecordId>) -> Self {
+        Self { id: RecordId::new(ARRIVALS, last), entries }
     }
 }
 
@@ -142,8 +185,8 @@ pub(super) fn unreadable<E: std::fmt::Display>(record: &str) -> impl Fn(E) -> St
     move |error| StoreError::Record { record: record.to_owned(), reason: error.to_string() }
 }
 
-/// A placed event, as the two records that are written of it.
-pub(super) fn rows_of(placed: &Placed<'_>) -> Result<(EntryRow, EventRow), StoreError> {
+/// A placed event, as the two records that are written of it, and the name of the entry.
+pub(super) fn rows_of(placed: &Placed<'_>) -> Result<(EntryRow, EventRow, RecordId), StoreError> {
     let event = placed.event;
     let key = event.key.to_string();
     let json = |text: &str| RawValue::from_string(text.to_owned()).map_err(unreadable(&key));
@@ -168,7 +211,7 @@ pub(super) fn rows_of(placed: &Placed<'_>) -> Result<(EntryRow, EventRow), Store
         status: event.status().to_owned(),
         event_key: key,
     };
-    Ok((EntryRow::of(&row)?, EventRow::of(&row, event.body.clone())))
+    Ok((EntryRow::of(&row)?, EventRow::of(&row, event.body.clone()), row.entry_id()))
 }
 
 fn texts(ids: &[EventId]) -> Vec<String> {
@@ -179,6 +222,17 @@ impl Row {
     /// Reads what an entry tells.
     pub(super) fn read(told: &str) -> Result<Self, StoreError> {
         serde_json::from_str(told).map_err(unreadable(ENTRIES))
+    }
+
+    fn leads(&self) -> Vec<String> {
+        let facts = [
+            (Lead::Time, Some("")),
+            (Lead::Resource, Some(self.resource.as_str())),
+            (Lead::User, self.user_id.as_deref()),
+            (Lead::Tenant, self.tenant_id.as_deref()),
+            (Lead::DetailType, Some(self.detail_type.as_str())),
+        ];
+        facts.into_iter().filter_map(|(lead, value)| Some(lead_of(lead, value?))).collect()
     }
 
     fn told(&self) -> Result<String, StoreError> {

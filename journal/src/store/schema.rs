@@ -2,7 +2,7 @@
 //!
 //! The database tells its version in `journal_state:schema`. A step leads from one version to the next; every statement
 //! of it may run again, since the version is told after the last one. Statements are added as a new step, never to one
-//! that was released. The third step moves events, too: see [`moving`].
+//! that was released. The last step moves events, too: see [`moving`].
 
 mod moving;
 
@@ -16,21 +16,28 @@ use super::connection::failed;
 pub(super) const EVENTS: &str = "event_journal";
 /// What is read of them; the record's id is the correlation, the signed time and the position.
 pub(super) const ENTRIES: &str = "event_entry";
+/// What was recorded at once: its entries in the order of their positions; the record's id is the last position.
+pub(super) const ARRIVALS: &str = "event_arrival";
 /// The journal's own counters.
 pub(super) const STATE: &str = "journal_state";
 /// Claims of inboxes' consumers; the record's id is the inbox and the key in hex.
 pub(super) const CLAIMS: &str = "claim";
 
 /// All of them, but for what no version reads any more.
-pub(super) const TABLES: [&str; 5] = [EVENTS, ENTRIES, STATE, CLAIMS, "dead_letter"];
+pub(super) const TABLES: [&str; 6] = [EVENTS, ENTRIES, ARRIVALS, STATE, CLAIMS, "dead_letter"];
 
-/// The nth leads to version n, but for the last, whose events are moved between the two of it.
-const STEPS: [&str; 3] =
-    [include_str!("schema/1.surql"), include_str!("schema/2.surql"), include_str!("schema/3-before.surql")];
-const AFTER_MOVING: &str = include_str!("schema/3-after.surql");
+/// Each leads to its version; events are moved after the last, and then there is more to do.
+const STEPS: [(i64, &str); 3] = [
+    (1, include_str!("schema/1.surql")),
+    (2, include_str!("schema/2.surql")),
+    (VERSION, include_str!("schema/4-before.surql")),
+];
+const AFTER_MOVING: &str = include_str!("schema/4-after.surql");
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
+/// Only a journal between two releases wrote it.
+const UNRELEASED: i64 = 3;
 
 /// Brings a database to this program's version, whichever it has: a new one has none.
 pub(super) async fn migrate(db: &Surreal<Any>) -> Result<(), StoreError> {
@@ -38,8 +45,11 @@ pub(super) async fn migrate(db: &Surreal<Any>) -> Result<(), StoreError> {
     if found > VERSION {
         return Err(StoreError::Newer { found, known: VERSION });
     }
+    if found == UNRELEASED {
+        return Err(StoreError::Unreleased { found });
+    }
     let tell = format!("UPSERT {STATE}:schema SET last = $to RETURN NONE");
-    for (step, to) in STEPS.into_iter().zip(1..).filter(|(_, to)| *to > found) {
+    for (to, step) in STEPS.into_iter().filter(|(to, _)| *to > found) {
         let mut query = db.query(step);
         if to == VERSION {
             query.await.and_then(IndexedResults::check).map_err(failed("make the tables of its next version"))?;
@@ -57,7 +67,7 @@ pub(super) async fn migrate(db: &Surreal<Any>) -> Result<(), StoreError> {
 pub(super) async fn for_records_of(version: i64, db: &Surreal<Any>) -> Result<(), StoreError> {
     // Those of an older version fit into the tables that the next step begins with.
     let after = (version == VERSION).then_some(AFTER_MOVING);
-    for step in STEPS.into_iter().chain(after) {
+    for step in STEPS.into_iter().map(|(_, step)| step).chain(after) {
         db.query(step).await.and_then(IndexedResults::check).map_err(failed("make its tables"))?;
     }
     Ok(())

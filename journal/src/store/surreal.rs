@@ -12,7 +12,7 @@ use surrealdb::types::{Object, RecordId, SurrealValue};
 use surrealdb::{IndexedResults, Surreal};
 
 use super::connection::{Connection, Location, failed};
-use super::rows::{EntryRow, EventRow, Retold, Row, event_id, rows_of, unreadable};
+use super::rows::{ArrivalRow, Retold, Row, event_id, rows_of, unreadable};
 use super::schema::STATE;
 use super::{Appended, EventStore, StoreError};
 use crate::append::{Changes, Known, append};
@@ -133,19 +133,28 @@ impl SurrealStore {
         mut recorded: HashMap<EventKey, Row>,
     ) -> Result<(), StoreError> {
         let Changes { end, new, ids } = changes;
-        let written: Vec<(EntryRow, EventRow)> = new.iter().map(rows_of).collect::<Result<_, _>>()?;
-        let (entries, events): (Vec<EntryRow>, Vec<EventRow>) = written.into_iter().unzip();
+        let (mut entries, mut events, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        for placed in &new {
+            let (entry, event, name) = rows_of(placed)?;
+            entries.push(entry);
+            events.push(event);
+            names.push(name);
+        }
+        let last = i64::try_from(end).unwrap_or(i64::MAX);
+        let arrival = (!names.is_empty()).then(|| ArrivalRow::of(last, names));
         let more = ids.iter().filter_map(|(key, ids)| Some(Retold::of(recorded.remove(key)?, ids)));
         let more: Vec<Retold> = more.collect::<Result<_, _>>()?;
         transaction
             .query("INSERT INTO event_entry $entries RETURN NONE")
             .query("INSERT INTO event_journal $events RETURN NONE")
+            .query("INSERT INTO event_arrival $arrivals RETURN NONE")
             .query("FOR $one IN $more { UPDATE $one.id SET told = $one.told RETURN NONE }")
             .query(format!("UPSERT {STATE}:position SET last = $last RETURN NONE"))
             .bind(("entries", entries))
             .bind(("events", events))
+            .bind(("arrivals", Vec::from_iter(arrival)))
             .bind(("more", more))
-            .bind(("last", i64::try_from(end).unwrap_or(i64::MAX)))
+            .bind(("last", last))
             .await
             .and_then(IndexedResults::check)
             .map_err(failed("write a batch"))?;

@@ -21,6 +21,11 @@ async fn positions(store: &SurrealStore) -> Vec<u64> {
     store.changes(0, 100).await.unwrap().iter().map(|entry| entry.position).collect()
 }
 
+/// What is left of what arrived together, by the last position of each.
+async fn arrivals(store: &SurrealStore) -> Vec<i64> {
+    store.rows("read", "SELECT VALUE record::id(id) FROM event_arrival".to_owned(), object! {}).await.unwrap()
+}
+
 #[tokio::test]
 async fn what_is_older_goes_in_parts_and_what_is_not_stays() {
     let store = store().await;
@@ -39,8 +44,10 @@ async fn what_is_older_goes_in_parts_and_what_is_not_stays() {
 async fn positions_go_on_although_everything_was_removed() {
     let store = store().await;
     store.append(&[sent("a", 10), sent("b", 20)]).await.unwrap();
+    store.prune_events(Millis(100), 1).await.unwrap();
+    assert_eq!(arrivals(&store).await, [2]);
     store.prune_events(Millis(100), 10).await.unwrap();
-    assert!(positions(&store).await.is_empty());
+    assert!(positions(&store).await.is_empty() && arrivals(&store).await.is_empty());
     assert_eq!(store.append(&[sent("c", 110)]).await.unwrap().end, 3);
     assert_eq!(positions(&store).await, [3]);
 }

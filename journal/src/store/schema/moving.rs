@@ -1,4 +1,4 @@
-//! Version 2 kept an event in one record; version 3 keeps what is read of it in another, named by its place.
+//! Version 2 kept an event in one record; now what is read of it is kept in another, named by its place.
 //!
 //! A few are moved in each transaction, by position, and one that was moved has an entry: cut off, it goes on where it was.
 
@@ -10,7 +10,7 @@ use surrealdb::{IndexedResults, Surreal};
 
 use super::super::StoreError;
 use super::super::connection::failed;
-use super::super::rows::{EntryRow, EventRow, Row, unreadable};
+use super::super::rows::{ArrivalRow, EntryRow, EventRow, Row, unreadable};
 
 /// Events that one transaction moves; each may have some mebibytes.
 const AT_ONCE: usize = 50;
@@ -46,8 +46,8 @@ struct Old {
 }
 
 impl Old {
-    /// As the two records of this version.
-    fn moved(self) -> Result<(EntryRow, EventRow), StoreError> {
+    /// As the records of this version.
+    fn moved(self) -> Result<(EntryRow, EventRow, ArrivalRow), StoreError> {
         let json = |text: String| RawValue::from_string(text).map_err(unreadable(&self.event_key));
         let row = Row {
             trace: json(self.trace)?,
@@ -70,7 +70,9 @@ impl Old {
             envelope_verified: self.envelope_verified,
             status: self.status,
         };
-        Ok((EntryRow::of(&row)?, EventRow::moved(&row, self.body)))
+        // One by one: what was moved before may have its place between two of these.
+        let arrival = ArrivalRow::of(row.position, vec![row.entry_id()]);
+        Ok((EntryRow::of(&row)?, EventRow::moved(&row, self.body), arrival))
     }
 }
 
@@ -106,12 +108,19 @@ pub(super) async fn some(transaction: &Transaction<Any>, after: i64) -> Result<(
     let old: Vec<Old> = old.await.and_then(|mut told| told.take(0)).map_err(failed("read events to move"))?;
     let Some(last) = old.last().map(|old| old.position) else { return Ok((0, after)) };
     let moved = old.len();
-    let records: Vec<(EntryRow, EventRow)> = old.into_iter().map(Old::moved).collect::<Result<_, _>>()?;
-    let (entries, events): (Vec<EntryRow>, Vec<EventRow>) = records.into_iter().unzip();
+    let (mut entries, mut events, mut arrivals) = (Vec::new(), Vec::new(), Vec::new());
+    for old in old {
+        let (entry, event, arrival) = old.moved()?;
+        entries.push(entry);
+        events.push(event);
+        arrivals.push(arrival);
+    }
     transaction
         .query("INSERT INTO event_entry $entries RETURN NONE")
         .query("FOR $one IN $events { UPDATE $one.id REPLACE $one RETURN NONE }")
+        .query("INSERT INTO event_arrival $arrivals RETURN NONE")
         .bind(("entries", entries))
+        .bind(("arrivals", arrivals))
         .bind(("events", events))
         .await
         .and_then(IndexedResults::check)

@@ -125,7 +125,7 @@ async fn events_of_version_2_are_moved_and_known_by_key_position_story_and_resou
 async fn a_move_that_was_cut_off_goes_on_where_it_was_and_also_past_a_part_that_was_lost() {
     let kept = TempDir::new().unwrap();
     let db = of_version_2(&kept, 120).await;
-    db.query(include_str!("3-before.surql")).await.unwrap().check().unwrap();
+    db.query(include_str!("4-before.surql")).await.unwrap().check().unwrap();
     // The second fifty alone, as after a kill that lost the first.
     let transaction = db.clone().begin().await.unwrap();
     assert_eq!(moving::some(&transaction, 50).await.unwrap(), (50, 100));
@@ -138,7 +138,7 @@ async fn a_move_that_was_cut_off_goes_on_where_it_was_and_also_past_a_part_that_
 async fn a_step_that_was_cut_off_is_made_again() {
     for (before, cut) in [
         (vec![include_str!("1.surql")], include_str!("2.surql")),
-        (vec![include_str!("1.surql"), include_str!("2.surql")], include_str!("3-before.surql")),
+        (vec![include_str!("1.surql"), include_str!("2.surql")], include_str!("4-before.surql")),
     ] {
         let kept = TempDir::new().unwrap();
         let db = folder(&kept).await;
@@ -151,6 +151,17 @@ async fn a_step_that_was_cut_off_is_made_again() {
         let store = opened(&kept).await.unwrap();
         assert_eq!(version(&store.db().await.unwrap()).await.unwrap(), VERSION);
     }
+}
+
+#[tokio::test]
+async fn a_database_of_a_journal_between_two_releases_is_left_alone_and_the_sentence_says_what_to_do() {
+    let kept = TempDir::new().unwrap();
+    let db = folder(&kept).await;
+    migrate(&db).await.unwrap();
+    db.query(format!("UPSERT {STATE}:schema SET last = 3")).await.unwrap().check().unwrap();
+    drop(db);
+    let refused = opened(&kept).await.unwrap_err().to_string();
+    assert!(refused.contains("schema version 3, which no release") && refused.contains("take a backup"), "{refused}");
 }
 
 #[tokio::test]
