@@ -55,7 +55,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Vec<Action> {
     let needed = desired.parts();
     let bus = || desired.bus_name.clone();
     let part = |number: usize| desired.rule_name.part(number);
-    let wanted = desired.targets();
+    let wanted = wanted(desired, observed);
     let places = places(&wanted, observed, needed);
     let holds = |number: usize, id: &str| {
         observed.parts.get(&number).is_some_and(|part| part.targets.iter().any(|target| target.id == id))
@@ -108,8 +108,26 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Vec<Action> {
 /// target whose queue does not let it into its new part yet.
 pub(super) fn standing(desired: &Desired, observed: &Observed) -> BTreeSet<usize> {
     let needed = desired.parts();
-    let places = places(&desired.targets(), observed, needed);
+    let places = places(&wanted(desired, observed), observed, needed);
     (1..=needed).chain(places.into_values()).collect()
+}
+
+/// The wanted targets by their ids: a queue that is a target already, as in a rule that was adopted, keeps the id that it has.
+/// Under another one it would be taken away before it is put, and what comes in between would reach nobody.
+fn wanted(desired: &Desired, observed: &Observed) -> BTreeMap<String, (Target, bool)> {
+    let mut wanted = desired.targets();
+    let seen = || observed.parts.values().flat_map(|part| &part.targets);
+    let stands = |id: &str| seen().any(|target| target.id == id);
+    for found in seen() {
+        let same = |(id, (target, _)): &(&String, &(Target, bool))| target.arn == found.arn && !stands(id);
+        let unnamed = !wanted.contains_key(&found.id);
+        if let Some(id) = wanted.iter().find(same).map(|(id, _)| id.clone()).filter(|_| unnamed)
+            && let Some((target, ready)) = wanted.remove(&id)
+        {
+            wanted.insert(found.id.clone(), (Target { id: found.id.clone(), ..target }, ready));
+        }
+    }
+    wanted
 }
 
 /// Where each wanted target belongs: where it is, if that part is needed; else the first part with room. One that

@@ -3,6 +3,7 @@
 use crate::support::{World, converge_bus, converge_rule, run};
 use operator_core::deletion::DeletionStep;
 use operator_core::error::ErrorClass;
+use operator_core::ports::Target;
 use operator_core::rule::{self, Action, Deletion, EventPattern};
 use serde_json::json;
 
@@ -62,6 +63,36 @@ fn a_target_that_moves_is_put_before_it_is_removed() {
             });
             assert!(removed.is_some() && (put.is_none() || put < removed), "{actions:?}");
         }
+    });
+}
+
+#[test]
+fn a_queue_that_is_a_target_under_another_id_keeps_it_and_is_never_without() {
+    run(async {
+        let world = world_with_bus().await;
+        let desired = world.rule("acme", "departures", &SEVEN[..5]);
+        converge_rule(&world.aws, &desired).await.unwrap();
+        // As an older version named them, or whoever made a rule that is adopted: five, which leaves no room beside.
+        let (bus, part) = (&desired.bus_name, desired.rule_name.part(1));
+        let stood = world.aws.buses.targets(bus, &part).await.unwrap();
+        world.aws.buses.remove_targets(bus, &part, &stood.iter().map(|one| one.id.clone()).collect()).await.unwrap();
+        let renamed = |(nth, target): (usize, Target)| Target { id: format!("target-{nth}"), ..target };
+        let mut named: Vec<Target> = stood.into_iter().enumerate().map(renamed).collect();
+        named[1].max_event_age_seconds = Some(60);
+        world.aws.buses.put_targets(bus, &part, &named).await.unwrap();
+
+        let actions = rule::plan(&desired, &rule::observe(&world.aws, &desired).await.unwrap());
+        let [Action::PutTargets(_, _, put)] = &actions[..] else { panic!("{actions:?}") };
+        assert_eq!(put.iter().map(|target| target.id.as_str()).collect::<Vec<_>>(), ["target-1"]);
+        converge_rule(&world.aws, &desired).await.unwrap();
+        assert_eq!(converge_rule(&world.aws, &desired).await.unwrap().1, 0);
+
+        // The same queue a second time is one too many.
+        let fewer = world.rule("acme", "departures", &SEVEN[..4]);
+        converge_rule(&world.aws, &fewer).await.unwrap();
+        world.aws.buses.put_targets(bus, &part, &[Target { id: "twin".to_owned(), ..named[0].clone() }]).await.unwrap();
+        let actions = rule::plan(&fewer, &rule::observe(&world.aws, &fewer).await.unwrap());
+        assert!(matches!(&actions[..], [Action::RemoveTargets(_, _, ids)] if ids.len() == 1), "{actions:?}");
     });
 }
 
