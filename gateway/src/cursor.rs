@@ -10,6 +10,8 @@ use std::str::FromStr;
 
 use crate::event::{Event, ShortKey};
 
+/// What an id without a generation is taken for, as the gateway's first version gave: no journal has it, so its place is gone.
+const BEFORE_GENERATIONS: u64 = u64::MAX;
 /// The most events sent ahead of the tail; then the tail alone feeds.
 pub const MAX_AHEAD: usize = 16;
 
@@ -97,9 +99,12 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, NotACursor> {
         let mut parts = text.split('~');
-        let (generation, position) = parts.next().and_then(|place| place.split_once('.')).ok_or(NotACursor)?;
+        let place = parts.next().ok_or(NotACursor)?;
         let number = |digits: &str| digits.parse().map_err(|_| NotACursor);
-        let (generation, position) = (number(generation)?, number(position)?);
+        let (generation, position) = match place.split_once('.') {
+            Some((generation, position)) => (number(generation)?, number(position)?),
+            None => (BEFORE_GENERATIONS, number(place)?),
+        };
         let ahead = parts.map(ShortKey::decode).collect::<Option<Vec<_>>>().ok_or(NotACursor)?;
         if ahead.len() > MAX_AHEAD { Err(NotACursor) } else { Ok(Self { generation, position, ahead }) }
     }

@@ -160,6 +160,9 @@ async fn a_place_that_is_gone_is_said_to_be_and_a_journal_that_begins_anew_is_to
     // One that has grown past the client's place since is another one all the same.
     let mut back = Client::open(&replica, path, &token, Some("1.1")).await;
     assert_eq!(back.told().await, reset);
+    // An id of the gateway's first version, which named no journal.
+    let mut old = Client::open(&replica, path, &token, Some("1")).await;
+    assert_eq!(old.told().await, reset);
 }
 
 #[tokio::test]

@@ -55,10 +55,33 @@ fn it_says_of_which_journal_it_is() {
 }
 
 #[test]
+fn an_id_of_the_version_without_generations_is_of_no_journal() {
+    for old in ["7", "7~AAAAAAAAAAAAAAAAAAAAAA"] {
+        let cursor: Cursor = old.parse().unwrap();
+        assert!(
+            [0, 1, 1_795_000_000_000].iter().all(|&generation| !cursor.is_of(Position { generation, at: 7 })),
+            "{old}"
+        );
+    }
+}
+
+#[test]
 fn what_is_not_an_id_of_ours_is_refused() {
-    for bad in
-        ["", "x", "7", "-1.7", "3.-1", "3.", ".7", "3.7.1", "3.7~", "3.7~short", "3,7", "3.7~AAAAAAAAAAAAAAAAAAAAAAA"]
-    {
+    for bad in [
+        "",
+        "x",
+        "-7",
+        "7~short",
+        "-1.7",
+        "3.-1",
+        "3.",
+        ".7",
+        "3.7.1",
+        "3.7~",
+        "3.7~short",
+        "3,7",
+        "3.7~AAAAAAAAAAAAAAAAAAAAAAA",
+    ] {
         assert_eq!(bad.parse::<Cursor>(), Err(NotACursor), "{bad}");
     }
     let many = format!("3.1{}", "~AAAAAAAAAAAAAAAAAAAAAA".repeat(17));
