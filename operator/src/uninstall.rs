@@ -37,6 +37,10 @@ pub struct Args {
     /// Keep objects and what they made in AWS: stop the operator, and take the finalizers away.
     #[arg(long, env = "QSL_KEEP_AWS")]
     pub keep_aws: bool,
+    /// The command that brings the release back when it may not go: Helm has it as one that is being uninstalled then, and
+    /// without a revision takes the one before.
+    #[arg(long, env = "QSL_BRING_BACK", default_value = "helm rollback qsl-eventing REVISION")]
+    pub bring_back: String,
     /// Seconds that the operator's pods may take to end.
     #[arg(long, env = "QSL_STOP_SECONDS", default_value_t = 90)]
     pub stop_seconds: u64,
@@ -46,8 +50,18 @@ pub struct Args {
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// There are objects.
-    #[error("{0}")]
-    Present(Objects),
+    #[error(
+        "{objects}Delete them, and what they made in AWS goes with them: kubectl delete \
+         eventrules,inboxqueues,signingkeys,eventbuses --all --all-namespaces. Or keep them, and what is in AWS: bring the \
+         release back ({bring_back}), set uninstall.keepAws by helm upgrade --reuse-values --set uninstall.keepAws=true with \
+         the chart of its version, and helm uninstall again."
+    )]
+    Present {
+        /// Which.
+        objects: Objects,
+        /// What brings the release back.
+        bring_back: String,
+    },
     /// The operator's pods did not end.
     #[error("the operator's pods did not end within {seconds} s: {pods}; it would put the finalizers back")]
     Running {
@@ -77,12 +91,7 @@ impl fmt::Display for Objects {
         for object in objects {
             writeln!(f, "  {object}")?;
         }
-        write!(
-            f,
-            "Delete them, and what they made in AWS goes with them: kubectl delete eventrules,inboxqueues,signingkeys,eventbuses \
-             --all --all-namespaces. Or keep them, and what is in AWS: helm rollback brings the release back, then helm \
-             upgrade --reuse-values --set uninstall.keepAws=true, and helm uninstall again."
-        )
+        Ok(())
     }
 }
 
@@ -102,7 +111,10 @@ pub async fn run(client: &Client, args: &Args) -> Result<(), Refusal> {
     objects.extend(named::<EventRule>(client).await?);
     objects.extend(named::<InboxQueue>(client).await?);
     objects.extend(named::<SigningKey>(client).await?);
-    if objects.is_empty() { Ok(()) } else { Err(Refusal::Present(Objects(objects))) }
+    if objects.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::Present { objects: Objects(objects), bring_back: args.bring_back.clone() })
 }
 
 /// Every object of a kind, a page at a time.

@@ -17,7 +17,8 @@ use crate::{
 };
 
 fn args(keep_aws: bool) -> Args {
-    Args { release_namespace: "qsl-system".to_owned(), keep_aws, stop_seconds: 5 }
+    let bring_back = "helm rollback quay 7 -n ops".to_owned();
+    Args { release_namespace: "qsl-system".to_owned(), keep_aws, bring_back, stop_seconds: 5 }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,7 +51,7 @@ async fn while_there_are_objects_it_stops_and_names_them_and_keeping_aws_frees_t
     ] {
         assert!(said.contains(&object), "{object}: {said}");
     }
-    assert!(said.contains("uninstall.keepAws=true"), "{said}");
+    assert!(said.contains("(helm rollback quay 7 -n ops)") && said.contains("uninstall.keepAws=true"), "{said}");
     let bus = case.api::<EventBus>("platform").get("core").await.unwrap();
     assert!(bus.finalizers().contains(&FINALIZER.to_owned()), "a refusal changes nothing");
 
