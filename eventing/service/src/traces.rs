@@ -129,33 +129,24 @@ impl HttpClient for OnRuntime {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-    use axum::{Router, extract::State, routing::post};
-    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-    use prost::Message as _;
-    use tokio::sync::mpsc;
+    use test_collector::Collector;
 
     use super::*;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_span_reaches_the_collector_with_its_fields_and_its_parent() {
         crate::install_crypto();
-        let (sender, mut received) = mpsc::channel(16);
-        let collect = async |State(sender): State<mpsc::Sender<Bytes>>, body: Bytes| sender.send(body).await.unwrap();
-        let router = Router::new().route("/v1/traces", post(collect)).with_state(sender);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-
-        let (spans, traces) = layer(Some(&endpoint), "qsl-test").unwrap();
+        let collector = Collector::start().await.unwrap();
+        let (spans, traces) = layer(Some(&collector.endpoint), "qsl-test").unwrap();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(spans), || {
             tracing::info_span!("outer", reconcile_id = "7f").in_scope(|| tracing::info_span!("inner").in_scope(|| {}));
         });
         traces.end().await;
 
-        let sent = ExportTraceServiceRequest::decode(received.recv().await.unwrap()).unwrap();
-        let resource = sent.resource_spans[0].resource.as_ref().unwrap();
+        let sent = collector.sent();
+        let resource = sent[0].resource.as_ref().unwrap();
         assert!(format!("{resource:?}").contains("qsl-test"));
-        let spans = &sent.resource_spans[0].scope_spans[0].spans;
+        let spans = collector.spans();
         let named = |name: &str| spans.iter().find(|span| span.name == name).unwrap();
         assert_eq!(named("inner").parent_span_id, named("outer").span_id);
         assert!(named("outer").attributes.iter().any(|attribute| attribute.key == "reconcile_id"));

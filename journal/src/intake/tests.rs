@@ -1,14 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::routing::post;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message as _;
+use test_collector::{Collector, Span};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
@@ -19,23 +13,11 @@ use crate::testing::event;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-type Collected = Arc<Mutex<Vec<Span>>>;
-
-async fn collect(State(collected): State<Collected>, body: Bytes) {
-    let sent = ExportTraceServiceRequest::decode(body).unwrap();
-    let spans = sent.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-    collected.lock().unwrap().extend(spans.flat_map(|scope| scope.spans));
-}
-
 #[tokio::test]
 async fn an_event_is_recorded_in_its_own_trace_whatever_it_is_written_with() {
     eventing_service::install_crypto();
-    let collected = Collected::default();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
-    let router = Router::new().route("/v1/traces", post(collect)).with_state(Arc::clone(&collected));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    let (spans, traces) = eventing_service::traces::layer(Some(&endpoint), "qsl-journal").unwrap();
+    let collector = Collector::start().await.unwrap();
+    let (spans, traces) = eventing_service::traces::layer(Some(&collector.endpoint), "qsl-journal").unwrap();
     // Everything here runs on this thread.
     let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(spans));
 
@@ -52,7 +34,7 @@ async fn an_event_is_recorded_in_its_own_trace_whatever_it_is_written_with() {
     traces.end().await;
 
     let key = event("a").build().key.to_string();
-    let collected = collected.lock().unwrap();
+    let collected = collector.spans();
     let recorded: Vec<&Span> = collected.iter().filter(|span| span.name == "record").collect();
     assert_eq!(recorded.len(), 2);
     let is_of_a = |span: &&&Span| format!("{:?}", span.attributes).contains(&key);

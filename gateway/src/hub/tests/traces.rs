@@ -1,12 +1,6 @@
 //! What a collector of traces sees of the fan-out.
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::routing::post;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message as _;
+use test_collector::{Collector, Span};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
@@ -14,26 +8,14 @@ use super::*;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-type Collected = Arc<Mutex<Vec<Span>>>;
-
-async fn collect(State(collected): State<Collected>, body: Bytes) {
-    let sent = ExportTraceServiceRequest::decode(body).unwrap();
-    let spans = sent.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-    collected.lock().unwrap().extend(spans.flat_map(|scope| scope.spans));
-}
-
 /// The spans that came of what `work` does.
 async fn spans_of(work: impl FnOnce()) -> Vec<Span> {
     eventing_service::install_crypto();
-    let collected = Collected::default();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
-    let router = Router::new().route("/v1/traces", post(collect)).with_state(Arc::clone(&collected));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    let (spans, traces) = eventing_service::traces::layer(Some(&endpoint), "qsl-gateway").unwrap();
+    let collector = Collector::start().await.unwrap();
+    let (spans, traces) = eventing_service::traces::layer(Some(&collector.endpoint), "qsl-gateway").unwrap();
     tracing::subscriber::with_default(tracing_subscriber::registry().with(spans), work);
     traces.end().await;
-    std::mem::take(&mut *collected.lock().unwrap())
+    collector.spans()
 }
 
 fn traced(name: u8, position: Option<u64>, correlation: &str) -> Event {

@@ -129,21 +129,11 @@ async fn a_pass_that_is_fenced_writes_no_status_about_it() {
 
 #[tokio::test]
 async fn a_pass_is_a_trace_whose_calls_to_aws_are_its_children() {
-    use axum::{Router, extract::State, routing::post};
-    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-    use prost::Message as _;
-    use tokio::sync::mpsc;
     use tracing_subscriber::layer::SubscriberExt as _;
 
     eventing_service::install_crypto();
-    let (sender, mut received) = mpsc::channel(16);
-    let collect = async |State(sender): State<mpsc::Sender<_>>, body: bytes::Bytes| sender.send(body).await.unwrap();
-    let router = Router::new().route("/v1/traces", post(collect)).with_state(sender);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-
-    let (spans, traces) = eventing_service::traces::layer(Some(&endpoint), "qsl-operator").unwrap();
+    let collector = test_collector::Collector::start().await.unwrap();
+    let (spans, traces) = eventing_service::traces::layer(Some(&collector.endpoint), "qsl-operator").unwrap();
     let only_ours = tracing_subscriber::filter::Targets::new().with_target("operator", tracing::Level::INFO);
     let recorded = tracing_subscriber::Layer::with_filter(spans, only_ours);
     // With one subscriber alone, a span that another test's thread meets first would be off for all of them.
@@ -155,8 +145,7 @@ async fn a_pass_is_a_trace_whose_calls_to_aws_are_its_children() {
     }
     traces.end().await;
 
-    let sent = ExportTraceServiceRequest::decode(received.recv().await.unwrap()).unwrap();
-    let spans: Vec<_> = sent.resource_spans.iter().flat_map(|r| &r.scope_spans).flat_map(|s| &s.spans).collect();
+    let spans = collector.spans();
     let pass = spans.iter().find(|span| span.name == "reconcile").unwrap();
     let attributes = format!("{:?}", pass.attributes);
     for said in ["reconcile_id", "InboxQueue", "books", "ledger", "generation", "Ready"] {
