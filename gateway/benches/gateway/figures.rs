@@ -4,6 +4,7 @@ use anyhow::Result;
 use bench_figures::{Figure, Report};
 
 use crate::Arguments;
+use crate::floor::bare;
 use crate::runs::{Load, Resumed, Served, Way, resume, serve};
 
 /// Milliseconds from the gateway's receipt to the wire, of 95 in 100.
@@ -23,16 +24,21 @@ const RESUMES: usize = 500;
 pub async fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { clients, correlations, rate, .. } = *arguments;
     let all = Load { replicas: 1, correlations, rate, way: Way::Journal };
+    let of_one = Load { correlations: 1, rate: RATE_OF_ONE, ..all };
     let mut figures = Vec::new();
     for (name, load) in [
         ("one replica", all),
         ("two replicas", Load { replicas: 2, ..all }),
         ("from the inbox on", Load { way: Way::Inbox, ..all }),
         ("HTTP/2", Load { way: Way::Http2(STREAMS), ..all }),
-        ("all on one correlation", Load { correlations: 1, rate: RATE_OF_ONE, ..all }),
+        ("all on one correlation", of_one),
     ] {
         step(&format!("{clients} clients, {name}"));
         figures.extend(of_load(name, load, serve(arguments, load).await?));
+    }
+    for (name, load) in [("bare writes", all), ("bare writes, all on one correlation", of_one)] {
+        step(&format!("{clients} clients, {name}"));
+        figures.push(Figure::new(format!("{name}: CPU for 1,000 deliveries"), bare(arguments, load).await?, "s", None));
     }
     step("coming back");
     figures.extend(of_resume("5 events ago, of a million", resume(arguments, 5, RESUMES).await?));

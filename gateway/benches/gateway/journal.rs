@@ -59,6 +59,11 @@ pub fn resource(position: u64) -> String {
     format!("{MARK}{position:0DIGITS$}")
 }
 
+/// The event at a position, as its readers get it.
+pub fn event(position: u64, correlation: &str) -> String {
+    entry(position, correlation).to_string()
+}
+
 /// The event at a position.
 fn entry(position: u64, correlation: &str) -> Value {
     json!({

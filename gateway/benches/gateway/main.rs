@@ -2,13 +2,14 @@
 //! a journal and a queue that answer at once, so that it alone is measured.
 //!
 //! [`site`] is all that is around it, and starts it; [`journal`] is the journal, [`clients`] are the clients. [`runs`]
-//! are the runs, [`figures`] says what of.
+//! are the runs, [`floor`] is the least that they could cost, [`figures`] says what of.
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
 #![allow(missing_docs, reason = "a program's own parts")]
 
 mod clients;
 mod figures;
+mod floor;
 mod journal;
 mod runs;
 mod site;
@@ -35,12 +36,25 @@ pub struct Arguments {
     /// Write the figures here too.
     #[arg(long)]
     pub json: Option<PathBuf>,
+    #[command(subcommand)]
+    pub part: Option<Part>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Part {
+    /// Writes and does nothing else.
+    #[command(hide = true)]
+    Floor(floor::Floor),
 }
 
 fn main() -> Result<()> {
     // Cargo adds this to whatever it runs as a benchmark.
     let given = std::env::args().filter(|argument| argument != "--bench");
     let arguments = Arguments::parse_from(given);
+    let runtime = tokio::runtime::Runtime::new()?;
+    if let Some(Part::Floor(floor)) = &arguments.part {
+        return runtime.block_on(floor.play());
+    }
     eventing_service::install_crypto();
-    tokio::runtime::Runtime::new()?.block_on(Box::pin(figures::run(&arguments)))
+    runtime.block_on(Box::pin(figures::run(&arguments)))
 }

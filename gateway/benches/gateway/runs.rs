@@ -17,9 +17,9 @@ use crate::journal::{GENERATION, HISTORY, correlation, resource};
 use crate::site::{Gateway, Site, together};
 
 /// How long everything is left alone before it is measured.
-const REST: Duration = Duration::from_secs(3);
+pub const REST: Duration = Duration::from_secs(3);
 /// How long the last events may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// What the inbox brings sooner than this after a start is left to the tail.
 const INBOX_BEGINS: Duration = Duration::from_secs(7);
 /// How much later than the inbox the journal has an event.
