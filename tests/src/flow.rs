@@ -3,8 +3,8 @@
 //! In: the running system ([`Ground`]), how many events, and what goes wrong meanwhile ([`Plan`]). Out: what of what
 //! became of them breaks a promise ([`Verdict`]), or how long they took ([`bench_figures::Report`]). The rooms:
 //! `publisher` posts to a real sidecar at a steady rate, `kinds` says what is to become of an event of each kind, `poison`
-//! makes the bad ones, `kills` draws who is killed and `killer` does it, `rollback` switches everything off and on, `records` is where services write down what they
-//! handled, `readers` sees what arrives, `book` keeps all of it, `judge` and `figures` say, purely, what it comes to.
+//! makes the bad ones, `kills` draws who is killed and `killer` does it, `rollback` switches everything off and on, `upgrade` replaces
+//! the release, `records` is where services write down what they handled, `readers` sees what arrives, `book` keeps all of it, `judge` and `figures` say, purely, what it comes to.
 
 mod book;
 mod figures;
@@ -18,6 +18,7 @@ mod publisher;
 mod readers;
 mod records;
 mod rollback;
+mod upgrade;
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ use killer::Killer;
 use poison::Poison;
 use publisher::Publisher;
 
-pub use plan::{Plan, Trouble};
+pub use plan::{Change, Plan, Release, Trouble};
 
 /// How long after the last event all of them may take to end: an unknown key is a verdict only after 150 s, and what a
 /// killed pod held comes back after the visibility of its inbox.
@@ -87,13 +88,14 @@ async fn played(ground: &Ground, plan: &Plan, narrate: Narrate<'_>) -> anyhow::R
                 None => Ok(()),
             }
         };
-        let rollback = async {
-            match plan.rollback {
-                Some(settle) => rollback::drill(ground, &book, settle, narrate).await,
+        let change = async {
+            match &plan.change {
+                Some(Change::Rollback(settle)) => rollback::drill(ground, &book, *settle, narrate).await,
+                Some(Change::Upgrade(release)) => upgrade::play(ground, &book, release, narrate).await,
                 None => Ok(()),
             }
         };
-        tokio::try_join!(publisher.publish(plan), kills, rollback)?;
+        tokio::try_join!(publisher.publish(plan), kills, change)?;
         narrate("everything is published");
         killer.whole().await?;
         settle(ground, &book).await?;

@@ -51,6 +51,15 @@ pub struct Arrival {
     pub at: Instant,
 }
 
+/// What the stream said.
+#[derive(Clone, Debug)]
+pub enum Said {
+    /// An event.
+    Event(Box<Arrival>),
+    /// The id to resume from is gone: what came since stands in the timelines.
+    Reset,
+}
+
 /// A user's view of the gateway.
 #[derive(Clone, Debug)]
 pub struct Viewer {
@@ -146,7 +155,7 @@ impl Viewer {
 
     /// Follows the user's events, from before the first one: those of this correlation. The channel ends with the
     /// connection.
-    pub async fn follow(&self, correlation_id: &str) -> anyhow::Result<mpsc::Receiver<Arrival>> {
+    pub async fn follow(&self, correlation_id: &str) -> anyhow::Result<mpsc::Receiver<Said>> {
         let wanted = correlation_id.to_owned();
         self.resume(None, move |entry| entry.correlation_id == wanted).await
     }
@@ -157,7 +166,7 @@ impl Viewer {
         &self,
         last: Option<&str>,
         is_wanted: impl Fn(&Entry) -> bool + Send + 'static,
-    ) -> anyhow::Result<mpsc::Receiver<Arrival>> {
+    ) -> anyhow::Result<mpsc::Receiver<Said>> {
         let url = format!("{}/events/stream/user", self.gateway);
         let mut request = self.http.get(url).bearer_auth(&self.token).header("accept", "text/event-stream");
         if let Some(last) = last {
@@ -176,9 +185,12 @@ impl Viewer {
                 while let Some(end) = buffer.windows(2).position(|pair| pair == b"\n\n") {
                     let block = String::from_utf8_lossy(&buffer[..end]).into_owned();
                     buffer.drain(..end + 2);
-                    if let Some(arrival) = parse(&block)
-                        && is_wanted(&arrival.entry)
-                        && sender.send(arrival).await.is_err()
+                    let said = match parse(&block) {
+                        Some(Said::Event(arrival)) if !is_wanted(&arrival.entry) => None,
+                        said => said,
+                    };
+                    if let Some(said) = said
+                        && sender.send(said).await.is_err()
                     {
                         return;
                     }
@@ -190,19 +202,26 @@ impl Viewer {
 }
 
 /// One block of the stream; comments (heartbeats) and other events give none.
-fn parse(block: &str) -> Option<Arrival> {
+fn parse(block: &str) -> Option<Said> {
     let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
-    if field("event") != Some("event") {
-        return None;
+    match field("event")? {
+        "event" => {
+            let entry = serde_json::from_str(field("data")?).ok()?;
+            let arrival = Arrival { entry, id: field("id").unwrap_or_default().to_owned(), at: Instant::now() };
+            Some(Said::Event(Box::new(arrival)))
+        }
+        "reset" => Some(Said::Reset),
+        _ => None,
     }
-    let entry = serde_json::from_str(field("data")?).ok()?;
-    Some(Arrival { entry, id: field("id").unwrap_or_default().to_owned(), at: Instant::now() })
 }
 
 /// The next arrival, or an error after `limit`.
-pub async fn next(stream: &mut mpsc::Receiver<Arrival>, limit: Duration) -> anyhow::Result<Arrival> {
-    tokio::time::timeout(limit, stream.recv())
+pub async fn next(stream: &mut mpsc::Receiver<Said>, limit: Duration) -> anyhow::Result<Arrival> {
+    let said = tokio::time::timeout(limit, stream.recv())
         .await
-        .with_context(|| format!("nothing came through the stream within {limit:?}"))?
-        .context("the stream ended")
+        .with_context(|| format!("nothing came through the stream within {limit:?}"))?;
+    match said.context("the stream ended")? {
+        Said::Event(arrival) => Ok(*arrival),
+        Said::Reset => bail!("the stream began anew"),
+    }
 }

@@ -8,6 +8,7 @@ mod journal;
 mod mutants;
 mod replay;
 mod rotation;
+mod upgrade;
 
 use anyhow::Result;
 
@@ -32,6 +33,8 @@ enum What {
     Flow(flow::Args),
     /// Switch publishing, rules and consumers off and on again while events are published, and see that none is lost.
     Drill(drill::Args),
+    /// Upgrade the first version's release while events are published, take it away and bring it back: none is lost.
+    Upgrade(upgrade::Args),
     /// Replay a thousand events that are older than the inbox's skew, killed in the middle, and see each handled once.
     Replay(replay::Args),
 }
@@ -45,6 +48,7 @@ pub fn run(args: &Args) -> Result<()> {
         What::Rotation(args) => rotation::run(args),
         What::Flow(args) => flow::run(args),
         What::Drill(args) => drill::run(args),
+        What::Upgrade(args) => upgrade::run(args),
         What::Replay(args) => replay::run(args),
     }
 }

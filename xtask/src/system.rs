@@ -38,6 +38,18 @@ pub struct Choice {
     journal_directory: PathBuf,
 }
 
+/// An older version of the chart, with its images.
+#[derive(Debug)]
+pub struct Older {
+    /// The packaged chart.
+    pub chart: PathBuf,
+    /// The archives of its images, tagged `dev` as this checkout's are.
+    pub images: Vec<PathBuf>,
+}
+
+/// The tag under which an older version's images are kept beside this checkout's.
+const OLDER: &str = "older";
+
 /// A running system. Dropping it ends the node, where the node is ours.
 #[derive(Debug)]
 pub struct System {
@@ -64,21 +76,35 @@ impl System {
         Ok(system)
     }
 
+    /// An older version on a node of our own, with this checkout's images beside its own and this checkout's services.
+    pub fn of_older(older: &Older) -> Result<Self> {
+        let progress = Progress::new();
+        cluster::require_node()?;
+        let system =
+            Self::on(Ground::node(&progress, Some(older))?, Some(older), &workspace().join("target/demo"), &progress)?;
+        progress.line("the older version is up");
+        Ok(system)
+    }
+
     /// Brings everything up and waits until all of it is Ready. `folder` gets `kubeconfig`, `endpoints.json`, and `env`
     /// with `bin` for a shell that is to know the system.
     pub fn up(choice: &Choice, folder: &Path, progress: &Progress) -> Result<Self> {
         if choice.context.is_none() {
             cluster::require_node()?;
         }
+        let ground = if choice.context.is_some() { Ground::given(choice)? } else { Ground::node(progress, None)? };
+        Self::on(ground, None, folder, progress)
+    }
+
+    fn on(ground: Ground, older: Option<&Older>, folder: &Path, progress: &Progress) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let helm = progress.step("helm", tools::helm)?;
-        let ground = if choice.context.is_some() { Ground::given(choice)? } else { Ground::node(progress)? };
         let kubectl = &ground.kubectl;
         let at = |path: &str| workspace().join(path).display().to_string();
         progress.step("an identity provider for the demo's users", || {
             kubectl.run(["apply", "-f", &at("tests/demo/identity-provider.yaml")])
         })?;
-        progress.step("helm install", || install(&helm, &ground))?;
+        progress.step("helm install", || install(&helm, older, &ground))?;
         progress.step("kubectl apply the examples", || kubectl.run(["apply", "-f", &at("examples/manifests")]))?;
         for kind in ["eventbus", "signingkey", "inboxqueue", "eventrule"] {
             progress.step(&format!("every {kind} Ready"), || {
@@ -110,6 +136,11 @@ impl System {
         command
     }
 
+    /// AWS, as pods reach it.
+    pub fn aws_in_cluster(&self) -> &str {
+        &self.ground.aws_in_cluster
+    }
+
     /// This cluster as one that somebody brings along with `--context`.
     pub fn as_given(&self) -> Result<Choice> {
         Ok(Choice {
@@ -136,7 +167,7 @@ const WORKLOADS: [(&str, &str); 8] = [
 
 impl Ground {
     /// A node of our own, with the emulator in its network namespace and our images in its store.
-    fn node(progress: &Progress) -> Result<Self> {
+    fn node(progress: &Progress, older: Option<&Older>) -> Result<Self> {
         progress.step("Kubernetes and the AWS emulator (minutes, the first time)", || {
             cluster::build()?;
             tools::emulator()
@@ -144,6 +175,11 @@ impl Ground {
         let images = progress.step("images (minutes, the first time)", images::build)?;
         let node = progress.step("node", || Node::start(&NodeOptions::default().with_emulator()?))?;
         let facts = node.facts();
+        for archive in older.into_iter().flat_map(|older| &older.images) {
+            let name = archive.file_stem().and_then(|name| name.to_str()).context("an image archive has a name")?;
+            facts.import_image(archive)?;
+            facts.tag_image(&format!("docker.io/library/{name}:dev"), OLDER)?;
+        }
         progress
             .step("import the images", || images.iter().try_for_each(|image| facts.import_image(&image.archive)))?;
         let aws_in_cluster = format!("http://{}:4566", facts.node_address);
@@ -173,18 +209,23 @@ impl Ground {
 }
 
 /// The journal's volume, and the chart with the demo's values.
-fn install(helm: &Path, ground: &Ground) -> Result<()> {
+fn install(helm: &Path, older: Option<&Older>, ground: &Ground) -> Result<()> {
     let volume = fs::read_to_string(workspace().join("tests/demo/journal-volume.yaml"))?;
     let directory = ground.journal_directory.display().to_string();
     ground.kubectl.apply(&volume.replace("${JOURNAL_DIRECTORY}", &directory))?;
     let mut command = ground.kubectl.helm(helm);
     command
         .current_dir(workspace())
-        .args(["upgrade", "--install", "qsl-eventing", "charts/qsl-eventing", "--namespace", RELEASE])
+        .args(["upgrade", "--install", "qsl-eventing"])
+        .arg(older.map_or(Path::new("charts/qsl-eventing"), |older| &older.chart))
+        .args(["--namespace", RELEASE])
         .args(["--create-namespace", "--values", "tests/demo/values.yaml", "--wait", "--timeout", "4m"])
         .arg("--set")
         .arg(format!("aws.endpointUrl={}", ground.aws_in_cluster))
         .stdout(std::process::Stdio::null());
+    if older.is_some() {
+        command.arg("--set").arg(format!("image.tag={OLDER}"));
+    }
     succeed(&mut command)
 }
 

@@ -1,5 +1,6 @@
 //! A whole node.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
@@ -82,19 +83,25 @@ impl NodeFacts {
         if fs::read_to_string(&mark).is_ok_and(|known| known == stamp) {
             return Ok(());
         }
-        let output = Command::new("ctr")
-            .arg("--address")
-            .arg(&self.containerd)
-            .args(["--namespace", "k8s.io", "images", "import"])
-            .arg(archive)
-            .stdin(Stdio::null())
-            .output()
-            .context("cannot start ctr")?;
-        if !output.status.success() {
-            bail!("{} is not imported: {}", archive.display(), String::from_utf8_lossy(&output.stderr).trim());
-        }
+        self.images(["import".as_ref(), archive.as_os_str()])?;
         fs::create_dir_all(&imported)?;
         fs::write(mark, stamp)?;
+        Ok(())
+    }
+
+    /// Gives an image that was imported another tag, which it keeps when a newer one takes its own.
+    pub fn tag_image(&self, image: &str, tag: &str) -> Result<()> {
+        let (name, _) = image.rsplit_once(':').with_context(|| format!("{image} has no tag"))?;
+        self.images(["tag", "--force", image, &format!("{name}:{tag}")])
+    }
+
+    fn images<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Result<()> {
+        let mut ctr = Command::new("ctr");
+        ctr.arg("--address").arg(&self.containerd).args(["--namespace", "k8s.io", "images"]).args(arguments);
+        let output = ctr.stdin(Stdio::null()).output().context("cannot start ctr")?;
+        if !output.status.success() {
+            bail!("{:?}: {}", ctr.get_args(), String::from_utf8_lossy(&output.stderr).trim());
+        }
         Ok(())
     }
 

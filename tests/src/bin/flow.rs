@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use system_tests::environment::Endpoints;
-use system_tests::flow::{self, Plan};
+use system_tests::flow::{self, Plan, Release};
 use system_tests::ground::Ground;
 
 /// Publishes events on the system that `QSL_ENDPOINTS` names.
@@ -30,6 +30,15 @@ enum Run {
         /// How many seconds each switch has to reach every pod.
         #[arg(long)]
         settle: u16,
+    },
+    /// Good ones alone, while the release is upgraded to this checkout's, goes and comes back.
+    Upgrade {
+        /// Helm.
+        #[arg(long)]
+        helm: PathBuf,
+        /// AWS, as pods reach it.
+        #[arg(long)]
+        aws: String,
     },
     /// Good ones alone, and how long they take.
     Measure {
@@ -56,6 +65,7 @@ async fn main() -> anyhow::Result<()> {
             judged(&ground, &plan, begun).await
         }
         Run::Drill { settle } => judged(&ground, &Plan::rollback(Duration::from_secs(settle.into())), begun).await,
+        Run::Upgrade { helm, aws } => judged(&ground, &Plan::upgrade(Release { helm, aws }), begun).await,
         Run::Measure { seconds, json } => {
             let narrate = |line: &str| eprintln!("[{:>4} s] {line}", begun.elapsed().as_secs());
             let report = flow::measure(&ground, &Plan::measure(seconds), &narrate).await?;

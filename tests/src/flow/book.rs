@@ -1,6 +1,6 @@
 //! What happened, as it is seen: events, deliveries, dead letters, kills.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eventing::compact::{Compact, Typ};
 use eventing::event_key::of_jti;
@@ -79,13 +79,17 @@ pub(super) struct Book {
     pub journal: BTreeMap<Name, u64>,
     /// What came through the gateway's stream, and when.
     pub stream: BTreeMap<Name, Vec<Micros>>,
+    /// Those of it that a timeline showed after a reset, until the stream brings them too.
+    pub read_anew: BTreeSet<Name>,
     /// How often the stream was opened.
     pub streams: u64,
+    /// How often it said that its id is gone.
+    pub resets: u64,
     /// What was refused.
     pub letters: BTreeMap<(Consumer, Name), Vec<Letter>>,
     /// The pods that were killed.
     pub kills: Vec<Killed>,
-    /// What the rollback drill said, and when.
+    /// What the platform team did, and when.
     pub steps: Vec<(Micros, String)>,
     /// How many messages each inbox still held at the last look.
     pub waiting: BTreeMap<Consumer, usize>,

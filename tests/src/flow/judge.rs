@@ -4,9 +4,12 @@ mod report;
 mod rollback;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+use eventing::time::Micros;
 
 use super::book::{Book, Event, Killed, Letter, Name, Row};
 use super::kills::Target;
@@ -51,8 +54,11 @@ pub(super) fn judge(book: &Book, plan: &Plan) -> Verdict {
     if plan.trouble.is_some() {
         judge.was_tried();
     }
-    if plan.rollback.is_some() {
+    if plan.rolls_back() {
         judge.rolled_back();
+    }
+    if plan.upgrades() {
+        judge.upgraded();
     }
     report::verdict(judge)
 }
@@ -210,6 +216,11 @@ impl<'a> Judge<'a> {
             })
             .collect();
         self.broken.extend(too_many);
+    }
+
+    /// When each event was on the bus.
+    fn published_at(&self) -> impl Iterator<Item = Micros> {
+        self.book.events.values().filter_map(|event| event.published)
     }
 
     /// A run in which nothing happened proves nothing.

@@ -1,13 +1,15 @@
-//! How many events, for how long, which of them are poison, and what draws the kills.
+//! How many events, for how long, which of them are poison, and what happens meanwhile.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::kinds::{Kind, POISON};
 
 /// The least rate that a run is to keep, in events a second.
 pub(super) const LEAST_RATE: u32 = 50;
-/// The rate while everything is switched off and on again.
-const ROLLBACK_RATE: u32 = 5;
+/// The rate while everything is switched off and on again, or replaced: what is not taken meanwhile is posted again every
+/// half minute, so there are few.
+const SLOW_RATE: u32 = 5;
 /// How often the rollback drill lets things settle.
 const SETTLINGS: u32 = 4;
 /// One event of so many is poison.
@@ -22,8 +24,26 @@ pub struct Plan {
     pub publish: Duration,
     /// What goes wrong meanwhile; nothing where a flow is only measured.
     pub trouble: Option<Trouble>,
-    /// Whether the switches of a rollback are thrown and thrown back meanwhile, each after this time to settle.
-    pub rollback: Option<Duration>,
+    /// What the platform team does meanwhile.
+    pub change: Option<Change>,
+}
+
+/// What a platform team does while events flow.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The switches of a rollback are thrown and thrown back, each after this time to settle.
+    Rollback(Duration),
+    /// The release becomes this checkout's, goes, and comes back.
+    Upgrade(Release),
+}
+
+/// What it takes to install this checkout's chart.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// Helm.
+    pub helm: PathBuf,
+    /// AWS, as pods reach it.
+    pub aws: String,
 }
 
 /// What goes wrong.
@@ -45,20 +65,33 @@ impl Plan {
     pub fn short(seed: u64) -> Self {
         let trouble = Trouble { seed, quiet: Duration::from_secs(10) };
         // A little more than the least, so that a pause of the machine does not make it less.
-        Self { rate: LEAST_RATE + 1, publish: Duration::from_secs(75), trouble: Some(trouble), rollback: None }
+        Self { rate: LEAST_RATE + 1, publish: Duration::from_secs(75), trouble: Some(trouble), change: None }
     }
 
     /// Nothing but good events, for so many seconds.
     pub fn measure(seconds: u16) -> Self {
-        Self { rate: LEAST_RATE, publish: Duration::from_secs(seconds.into()), trouble: None, rollback: None }
+        Self { rate: LEAST_RATE, publish: Duration::from_secs(seconds.into()), trouble: None, change: None }
     }
 
     /// Good events alone, while everything is switched off and on again: as long as that takes, and two minutes.
-    ///
-    /// What is not taken while publishing is off is posted again every half minute, so there are few of them.
     pub fn rollback(settle: Duration) -> Self {
         let publish = settle * SETTLINGS + Duration::from_mins(4);
-        Self { rate: ROLLBACK_RATE, publish, trouble: None, rollback: Some(settle) }
+        Self { rate: SLOW_RATE, publish, trouble: None, change: Some(Change::Rollback(settle)) }
+    }
+
+    /// Good events alone, while the release is upgraded, goes and comes back.
+    pub fn upgrade(release: Release) -> Self {
+        Self { rate: SLOW_RATE, publish: Duration::from_mins(6), trouble: None, change: Some(Change::Upgrade(release)) }
+    }
+
+    /// Whether the switches of a rollback are thrown.
+    pub(super) fn rolls_back(&self) -> bool {
+        matches!(self.change, Some(Change::Rollback(_)))
+    }
+
+    /// Whether the release is upgraded.
+    pub(super) fn upgrades(&self) -> bool {
+        matches!(self.change, Some(Change::Upgrade(_)))
     }
 
     /// How many events there are.

@@ -51,7 +51,7 @@ impl<'a> Publisher<'a> {
         poison: &'a Poison,
         plan: &Plan,
     ) -> Self {
-        Self { ground, door, book, poison, places: Semaphore::new(POSTS), may_be_off: plan.rollback.is_some() }
+        Self { ground, door, book, poison, places: Semaphore::new(POSTS), may_be_off: plan.rolls_back() }
     }
 
     /// Publishes everything, until each event is on the bus.

@@ -15,7 +15,7 @@ use crate::cloud::DeadLetter;
 use crate::forward::Forward;
 use crate::ground::{Consumer, Ground};
 use crate::letters;
-use crate::stream::{self, Arrival, Viewer};
+use crate::stream::{self, Arrival, Entry, Said, Viewer};
 
 /// How often the records are read.
 const LOOK: Duration = Duration::from_secs(1);
@@ -84,13 +84,46 @@ async fn follow(ground: &Ground, book: &Shared, last: &mut Option<String>) -> an
     let forward = Forward::open(&ground.kubectl, &ground.release, "svc/qsl-gateway", 80).await?;
     let run = ground.run.clone();
     let is_wanted = move |entry: &stream::Entry| entry.correlation_id.starts_with(&run);
-    let mut arrivals = Viewer::new(&forward.url, &token).resume(last.as_deref(), is_wanted).await?;
+    let viewer = Viewer::new(&forward.url, &token);
+    let mut stream = viewer.resume(last.as_deref(), is_wanted).await?;
     book.with(|book| book.streams += 1);
-    while let Some(Arrival { entry, id, at }) = arrivals.recv().await {
+    while let Some(said) = stream.recv().await {
+        let Said::Event(arrival) = said else {
+            read_anew(&viewer, book).await?;
+            continue;
+        };
+        let Arrival { entry, id, at } = *arrival;
         let since = i64::try_from(at.elapsed().as_micros()).unwrap_or(i64::MAX);
         let at = Micros(Micros::now().0.saturating_sub(since));
         *last = Some(id);
-        book.with(|book| book.stream.entry(entry.event_key).or_default().push(at));
+        book.with(|book| {
+            // As a page does, which knows each event of its timelines.
+            if !book.read_anew.remove(&entry.event_key) {
+                book.stream.entry(entry.event_key).or_default().push(at);
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Reads the timelines of which the stream has not shown everything, as it asks for when its id is gone.
+async fn read_anew(viewer: &Viewer, book: &Shared) -> anyhow::Result<()> {
+    book.with(|book| book.resets += 1);
+    let unseen: BTreeSet<String> = book.with(|book| {
+        let unseen = book.events.iter().filter(|(name, _)| !book.stream.contains_key(*name));
+        unseen.map(|(_, event)| event.correlation.clone()).collect()
+    });
+    for correlation in unseen {
+        let entries = viewer.whole_timeline(&correlation).await?;
+        let at = Micros::now();
+        book.with(|book| {
+            for Entry { event_key, .. } in entries {
+                if !book.stream.contains_key(&event_key) {
+                    book.stream.insert(event_key.clone(), vec![at]);
+                    book.read_anew.insert(event_key);
+                }
+            }
+        });
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(super) fn verdict(judge: Judge<'_>) -> Verdict {
     row("of them written twice", (letters - book.letters.len()).to_string());
     row("pods killed with their grace", listed(&kills(book, true)));
     row("pods killed without", listed(&kills(book, false)));
-    row("the stream was opened", format!("{} times", book.streams));
+    row("the stream was opened", format!("{} times, and said {} times that its id is gone", book.streams, book.resets));
     row("POST to handler", Times::of_handlers(book, None).line());
     row("POST to stream", Times::of_stream(book).line());
     Verdict { rows, broken: judge.broken }

@@ -55,10 +55,6 @@ impl Judge<'_> {
             ));
         }
     }
-
-    fn published_at(&self) -> impl Iterator<Item = Micros> {
-        self.book.events.values().filter_map(|event| event.published)
-    }
 }
 
 #[cfg(test)]

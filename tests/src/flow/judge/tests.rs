@@ -23,7 +23,7 @@ fn plan() -> Plan {
         rate: 100,
         publish: Duration::from_secs(1),
         trouble: Some(Trouble { seed: 7, quiet: Duration::ZERO }),
-        rollback: None,
+        change: None,
     }
 }
 
