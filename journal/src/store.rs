@@ -5,6 +5,7 @@ mod claims;
 mod connection;
 mod dead_letters;
 mod in_time;
+mod names;
 mod reading;
 mod retention;
 mod rows;

@@ -13,7 +13,7 @@ use surrealdb::method::Transaction;
 use surrealdb::types::{RecordId, SurrealValue};
 
 use super::connection::failed;
-use super::rows::name;
+use super::names::name;
 use super::schema::CLAIMS;
 use super::surreal::SurrealStore;
 use super::{ClaimStore, StoreError};

@@ -7,7 +7,8 @@ use eventing::types::Resource;
 use eventing_http::Whose;
 use surrealdb::types::{RecordId, SurrealValue, object};
 
-use super::rows::{Row, arrivals, lead_of, position_of};
+use super::names::{arrivals, lead_of, position_of};
+use super::rows::Row;
 use super::surreal::SurrealStore;
 use super::{EventReader, StoreError};
 use crate::entry::{Cursor, Entry, Page, Projection};

@@ -11,7 +11,7 @@ use surrealdb::types::{RecordId, SurrealValue};
 use surrealdb::{IndexedResults, types::object};
 
 use super::connection::failed;
-use super::rows::{arrivals, event_id};
+use super::names::{arrivals, event_id};
 use super::schema::STATE;
 use super::surreal::SurrealStore;
 use super::{Pruned, RetentionStore, StoreError};

@@ -2,17 +2,16 @@
 //!
 //! In `#[surreal(…)]` the derive reads nothing behind `crate`, so `rename_all` comes first.
 
-use std::ops::Bound;
-
 use eventing::time::Micros;
 use eventing::types::EventId;
 use eventing_http::Correlation;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use surrealdb::types::{Array, Number, RecordId, RecordIdKey, RecordIdKeyRange, SurrealValue, Value};
+use surrealdb::types::{RecordId, SurrealValue};
 
 use super::StoreError;
-use super::schema::{ARRIVALS, ENTRIES, EVENTS};
+use super::names::{arrival_id, entry_id, event_id, lead_of};
+use super::schema::ENTRIES;
 use crate::append::Placed;
 use crate::backup::line::Line;
 use crate::entry::{Cursor, Entry};
@@ -56,7 +55,7 @@ pub(super) struct EntryRow {
     position: i64,
     ts: i64,
     event_key: String,
-    /// What it is found by, as [`lead_of`] says it.
+    /// What it is found by, as [`lead_of`](super::names::lead_of) says it.
     leads: Vec<String>,
     sent_at: i64,
     told: String,
@@ -89,56 +88,6 @@ pub(super) struct Retold {
     told: String,
 }
 
-/// An event's record, by its key in hex.
-pub(super) fn event_id(key: &str) -> RecordId {
-    RecordId::new(EVENTS, key)
-}
-
-/// An entry's record: entries of a correlation are neighbours, by signed time, then position.
-fn entry_id(correlation_id: &str, ts: i64, position: i64) -> RecordId {
-    let place = vec![correlation_id.to_owned().into_value(), ts.into_value(), position.into_value()];
-    RecordId::new(ENTRIES, Array::from(place))
-}
-
-/// The arrivals from one whose last position is this or a later one, to one whose last is this at most.
-pub(super) fn arrivals(from: i64, to: i64) -> RecordId {
-    let (start, end) = (Bound::Included(RecordIdKey::Number(from)), Bound::Included(RecordIdKey::Number(to)));
-    RecordId::new(ARRIVALS, RecordIdKey::Range(Box::new(RecordIdKeyRange { start, end })))
-}
-
-/// The position that is the last part of an entry's name.
-pub(super) fn position_of(entry: &RecordId) -> Option<i64> {
-    match &entry.key {
-        RecordIdKey::Array(place) => match place.last() {
-            Some(Value::Number(Number::Int(position))) => Some(*position),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// What the index over leads has of a fact. Every entry is found by its time, which is no fact and has no value;
-/// correlations are ranges of records.
-pub(super) fn lead_of(lead: Lead, value: &str) -> String {
-    let kind = match lead {
-        Lead::Correlation => "correlation",
-        Lead::Resource => "resource",
-        Lead::User => "user",
-        Lead::Tenant => "tenant",
-        Lead::DetailType => "type",
-        Lead::Time => "",
-    };
-    format!("{kind} {value}")
-}
-
-/// The text a record is named by.
-pub(super) fn name(id: &RecordId) -> String {
-    match &id.key {
-        RecordIdKey::String(name) => name.clone(),
-        other => format!("{other:?}"),
-    }
-}
-
 impl EventRow {
     /// An event whose entry is this row.
     pub(super) fn of(row: &Row, body: String) -> Self {
@@ -168,7 +117,7 @@ impl EntryRow {
 impl ArrivalRow {
     /// These entries, whose positions ascend to the last.
     pub(super) fn of(last: i64, entries: Vec<RecordId>) -> Self {
-        Self { id: RecordId::new(ARRIVALS, last), entries }
+        Self { id: arrival_id(last), entries }
     }
 }
 

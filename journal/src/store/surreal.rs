@@ -12,7 +12,8 @@ use surrealdb::types::{Object, RecordId, SurrealValue};
 use surrealdb::{IndexedResults, Surreal};
 
 use super::connection::{Connection, Location, failed};
-use super::rows::{ArrivalRow, Retold, Row, event_id, rows_of, unreadable};
+use super::names::event_id;
+use super::rows::{ArrivalRow, Retold, Row, rows_of, unreadable};
 use super::schema::STATE;
 use super::{Appended, EventStore, StoreError};
 use crate::append::{Changes, Known, append};
