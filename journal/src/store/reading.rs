@@ -62,7 +62,8 @@ pub(super) enum Way {
     Back,
 }
 
-/// The statements that read along a lead from a place, one after the other. Each has the bounds of its index alone: with any other condition the engine reads a batch of records before it looks at the limit. So what is signed in
+/// The statements that read along a lead from a place, one after the other. Each has the bounds of its index alone: with
+/// any other condition the engine reads a batch of records before it looks at the limit. So what is signed in
 /// the place's own microsecond is read first, then what is past it; a correlation's range of records is by both.
 pub(super) fn statements(lead: Lead, way: Way) -> Vec<String> {
     let what = ROW;
@@ -168,18 +169,18 @@ impl SurrealStore {
     /// The names of some entries behind a position, in the order of positions, with these.
     pub(super) async fn arrived(&self, after: i64, size: usize) -> Result<Vec<(i64, RecordId)>, StoreError> {
         let end = after.saturating_add(i64::try_from(size).unwrap_or(i64::MAX));
-        let mut arrived = Vec::new();
         // Positions are next to each other but where retention removed some: what ends among the next ones, and the first
-        // that ends past them.
-        for (from, to, most) in [(after.saturating_add(1), end, size), (end.saturating_add(1), i64::MAX, 1)] {
-            let most = i64::try_from(most).unwrap_or(i64::MAX);
-            let bindings = object! { arrivals: arrivals(from, to), most: most };
-            let entries: Vec<Vec<RecordId>> = self.rows("read what arrived", ARRIVED.to_owned(), bindings).await?;
-            let places = entries.into_iter().flatten().filter_map(|entry| Some((position_of(&entry)?, entry)));
-            arrived.extend(places.filter(|(position, _)| *position > after));
-        }
-        arrived.truncate(size);
-        Ok(arrived)
+        // that ends past them. That one is read first, so that all which was recorded before it is seen by the other.
+        let past = self.arrivals(end.saturating_add(1), i64::MAX, 1).await?;
+        let next = self.arrivals(after.saturating_add(1), end, size).await?;
+        let entries = next.into_iter().chain(past).flatten();
+        let places = entries.filter_map(|entry| Some((position_of(&entry)?, entry)));
+        Ok(places.filter(|(position, _)| *position > after).take(size).collect())
+    }
+
+    async fn arrivals(&self, from: i64, to: i64, most: usize) -> Result<Vec<Vec<RecordId>>, StoreError> {
+        let bindings = object! { arrivals: arrivals(from, to), most: i64::try_from(most).unwrap_or(i64::MAX) };
+        self.rows("read what arrived", ARRIVED.to_owned(), bindings).await
     }
 
     /// What was recorded behind a position, in the order of positions.

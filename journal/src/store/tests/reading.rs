@@ -167,6 +167,32 @@ async fn what_follows_a_position_is_read_past_gaps_and_in_parts_of_any_size() {
     assert_eq!(following(350, 10).await, Vec::<u64>::new());
 }
 
+/// Two may be recorded between the statements of one look: the one past its range must not be told without the one in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_follows_while_events_are_recorded_misses_none() {
+    const EVENTS: u64 = 800;
+    let store = SurrealStore::open(&Location::Memory).await.unwrap();
+    let followers = (0..8).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for after in 0..EVENTS {
+                let mut found = Vec::new();
+                while found.is_empty() {
+                    found = store.changes(after, 1).await.unwrap();
+                }
+                assert_eq!(found.first().map(|one| one.position), Some(after + 1));
+            }
+        })
+    });
+    let followers: Vec<_> = followers.collect();
+    for n in 0..EVENTS {
+        store.append(&[event(&format!("e-{n}")).build()]).await.unwrap();
+    }
+    for follower in followers {
+        follower.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_filter_that_fits_little_ends_its_parts_and_misses_nothing() {
     let store = SurrealStore::open(&Location::Memory).await.unwrap();
