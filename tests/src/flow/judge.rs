@@ -2,6 +2,7 @@
 
 mod report;
 mod rollback;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod upgrade;

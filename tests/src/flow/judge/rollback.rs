@@ -21,18 +21,8 @@ impl Judge<'_> {
     /// Nothing was published from the moment at which the rules went off until publishing was on again; nothing was
     /// handled from the moment at which the pause was seen until consumers were on again; and there was something to.
     pub(super) fn rolled_back(&mut self) {
-        let at = |step: &&str| {
-            let mut steps = self.book.steps.iter();
-            steps.find(|(_, said)| said.starts_with(*step)).map(|(at, _)| *at).ok_or_else(|| (*step).to_owned())
-        };
-        let steps: Vec<Micros> = match STEPS.iter().map(at).collect::<Result<_, String>>() {
-            Ok(steps) => steps,
-            Err(missing) => return self.say(format!("the drill did not come to {missing:?}")),
-        };
-        let [_, rules_off, _, all_off, _, publishing_on, consumers_on, over] = steps[..] else { return };
-        if !steps.is_sorted() {
-            self.say(format!("the drill took its steps in another order: {:?}", self.book.steps));
-        }
+        let Some(steps) = self.steps("the drill", STEPS) else { return };
+        let [_, rules_off, _, all_off, _, publishing_on, consumers_on, over] = steps;
         let published = |from: Micros, to: Micros| self.published_at().filter(|at| (from..to).contains(at)).count();
         let (meanwhile, waiting) = (published(rules_off, publishing_on), published(publishing_on, consumers_on));
         let handled = |from: Micros, to: Micros| {
@@ -62,60 +52,29 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::flow::book::{Book, Event, Row};
+    use crate::flow::book::Book;
     use crate::flow::judge::judge;
-    use crate::flow::kinds::Kind;
+    use crate::flow::judge::steps::staged::{self, at, book};
     use crate::flow::plan::Plan;
-    use crate::ground::{CONSUMERS, Consumer};
+    use crate::ground::Consumer;
 
-    const BEGIN: i64 = 1_795_000_000_000_000;
-
-    fn at(second: i64) -> Micros {
-        Micros(BEGIN + second * 1_000_000)
-    }
-
-    /// Steps ten seconds apart from the tenth on: rules are off at 20, all is at 40, publishing is on at 60, consumers
-    /// are at 70, it is over at 80.
+    /// Rules are off at 20, all is at 40, publishing is on at 60, consumers are at 70, it is over at 80.
     fn good() -> Book {
-        let steps = (1..).zip(STEPS).map(|(nth, said)| (at(nth * 10), said.to_owned())).collect();
-        let mut book = Book { steps, ..Book::default() };
-        book.answers.insert(format!("503 {SWITCHED_OFF}"), 7);
-        for (nth, (published, handled)) in [(5, 6), (15, 16), (65, 75), (78, 79)].into_iter().enumerate() {
-            let name = format!("Good-{nth}");
-            let event = Event {
-                kind: Kind::Good,
-                correlation: "c".to_owned(),
-                due: at(published),
-                published: Some(at(published)),
-                is_uncertain: false,
-            };
-            book.events.insert(name.clone(), event);
-            for consumer in CONSUMERS.into_iter().filter(|consumer| consumer.is_sidecar()) {
-                let row = Row { pod: format!("{}-a", consumer.name()), at: at(handled), attempt: 1 };
-                book.rows.insert((consumer, name.clone()), vec![row]);
-            }
-            book.journal.insert(name.clone(), 1);
-            book.stream.insert(name, vec![at(handled)]);
-        }
-        book
+        book(&STEPS, SWITCHED_OFF, &[(5, 6), (15, 16), (65, 75), (78, 79)])
     }
 
-    fn broken(otherwise: impl FnOnce(&mut Book)) -> Vec<String> {
-        let mut book = good();
-        otherwise(&mut book);
-        let plan = Plan { rate: 4, publish: Duration::from_secs(1), ..Plan::rollback(Duration::ZERO) };
-        judge(&book, &plan).broken
+    fn plan() -> Plan {
+        Plan { rate: 4, publish: Duration::from_secs(1), ..Plan::rollback(Duration::ZERO) }
     }
 
     #[track_caller]
     fn breaks(words: &str, otherwise: impl FnOnce(&mut Book)) {
-        let broken = broken(otherwise);
-        assert!(broken.len() == 1 && broken[0].contains(words), "{broken:#?}");
+        staged::breaks(good(), &plan(), words, otherwise);
     }
 
     #[test]
     fn a_drill_in_which_each_switch_acted_breaks_nothing() {
-        assert_eq!(broken(|_| {}), Vec::<String>::new());
+        assert_eq!(judge(&good(), &plan()).broken, Vec::<String>::new());
     }
 
     #[test]

@@ -13,18 +13,7 @@ impl Judge<'_> {
     /// Events were published before and between the steps and after the last; while the release was gone they were refused
     /// with a code that asks to post again, and consumers had events to handle.
     pub(super) fn upgraded(&mut self) {
-        let at = |step: &&str| {
-            let mut steps = self.book.steps.iter();
-            steps.find(|(_, said)| said == *step).map(|(at, _)| *at).ok_or_else(|| (*step).to_owned())
-        };
-        let steps: Vec<Micros> = match STEPS.iter().map(at).collect::<Result<_, String>>() {
-            Ok(steps) => steps,
-            Err(missing) => return self.say(format!("the upgrade did not come to {missing:?}")),
-        };
-        let [upgraded, restarted, kept, gone, back] = steps[..] else { return };
-        if !steps.is_sorted() {
-            self.say(format!("the steps were taken in another order: {:?}", self.book.steps));
-        }
+        let Some([upgraded, restarted, kept, gone, back]) = self.steps("the upgrade", STEPS) else { return };
         let spans = [
             ("before the upgrade was done", Micros(0), upgraded),
             ("until the services were restarted", upgraded, restarted),
@@ -53,60 +42,30 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::flow::book::{Book, Event, Row};
+    use crate::flow::book::Book;
     use crate::flow::judge::judge;
-    use crate::flow::kinds::Kind;
+    use crate::flow::judge::steps::staged::{self, at, book};
     use crate::flow::plan::{Plan, Release};
     use crate::ground::{CONSUMERS, Consumer};
 
-    const BEGIN: i64 = 1_795_000_000_000_000;
-
-    fn at(second: i64) -> Micros {
-        Micros(BEGIN + second * 1_000_000)
-    }
-
-    /// Steps ten seconds apart from the tenth on, and an event in the middle of each span but the one without a release.
+    /// An event in the middle of each span but the one without a release.
     fn good() -> Book {
-        let steps = (1..).zip(STEPS).map(|(nth, said)| (at(nth * 10), said.to_owned())).collect();
-        let mut book = Book { steps, ..Book::default() };
-        book.answers.insert(format!("503 {NOBODY_SIGNS}"), 3);
-        for (nth, published) in [5, 15, 25, 35, 55].into_iter().enumerate() {
-            let name = format!("Good-{nth}");
-            let event = Event {
-                kind: Kind::Good,
-                correlation: "c".to_owned(),
-                due: at(published),
-                published: Some(at(published)),
-                is_uncertain: false,
-            };
-            book.events.insert(name.clone(), event);
-            for consumer in CONSUMERS.into_iter().filter(|consumer| consumer.is_sidecar()) {
-                let row = Row { pod: format!("{}-a", consumer.name()), at: at(published + 1), attempt: 1 };
-                book.rows.insert((consumer, name.clone()), vec![row]);
-            }
-            book.journal.insert(name.clone(), 1);
-            book.stream.insert(name, vec![at(published + 1)]);
-        }
-        book
+        book(&STEPS, NOBODY_SIGNS, &[(5, 6), (15, 16), (25, 26), (35, 36), (55, 56)])
     }
 
-    fn broken(otherwise: impl FnOnce(&mut Book)) -> Vec<String> {
-        let mut book = good();
-        otherwise(&mut book);
+    fn plan() -> Plan {
         let release = Release { helm: PathBuf::new(), aws: String::new() };
-        let plan = Plan { publish: Duration::from_secs(1), ..Plan::upgrade(release) };
-        judge(&book, &plan).broken
+        Plan { publish: Duration::from_secs(1), ..Plan::upgrade(release) }
     }
 
     #[track_caller]
     fn breaks(words: &str, otherwise: impl FnOnce(&mut Book)) {
-        let broken = broken(otherwise);
-        assert!(broken.len() == 1 && broken[0].contains(words), "{broken:#?}");
+        staged::breaks(good(), &plan(), words, otherwise);
     }
 
     #[test]
     fn an_upgrade_with_events_at_each_step_breaks_nothing() {
-        assert_eq!(broken(|_| {}), Vec::<String>::new());
+        assert_eq!(judge(&good(), &plan()).broken, Vec::<String>::new());
     }
 
     #[test]
