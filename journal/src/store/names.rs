@@ -7,6 +7,9 @@ use surrealdb::types::{Array, Number, RecordId, RecordIdKey, RecordIdKeyRange, S
 use super::schema::{ARRIVALS, ENTRIES, EVENTS};
 use crate::query::Lead;
 
+/// The most entries of one arrival, which bounds what a look along positions reads.
+pub(super) const ARRIVAL: usize = 50;
+
 /// An event's record, by its key in hex.
 pub(super) fn event_id(key: &str) -> RecordId {
     RecordId::new(EVENTS, key)

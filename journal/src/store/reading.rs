@@ -7,7 +7,7 @@ use eventing::types::Resource;
 use eventing_http::Whose;
 use surrealdb::types::{RecordId, SurrealValue, object};
 
-use super::names::{arrivals, lead_of, position_of};
+use super::names::{ARRIVAL, arrivals, lead_of, position_of};
 use super::rows::Row;
 use super::surreal::SurrealStore;
 use super::{EventReader, StoreError};
@@ -30,8 +30,6 @@ const STEP: usize = 100;
 
 /// Everything of a recorded event but its body, which is the largest part.
 pub(super) const ROW: &str = "SELECT VALUE told FROM event_entry";
-/// The arrivals of a range of last positions.
-const ARRIVED: &str = "SELECT VALUE entries FROM $arrivals LIMIT $most";
 /// The latest entries of a resource that are looked at first: an unsigned one may be before the one that tells.
 const STANDINGS: usize = 8;
 
@@ -168,19 +166,20 @@ impl SurrealStore {
 
     /// The names of some entries behind a position, in the order of positions, with these.
     pub(super) async fn arrived(&self, after: i64, size: usize) -> Result<Vec<(i64, RecordId)>, StoreError> {
-        let end = after.saturating_add(i64::try_from(size).unwrap_or(i64::MAX));
-        // Positions are next to each other but where retention removed some: what ends among the next ones, and the first
-        // that ends past them. That one is read first, so that all which was recorded before it is seen by the other.
-        let past = self.arrivals(end.saturating_add(1), i64::MAX, 1).await?;
-        let next = self.arrivals(after.saturating_add(1), end, size).await?;
-        let entries = next.into_iter().chain(past).flatten();
-        let places = entries.filter_map(|entry| Some((position_of(&entry)?, entry)));
+        // Positions are next to each other but where retention removed some, so these hold the next ones.
+        let span = i64::try_from(size.saturating_add(ARRIVAL)).unwrap_or(i64::MAX);
+        let (first, end) = (after.saturating_add(1), after.saturating_add(span));
+        let mut entries = self.arrivals("SELECT VALUE entries FROM $arrivals", first, end).await?;
+        if entries.is_empty() {
+            // The engine reads a batch of them before it looks at the limit.
+            entries = self.arrivals("SELECT VALUE entries FROM $arrivals LIMIT 1", first, i64::MAX).await?;
+        }
+        let places = entries.into_iter().flatten().filter_map(|entry| Some((position_of(&entry)?, entry)));
         Ok(places.filter(|(position, _)| *position > after).take(size).collect())
     }
 
-    async fn arrivals(&self, from: i64, to: i64, most: usize) -> Result<Vec<Vec<RecordId>>, StoreError> {
-        let bindings = object! { arrivals: arrivals(from, to), most: i64::try_from(most).unwrap_or(i64::MAX) };
-        self.rows("read what arrived", ARRIVED.to_owned(), bindings).await
+    async fn arrivals(&self, query: &str, from: i64, to: i64) -> Result<Vec<Vec<RecordId>>, StoreError> {
+        self.rows("read what arrived", query.to_owned(), object! { arrivals: arrivals(from, to) }).await
     }
 
     /// What was recorded behind a position, in the order of positions.

@@ -115,9 +115,10 @@ impl EntryRow {
 }
 
 impl ArrivalRow {
-    /// These entries, whose positions ascend to the last.
-    pub(super) fn of(last: i64, entries: Vec<RecordId>) -> Self {
-        Self { id: arrival_id(last), entries }
+    /// These entries with their positions, which ascend; nothing of none.
+    pub(super) fn of(places: &[(i64, RecordId)]) -> Option<Self> {
+        let (last, _) = places.last()?;
+        Some(Self { id: arrival_id(*last), entries: places.iter().map(|(_, entry)| entry.clone()).collect() })
     }
 }
 

@@ -16,7 +16,7 @@ use super::connection::failed;
 pub(super) const EVENTS: &str = "event_journal";
 /// What is read of them; the record's id is the correlation, the signed time and the position.
 pub(super) const ENTRIES: &str = "event_entry";
-/// What was recorded at once: its entries in the order of their positions; the record's id is the last position.
+/// What was recorded at once, some of it in each: its entries in the order of their positions; the record's id is the last position.
 pub(super) const ARRIVALS: &str = "event_arrival";
 /// The journal's own counters.
 pub(super) const STATE: &str = "journal_state";

@@ -12,7 +12,7 @@ use surrealdb::types::{Object, RecordId, SurrealValue};
 use surrealdb::{IndexedResults, Surreal};
 
 use super::connection::{Connection, Location, failed};
-use super::names::event_id;
+use super::names::{ARRIVAL, event_id};
 use super::rows::{ArrivalRow, Retold, Row, rows_of, unreadable};
 use super::schema::STATE;
 use super::{Appended, EventStore, StoreError};
@@ -134,15 +134,14 @@ impl SurrealStore {
         mut recorded: HashMap<EventKey, Row>,
     ) -> Result<(), StoreError> {
         let Changes { end, new, ids } = changes;
-        let (mut entries, mut events, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut entries, mut events, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for placed in &new {
             let (entry, event, name) = rows_of(placed)?;
             entries.push(entry);
             events.push(event);
-            names.push(name);
+            places.push((i64::try_from(placed.position).unwrap_or(i64::MAX), name));
         }
-        let last = i64::try_from(end).unwrap_or(i64::MAX);
-        let arrival = (!names.is_empty()).then(|| ArrivalRow::of(last, names));
+        let arrivals: Vec<ArrivalRow> = places.chunks(ARRIVAL).filter_map(ArrivalRow::of).collect();
         let more = ids.iter().filter_map(|(key, ids)| Some(Retold::of(recorded.remove(key)?, ids)));
         let more: Vec<Retold> = more.collect::<Result<_, _>>()?;
         transaction
@@ -153,9 +152,9 @@ impl SurrealStore {
             .query(format!("UPSERT {STATE}:position SET last = $last RETURN NONE"))
             .bind(("entries", entries))
             .bind(("events", events))
-            .bind(("arrivals", Vec::from_iter(arrival)))
+            .bind(("arrivals", arrivals))
             .bind(("more", more))
-            .bind(("last", last))
+            .bind(("last", i64::try_from(end).unwrap_or(i64::MAX)))
             .await
             .and_then(IndexedResults::check)
             .map_err(failed("write a batch"))?;

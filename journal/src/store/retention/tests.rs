@@ -53,6 +53,16 @@ async fn positions_go_on_although_everything_was_removed() {
 }
 
 #[tokio::test]
+async fn what_arrives_together_is_kept_fifty_by_fifty_so_that_a_look_reads_little() {
+    let store = store().await;
+    let batch: Vec<NewEvent> = (1..=120).map(|at| sent(&format!("e-{at}"), at)).collect();
+    store.append(&batch).await.unwrap();
+    assert_eq!(arrivals(&store).await, [50, 100, 120]);
+    store.prune_events(Millis(1_000), 60).await.unwrap();
+    assert_eq!((arrivals(&store).await, positions(&store).await.first()), (vec![100, 120], Some(&61)));
+}
+
+#[tokio::test]
 async fn one_that_came_before_its_elders_keeps_them_until_it_may_go() {
     let store = store().await;
     store.append(&[sent("a", 10), sent("b", 90), sent("c", 20)]).await.unwrap();

@@ -47,7 +47,7 @@ struct Old {
 
 impl Old {
     /// As the records of this version.
-    fn moved(self) -> Result<(EntryRow, EventRow, ArrivalRow), StoreError> {
+    fn moved(self) -> Result<(EntryRow, EventRow, Option<ArrivalRow>), StoreError> {
         let json = |text: String| RawValue::from_string(text).map_err(unreadable(&self.event_key));
         let row = Row {
             trace: json(self.trace)?,
@@ -71,7 +71,7 @@ impl Old {
             status: self.status,
         };
         // One by one: what was moved before may have its place between two of these.
-        let arrival = ArrivalRow::of(row.position, vec![row.entry_id()]);
+        let arrival = ArrivalRow::of(&[(row.position, row.entry_id())]);
         Ok((EntryRow::of(&row)?, EventRow::moved(&row, self.body), arrival))
     }
 }
@@ -113,7 +113,7 @@ pub(super) async fn some(transaction: &Transaction<Any>, after: i64) -> Result<(
         let (entry, event, arrival) = old.moved()?;
         entries.push(entry);
         events.push(event);
-        arrivals.push(arrival);
+        arrivals.extend(arrival);
     }
     transaction
         .query("INSERT INTO event_entry $entries RETURN NONE")
