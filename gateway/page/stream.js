@@ -3,7 +3,7 @@
 
 import { Problem, request } from "./api.js";
 
-/** The gateway shows that it lives every 15 seconds. After so many milliseconds of silence what is shown may be old… */
+/** The gateway shows that it lives within 15 seconds. After so many milliseconds of silence what is shown may be old… */
 const BEHIND = 24_000;
 /** …and after so many the connection is given up. */
 const SILENT = 40_000;

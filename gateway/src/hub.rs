@@ -21,14 +21,12 @@ use crate::event::Event;
 use crate::viewer::Viewer;
 pub use following::{Following, Remembered, Topic};
 use memory::Memory;
-pub use queue::{Ending, Item};
+pub use queue::{Ending, Item, TICKS};
 use queue::{Full, Queue};
 use recent::Recent;
 
 /// Streams one user may have open, unless another number is set.
 pub const STREAMS_PER_USER: usize = 16;
-/// Ticks of the clock until a follower's next beat.
-pub const TICKS: u64 = 15;
 
 /// Why a stream is not opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +64,6 @@ struct Inner {
     open: usize,
     next: u64,
     cut_off: u64,
-    ticks: u64,
     stopping: bool,
 }
 
@@ -101,7 +98,6 @@ impl Hub {
             open: 0,
             next: 0,
             cut_off: 0,
-            ticks: 0,
             stopping: false,
         })))
     }
@@ -192,26 +188,24 @@ impl Hub {
         *streams += 1;
         inner.open += 1;
         inner.next += 1;
-        let (number, queue) = (inner.next, Arc::new(Queue::default()));
+        let (number, queue) = (inner.next, Arc::new(Queue::new(inner.next)));
         let follower = Follower { number, viewer, queue: Arc::clone(&queue) };
         inner.followers.entry(topic.clone()).or_default().push(follower);
         drop(inner);
         Ok((Following { position, number, queue, topic, user, hub: self.clone() }, remembered))
     }
 
-    /// The clock ticks. Each follower has a beat every [`TICKS`] ticks, in turns; whose token has ended is ended.
+    /// The clock ticks. Who got no event for [`TICKS`] ticks has a beat, each at a tick of its own; whose token has ended
+    /// is ended.
     pub fn tick(&self, now: Millis) {
         let mut inner = self.inner();
-        inner.ticks += 1;
-        let turn = inner.ticks % TICKS;
-        let Some(beat) = inner.tail.as_ref().map(|tail| Item::Beat(tail.position.at)) else { return };
+        let Some(position) = inner.tail.as_ref().map(|tail| tail.position.at) else { return };
         inner.retain_all(|follower| {
             if now.seconds() >= follower.viewer.expires {
                 follower.queue.end(Ending::TokenExpired);
-            } else if follower.number % TICKS == turn {
-                return follower.queue.push(beat.clone());
+                return Ok(());
             }
-            Ok(())
+            follower.queue.tick(position)
         });
     }
 

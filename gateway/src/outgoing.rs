@@ -163,6 +163,7 @@ impl Outgoing {
     /// A piece is on the wire.
     pub fn written(&self, received: Option<Instant>) {
         if let Some(received) = received {
+            self.following.written();
             self.metrics.delivered(received.elapsed());
         }
     }

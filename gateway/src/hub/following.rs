@@ -62,6 +62,11 @@ impl Following {
         self.queue.poll_cut_off(context)
     }
 
+    /// An event that came out is on the wire.
+    pub fn written(&self) {
+        self.queue.written();
+    }
+
     /// What it follows.
     pub fn topic(&self) -> &Topic {
         &self.topic

@@ -13,6 +13,10 @@ pub(super) const EVENTS: usize = 64;
 const BYTES: usize = 1 << 20;
 /// Beats that may go unread.
 const BEATS: u8 = 2;
+/// Ticks of the clock without an event until a beat.
+pub const TICKS: u8 = 15;
+/// Up to so many fewer after an event: many get the same one, and their beats are not to come all at once.
+const FEWER: u8 = 5;
 
 /// What comes out of a queue.
 #[derive(Debug, Clone)]
@@ -41,7 +45,7 @@ pub enum Ending {
 pub(super) struct Full;
 
 /// A follower's queue. Empty, it holds no memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queue(Mutex<State>);
 
 #[derive(Debug, Default)]
@@ -50,11 +54,21 @@ struct State {
     events: usize,
     bytes: usize,
     unread_beats: u8,
+    /// Ticks since the last sign of life.
+    quiet: u8,
+    /// How many there seem to have been right after an event.
+    quiet_after_event: u8,
     ended: Option<Ending>,
     waker: Option<Waker>,
 }
 
 impl Queue {
+    /// That of a follower of this number, by which the beats of all of them are spread.
+    pub(super) fn new(number: u64) -> Self {
+        let spread = |over: u8| u8::try_from(number % u64::from(over)).unwrap_or_default();
+        Self(Mutex::new(State { quiet: spread(TICKS), quiet_after_event: spread(FEWER), ..State::default() }))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -62,22 +76,24 @@ impl Queue {
 
     /// Adds one. When there is no room the queue ends, and what is in it goes: its follower comes back for it.
     pub(super) fn push(&self, item: Item) -> Result<(), Full> {
+        self.state().push(item)
+    }
+
+    /// The clock ticks: where nothing was written for a while, a beat of this position is added.
+    pub(super) fn tick(&self, position: u64) -> Result<(), Full> {
         let mut state = self.state();
-        if state.ended.is_some() {
+        state.quiet += 1;
+        if state.quiet < TICKS {
             return Ok(());
         }
-        let fits = match &item {
-            Item::Event(event) => state.add(event),
-            Item::Restart(_) => true,
-            Item::Beat(_) => state.add_beat(),
-        };
-        if !fits {
-            state.end(Ending::TooSlow);
-        } else if !matches!(item, Item::Beat(_)) || state.unread_beats == 1 {
-            state.items.push_back(item);
-        }
-        state.wake();
-        if fits { Ok(()) } else { Err(Full) }
+        state.quiet = 0;
+        state.push(Item::Beat(position))
+    }
+
+    /// An event is on the wire, which is a sign of life as good as a beat.
+    pub(super) fn written(&self) {
+        let mut state = self.state();
+        state.quiet = state.quiet_after_event;
     }
 
     /// Ends it.
@@ -114,6 +130,24 @@ impl Queue {
 }
 
 impl State {
+    fn push(&mut self, item: Item) -> Result<(), Full> {
+        if self.ended.is_some() {
+            return Ok(());
+        }
+        let fits = match &item {
+            Item::Event(event) => self.add(event),
+            Item::Restart(_) => true,
+            Item::Beat(_) => self.add_beat(),
+        };
+        if !fits {
+            self.end(Ending::TooSlow);
+        } else if !matches!(item, Item::Beat(_)) || self.unread_beats == 1 {
+            self.items.push_back(item);
+        }
+        self.wake();
+        if fits { Ok(()) } else { Err(Full) }
+    }
+
     fn add(&mut self, event: &Event) -> bool {
         let bytes = self.bytes + event.json.block().size();
         let fits = self.events == 0 || (self.events < EVENTS && bytes <= BYTES);
@@ -183,7 +217,7 @@ mod tests {
 
     #[test]
     fn past_its_bound_it_ends_and_lets_go_of_what_it_held() {
-        let queue = Queue::default();
+        let queue = Queue::new(0);
         let shared = Arc::new(event(Some("ada"), None, true));
         for _ in 0..EVENTS {
             assert_eq!(queue.push(Item::Event(Arc::clone(&shared))), Ok(()));
@@ -198,7 +232,7 @@ mod tests {
     fn large_events_fill_it_sooner_and_one_always_fits() {
         let mut large = event(Some("ada"), None, true);
         large.json = crate::sse::Json::of(&"x".repeat(BYTES)).unwrap();
-        let (queue, large) = (Queue::default(), Arc::new(large));
+        let (queue, large) = (Queue::new(0), Arc::new(large));
         assert_eq!(queue.push(Item::Event(Arc::clone(&large))), Ok(()));
         assert!(matches!(read(&queue), Poll::Ready(Ok(Item::Event(_)))));
         assert_eq!(queue.push(Item::Event(Arc::clone(&large))), Ok(()));
@@ -207,7 +241,7 @@ mod tests {
 
     #[test]
     fn one_that_does_not_read_is_noticed_by_its_beats_though_no_event_comes() {
-        let queue = Queue::default();
+        let queue = Queue::new(0);
         for position in 1..5 {
             assert_eq!(queue.push(Item::Beat(position)), Ok(()));
             assert!(matches!(read(&queue), Poll::Ready(Ok(Item::Beat(at))) if at == position));
@@ -217,9 +251,32 @@ mod tests {
         assert!(queue.poll_cut_off(&mut Context::from_waker(Waker::noop())).is_ready());
     }
 
+    /// After how many ticks there is a beat, of 40 at most, where an event is written every so many.
+    fn ticks_to_a_beat(queue: &Queue, written_every: Option<u8>) -> Option<u8> {
+        (1..=40).find(|nth| {
+            assert_eq!(queue.tick(7), Ok(()));
+            if written_every.is_some_and(|every| nth % every == 0) {
+                queue.written();
+            }
+            matches!(read(queue), Poll::Ready(Ok(Item::Beat(7))))
+        })
+    }
+
+    #[test]
+    fn who_gets_events_needs_no_beat_and_who_gets_none_has_one_in_time() {
+        for number in 0..30 {
+            let queue = Queue::new(number);
+            assert!(ticks_to_a_beat(&queue, None).is_some_and(|first| first <= TICKS), "{number}");
+            assert_eq!(ticks_to_a_beat(&queue, None), Some(TICKS), "{number}");
+            assert_eq!(ticks_to_a_beat(&queue, Some(10)), None, "{number}");
+            let behind_an_event = ticks_to_a_beat(&queue, None).unwrap();
+            assert!((TICKS - FEWER..=TICKS).contains(&behind_an_event), "{number}: {behind_an_event}");
+        }
+    }
+
     #[test]
     fn at_a_shutdown_what_waits_still_goes_out_and_after_the_tokens_end_nothing_does() {
-        let (stopped, expired) = (Queue::default(), Queue::default());
+        let (stopped, expired) = (Queue::new(0), Queue::new(0));
         for queue in [&stopped, &expired] {
             assert_eq!(queue.push(one()), Ok(()));
         }
