@@ -6,6 +6,7 @@ mod claims;
 mod correlations;
 mod dead_letters;
 mod events;
+mod page;
 mod parameters;
 mod reader;
 mod resources;

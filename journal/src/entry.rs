@@ -47,11 +47,49 @@ impl FromStr for Cursor {
     }
 }
 
+/// An entry as it is kept and as clients get it: the JSON of an [`Entry`]. It is read where something in it is asked for,
+/// and an answer is made of it as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told(String);
+
+impl Told {
+    /// What is kept of an entry.
+    ///
+    /// # Errors
+    /// None, as long as all of an entry can be written as JSON.
+    pub fn of(entry: &Entry) -> serde_json::Result<Self> {
+        serde_json::to_string(entry).map(Self)
+    }
+
+    /// One that was kept.
+    pub const fn kept(json: String) -> Self {
+        Self(json)
+    }
+
+    /// Its JSON.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its JSON.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
+    /// The entry.
+    ///
+    /// # Errors
+    /// When it is not what this version keeps.
+    pub fn read(&self) -> serde_json::Result<Entry> {
+        serde_json::from_str(&self.0)
+    }
+}
+
 /// A piece of a timeline.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// The entries, in order.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Told>,
     /// Where the next piece begins, if there is one.
     pub next: Option<Cursor>,
 }

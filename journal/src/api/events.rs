@@ -2,16 +2,15 @@
 
 use std::time::Instant;
 
-use axum::Json;
 use axum::extract::State;
 use eventing::time::Micros;
 use eventing::types::{BusId, CorrelationId, DetailType, ParseError, Resource, Source};
-use eventing_http::{EventFilter, Events};
+use eventing_http::EventFilter;
 use eventing_service::Problem;
 
 use super::parameters::Parameters;
 use super::{Api, Reader, unavailable};
-use crate::entry::Cursor;
+use crate::entry::{Cursor, Page};
 use crate::query::Asked;
 
 /// The longest user or tenant: members of a trace have no more.
@@ -21,14 +20,14 @@ pub(super) async fn events(
     reader: Reader,
     State(api): State<Api>,
     mut parameters: Parameters,
-) -> Result<Json<Events>, Problem> {
+) -> Result<Page, Problem> {
     let asked = asked(&mut parameters);
     parameters.end()?;
     reader.tell(&asked);
     let begun = Instant::now();
     let page = api.reader.events(&asked).await.map_err(|error| unavailable(&error))?;
     api.metrics.read(if asked.bodies { "bodies" } else { "events" }, begun.elapsed());
-    Ok(Json(Events { events: page.entries, next: page.next.map(|next| next.to_string()) }))
+    Ok(page)
 }
 
 fn asked(parameters: &mut Parameters) -> Asked {

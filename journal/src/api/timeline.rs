@@ -2,16 +2,15 @@
 
 use std::time::Instant;
 
-use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use eventing::types::CorrelationId;
-use eventing_http::{EventFilter, Timeline};
+use eventing_http::EventFilter;
 use eventing_service::Problem;
 
 use super::parameters::Parameters;
 use super::{Api, Reader, unavailable};
-use crate::entry::Cursor;
+use crate::entry::{Cursor, Page};
 use crate::query::Asked;
 
 pub(super) async fn timeline(
@@ -19,7 +18,7 @@ pub(super) async fn timeline(
     State(api): State<Api>,
     correlation: Result<Path<String>, PathRejection>,
     mut parameters: Parameters,
-) -> Result<Json<Timeline>, Problem> {
+) -> Result<Page, Problem> {
     let Path(correlation) = correlation?;
     let correlation = CorrelationId::parse(&correlation)
         .inspect_err(|error| parameters.is_wrong("correlationId", &error.reason))
@@ -32,5 +31,5 @@ pub(super) async fn timeline(
     let begun = Instant::now();
     let page = api.reader.events(&asked).await.map_err(|error| unavailable(&error))?;
     api.metrics.read("timeline", begun.elapsed());
-    Ok(Json(Timeline { events: page.entries, next: page.next.map(|cursor| cursor.to_string()) }))
+    Ok(page)
 }

@@ -107,7 +107,8 @@ impl Line {
             user_id: self.user_id,
             tenant_id: self.tenant_id,
             trace: self.trace,
-            ts: Micros(self.ts),
+            // Entries have it as a text, which not every number can be.
+            ts: Micros::parse_rfc3339(&Micros(self.ts).to_string()).map_err(wrong("ts"))?,
             time: self.time,
             sent_at: Millis(self.sent_at),
             kid: Kid::parse(&self.kid).map_err(wrong("kid"))?,

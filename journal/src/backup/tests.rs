@@ -69,12 +69,15 @@ async fn what_is_cut_off_or_changed_is_refused_with_the_reason() {
     let (without_last, without_one) = (without(lines.len() - 1), without(9));
     let changed = text.replacen("eb-e-9\"", "eb-e-x\"", 1);
     let unknown = text.replacen("\"source\":\"qsl.teller\"", "\"source\":\"teller\"", 1);
+    let (before, behind) = text.split_once("\"ts\":").unwrap();
+    let no_time = format!("{before}\"ts\":{},{}", i64::MAX, behind.split_once(',').unwrap().1);
     let newer = text.replacen("\"version\":1", "\"version\":2", 1);
     for (given, reason) in [
         (without_last.as_str(), "it has no last line"),
         (without_one.as_str(), "it has not as many events as it says"),
         (changed.as_str(), "its hash is another one"),
         (unknown.as_str(), "line 2 is not an event: source"),
+        (no_time.as_str(), "line 2 is not an event: ts"),
         (newer.as_str(), "line 1 is not the head"),
         ("", "line 1 is not the head"),
     ] {

@@ -25,11 +25,15 @@ impl BackupStore for SurrealStore {
     async fn lines(&self, after: u64, to: u64, limit: usize) -> Result<Vec<Line>, StoreError> {
         let mut arrived = self.arrived(number(after), limit).await?;
         arrived.retain(|(position, _)| *position <= number(to));
-        let rows = self.entries(arrived).await?;
+        let told = self.entries(arrived).await?;
+        let rows: Vec<Row> = told.iter().map(Row::read).collect::<Result<_, _>>()?;
         let mut bodies = self.bodies(rows.iter().map(Row::event_id).collect()).await?;
         // One that retention removed meanwhile has none.
-        let lines = rows.into_iter().filter_map(|row| bodies.remove(&row.event_key).map(|body| row.line(body)));
-        Ok(lines.collect())
+        let lines = rows.into_iter().filter_map(|row| {
+            let body = bodies.remove(&row.entry.event_key)?;
+            Some(row.line(body))
+        });
+        lines.collect()
     }
 
     async fn restore(&self, lines: &[Line]) -> Result<(), StoreError> {

@@ -8,10 +8,11 @@ use eventing_http::Whose;
 use surrealdb::types::{RecordId, SurrealValue, object};
 
 use super::names::{ARRIVAL, arrivals, lead_of, position_of};
-use super::rows::Row;
+use super::rows::{Row, unreadable};
+use super::schema::ENTRIES;
 use super::surreal::SurrealStore;
 use super::{EventReader, StoreError};
-use crate::entry::{Cursor, Entry, Page, Projection};
+use crate::entry::{Cursor, Entry, Page, Projection, Told};
 use crate::query::{Asked, Lead, begin, fits};
 use crate::recent::{Gathering, Recent, merge};
 
@@ -43,12 +44,12 @@ struct BodyRow {
 /// Whether a resource stands by this entry and not by another of the same signed time: an unsigned envelope could name
 /// any resource, so it tells nothing.
 fn tells_more(row: &Row, than: Option<&Row>) -> bool {
-    row.envelope_verified && than.is_none_or(|other| row.event_key > other.event_key)
+    row.entry.envelope_verified && than.is_none_or(|other| row.entry.event_key > other.entry.event_key)
 }
 
 fn standing(row: Row) -> Projection {
-    let Row { resource, status, ts, event_key, .. } = row;
-    Projection { resource, status, last_updated: ts, event_key }
+    let Entry { resource, status, event_key, .. } = row.entry;
+    Projection { resource, status: status.unwrap_or_default(), last_updated: row.ts.0, event_key }
 }
 
 /// Which way along an index.
@@ -102,16 +103,16 @@ struct Line<'a> {
 
 impl SurrealStore {
     /// At most `size` of a line, behind a place.
-    async fn along(&self, line: &Line<'_>, place: Cursor, size: usize) -> Result<Vec<Row>, StoreError> {
+    async fn along(&self, line: &Line<'_>, place: Cursor, size: usize) -> Result<Vec<Told>, StoreError> {
         let Line { lead, value, way } = *line;
-        let mut rows = Vec::new();
+        let mut entries = Vec::new();
         for query in statements(lead, way) {
-            let left = size.saturating_sub(rows.len());
+            let left = size.saturating_sub(entries.len());
             if left > 0 {
-                rows.extend(self.told("read events", query, bindings(lead, value, place, left)).await?);
+                entries.extend(self.told("read events", query, bindings(lead, value, place, left)).await?);
             }
         }
-        Ok(rows)
+        Ok(entries)
     }
 
     /// The entries that a query over [`ROW`] selects.
@@ -120,46 +121,79 @@ impl SurrealStore {
         doing: &'static str,
         query: String,
         bindings: impl SurrealValue,
-    ) -> Result<Vec<Row>, StoreError> {
+    ) -> Result<Vec<Told>, StoreError> {
         let told: Vec<String> = self.rows(doing, query, bindings).await?;
-        told.iter().map(|told| Row::read(told)).collect()
+        Ok(told.into_iter().map(Told::kept).collect())
     }
 
-    /// The rows that fit, and behind which place there may be more.
-    async fn fitting(&self, asked: &Asked) -> Result<(Vec<Row>, Option<Cursor>), StoreError> {
+    /// The entries that fit, and behind which place there may be more.
+    async fn fitting(&self, asked: &Asked) -> Result<(Vec<Told>, Option<Cursor>), StoreError> {
         let Asked { filter, after, limit, bodies: _ } = asked;
         let (lead, value) = Lead::of(filter);
-        // One more than is wanted tells whether there is more.
-        let size = match lead {
-            _ if lead.is_all_of(filter) => limit.saturating_add(1),
-            Lead::Time => RANGE,
-            _ => CHUNK,
-        };
         let line = Line { lead, value: value.as_deref(), way: Way::On };
-        let (mut rows, mut looked_at, mut bytes) = (Vec::new(), 0_usize, 0_usize);
-        let mut place = begin(filter, *after);
+        let place = begin(filter, *after);
+        match lead {
+            _ if lead.is_all_of(filter) && filter.to.is_none() => self.all_of(&line, place, *limit).await,
+            // One more than is wanted tells whether there is more.
+            _ if lead.is_all_of(filter) => self.sifted(&line, place, asked, limit.saturating_add(1)).await,
+            Lead::Time => self.sifted(&line, place, asked, RANGE).await,
+            _ => self.sifted(&line, place, asked, CHUNK).await,
+        }
+    }
+
+    /// What a line has behind a place, none of which is looked into.
+    async fn all_of(
+        &self,
+        line: &Line<'_>,
+        place: Cursor,
+        limit: usize,
+    ) -> Result<(Vec<Told>, Option<Cursor>), StoreError> {
+        let mut entries = self.along(line, place, limit.saturating_add(1)).await?;
+        let mut bytes = 0_usize;
+        let fitting = entries.iter().take(limit).take_while(|told| {
+            let room = bytes < ANSWER_BYTES;
+            bytes = bytes.saturating_add(told.as_str().len());
+            room
+        });
+        let fitting = fitting.count();
+        let more = entries.len() > fitting;
+        entries.truncate(fitting);
+        let last = entries.last().filter(|_| more).map(Row::read).transpose()?;
+        Ok((entries, last.map(|row| row.place()).or(more.then_some(place))))
+    }
+
+    /// What fits of a line behind a place, of which so many are read at once.
+    async fn sifted(
+        &self,
+        line: &Line<'_>,
+        mut place: Cursor,
+        Asked { filter, limit, .. }: &Asked,
+        size: usize,
+    ) -> Result<(Vec<Told>, Option<Cursor>), StoreError> {
+        let (mut fitting, mut looked_at, mut bytes) = (Vec::new(), 0_usize, 0_usize);
         loop {
-            let chunk = self.along(&line, place, size).await?;
+            let chunk = self.along(line, place, size).await?;
             let is_last = chunk.len() < size;
             looked_at = looked_at.saturating_add(chunk.len());
-            for row in chunk {
-                if filter.to.is_some_and(|to| row.ts >= to.0) {
-                    return Ok((rows, None));
+            for told in chunk {
+                let row = Row::read(&told)?;
+                if filter.to.is_some_and(|to| row.ts >= to) {
+                    return Ok((fitting, None));
                 }
-                if rows.len() == *limit || bytes >= ANSWER_BYTES {
-                    return Ok((rows, Some(place)));
+                if fitting.len() == *limit || bytes >= ANSWER_BYTES {
+                    return Ok((fitting, Some(place)));
                 }
                 place = row.place();
                 if fits(filter, row.facts()) {
-                    bytes = bytes.saturating_add(row.size());
-                    rows.push(row);
+                    bytes = bytes.saturating_add(told.as_str().len());
+                    fitting.push(told);
                 }
             }
             if is_last {
-                return Ok((rows, None));
+                return Ok((fitting, None));
             }
             if looked_at >= LOOKED_AT {
-                return Ok((rows, Some(place)));
+                return Ok((fitting, Some(place)));
             }
         }
     }
@@ -189,16 +223,16 @@ impl SurrealStore {
             let arrived = self.arrived(place, STEP.min(limit.saturating_sub(entries.len()))).await?;
             let Some((last, _)) = arrived.last() else { break };
             place = *last;
-            for row in self.entries(arrived).await? {
-                bytes = bytes.saturating_add(row.size());
-                entries.push(row.entry()?);
+            for told in self.entries(arrived).await? {
+                bytes = bytes.saturating_add(told.as_str().len());
+                entries.push(told.read().map_err(unreadable(ENTRIES))?);
             }
         }
         Ok(entries)
     }
 
     /// What these tell, but for those that retention removed.
-    pub(super) async fn entries(&self, arrived: Vec<(i64, RecordId)>) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn entries(&self, arrived: Vec<(i64, RecordId)>) -> Result<Vec<Told>, StoreError> {
         let names: Vec<RecordId> = arrived.into_iter().map(|(_, entry)| entry).collect();
         self.told("read entries", "SELECT VALUE told FROM $names".to_owned(), object! { names: names }).await
     }
@@ -211,39 +245,37 @@ impl SurrealStore {
     }
 
     /// Entries with their bodies, as far as one answer goes; the place behind which the rest is.
-    async fn with_bodies(&self, rows: Vec<Row>) -> Result<(Vec<Entry>, Option<Cursor>), StoreError> {
-        let (mut entries, mut bytes, mut rows) = (Vec::new(), 0_usize, rows.into_iter().peekable());
-        let mut last = None;
-        while rows.peek().is_some() {
-            let some: Vec<Row> = rows.by_ref().take(BODIES).collect();
+    async fn with_bodies(&self, entries: Vec<Told>) -> Result<(Vec<Told>, Option<Cursor>), StoreError> {
+        let (mut whole, mut bytes, mut last) = (Vec::new(), 0_usize, None);
+        for some in entries.chunks(BODIES) {
+            let some: Vec<Row> = some.iter().map(Row::read).collect::<Result<_, _>>()?;
             let mut bodies = self.bodies(some.iter().map(Row::event_id).collect()).await?;
             for row in some {
                 if bytes >= ANSWER_BYTES {
-                    return Ok((entries, last));
+                    return Ok((whole, last));
                 }
                 last = Some(row.place());
-                let mut entry = row.entry()?;
                 // One that was removed meanwhile is not there.
-                if let Some(body) = bodies.remove(&entry.event_key) {
+                if let Some(body) = bodies.remove(&row.entry.event_key) {
                     bytes = bytes.saturating_add(body.len());
-                    entry.body = Some(body);
-                    entries.push(entry);
+                    let entry = Entry { body: Some(body), ..row.entry };
+                    whole.push(Told::of(&entry).map_err(unreadable(&entry.event_key))?);
                 }
             }
         }
-        Ok((entries, None))
+        Ok((whole, None))
     }
 }
 
 #[async_trait]
 impl EventReader for SurrealStore {
     async fn events(&self, asked: &Asked) -> Result<Page, StoreError> {
-        let (rows, next) = self.fitting(asked).await?;
+        let (entries, next) = self.fitting(asked).await?;
         if asked.bodies {
-            let (entries, cut) = self.with_bodies(rows).await?;
+            let (entries, cut) = self.with_bodies(entries).await?;
             return Ok(Page { entries, next: cut.or(next) });
         }
-        Ok(Page { entries: rows.into_iter().map(Row::entry).collect::<Result<_, _>>()?, next })
+        Ok(Page { entries, next })
     }
 
     async fn correlations(&self, whose: &Whose, before: Option<Cursor>, limit: usize) -> Result<Recent, StoreError> {
@@ -264,7 +296,8 @@ impl EventReader for SurrealStore {
         loop {
             let mut lists = Vec::with_capacity(lines.len());
             for line in &lines {
-                lists.push(self.along(line, place, size).await?.into_iter().map(Row::glance).collect());
+                let told = self.along(line, place, size).await?;
+                lists.push(told.iter().map(|told| Ok(Row::read(told)?.glance())).collect::<Result<_, StoreError>>()?);
             }
             let (glances, horizon) = merge(lists, size);
             looked_at = looked_at.saturating_add(glances.len());
@@ -283,9 +316,10 @@ impl EventReader for SurrealStore {
         let (mut place, mut size) = (Cursor { ts: i64::MAX, position: u64::MAX }, STANDINGS);
         let mut latest: Option<Row> = None;
         loop {
-            let rows = self.along(&line, place, size).await?;
-            let is_last = rows.len() < size;
-            for row in rows {
+            let told = self.along(&line, place, size).await?;
+            let is_last = told.len() < size;
+            for told in told {
+                let row = Row::read(&told)?;
                 if latest.as_ref().is_some_and(|latest| row.ts < latest.ts) {
                     return Ok(latest.map(standing));
                 }

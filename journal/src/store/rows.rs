@@ -5,7 +5,6 @@
 use eventing::time::Micros;
 use eventing::types::EventId;
 use eventing_http::Correlation;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use surrealdb::types::{RecordId, SurrealValue};
 
@@ -14,7 +13,7 @@ use super::names::{arrival_id, entry_id, event_id, lead_of};
 use super::schema::ENTRIES;
 use crate::append::Placed;
 use crate::backup::line::Line;
-use crate::entry::{Cursor, Entry};
+use crate::entry::{Cursor, Entry, Told};
 use crate::query::{Facts, Lead};
 use crate::recent::Glance;
 
@@ -22,29 +21,11 @@ use crate::recent::Glance;
 ///
 /// It is kept as one text. Each field of a record costs the engine on every write and read, so those are few: what the
 /// index names, and what is read without the rest: the key, for dead letters, and the time of the queue, for retention.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub(super) struct Row {
-    pub(super) position: i64,
-    pub(super) event_key: String,
-    pub(super) event_bridge_ids: Vec<String>,
-    pub(super) source: String,
-    pub(super) detail_type: String,
-    pub(super) resource: String,
-    /// None of an event recorded before buses were.
-    pub(super) bus: Option<String>,
-    pub(super) correlation_id: String,
-    pub(super) user_id: Option<String>,
-    pub(super) tenant_id: Option<String>,
-    pub(super) trace: Box<RawValue>,
-    pub(super) ts: i64,
-    pub(super) time: Option<String>,
-    pub(super) sent_at: i64,
-    pub(super) kid: String,
-    pub(super) algorithm: String,
-    pub(super) envelope_verified: bool,
-    pub(super) detail_core: Box<RawValue>,
-    pub(super) status: String,
+    /// The signed time, which the entry has as a text.
+    pub(super) ts: Micros,
+    pub(super) entry: Entry,
 }
 
 /// An entry's record, as it is written.
@@ -96,7 +77,7 @@ impl EventRow {
 
     /// The same of an event that version 2 had, whose place among those to move stays.
     pub(super) fn moved(row: &Row, body: String) -> Self {
-        Self { position: Some(row.position), ..Self::of(row, body) }
+        Self { position: Some(row.position()), ..Self::of(row, body) }
     }
 }
 
@@ -104,11 +85,11 @@ impl EntryRow {
     pub(super) fn of(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.entry_id(),
-            position: row.position,
-            ts: row.ts,
-            event_key: row.event_key.clone(),
+            position: row.position(),
+            ts: row.ts.0,
+            event_key: row.entry.event_key.clone(),
             leads: row.leads(),
-            sent_at: row.sent_at,
+            sent_at: row.entry.sent_at,
             told: row.told()?,
         })
     }
@@ -125,7 +106,7 @@ impl ArrivalRow {
 impl Retold {
     /// A recorded event that came under one more of EventBridge's ids.
     pub(super) fn of(mut row: Row, ids: &[EventId]) -> Result<Self, StoreError> {
-        row.event_bridge_ids = texts(ids);
+        row.entry.event_bridge_ids = texts(ids);
         Ok(Self { id: row.entry_id(), told: row.told()? })
     }
 }
@@ -139,9 +120,8 @@ pub(super) fn unreadable<E: std::fmt::Display>(record: &str) -> impl Fn(E) -> St
 pub(super) fn rows_of(placed: &Placed<'_>) -> Result<(EntryRow, EventRow, RecordId), StoreError> {
     let event = placed.event;
     let key = event.key.to_string();
-    let json = |text: &str| RawValue::from_string(text.to_owned()).map_err(unreadable(&key));
-    let row = Row {
-        position: i64::try_from(placed.position).unwrap_or(i64::MAX),
+    let entry = Entry {
+        position: placed.position,
         event_bridge_ids: texts(&placed.ids),
         source: event.source.to_string(),
         detail_type: event.detail_type.to_string(),
@@ -150,17 +130,19 @@ pub(super) fn rows_of(placed: &Placed<'_>) -> Result<(EntryRow, EventRow, Record
         correlation_id: event.correlation_id.to_string(),
         user_id: event.user_id.clone(),
         tenant_id: event.tenant_id.clone(),
-        trace: json(&event.trace)?,
-        ts: event.ts.0,
+        trace: serde_json::from_str(&event.trace).map_err(unreadable(&key))?,
+        ts: event.ts.to_string(),
         time: event.time.clone(),
         sent_at: event.sent_at.0,
         kid: event.kid.to_string(),
         algorithm: event.algorithm.clone(),
         envelope_verified: event.envelope_verified,
-        detail_core: json(&event.detail_core)?,
-        status: event.status().to_owned(),
+        detail_core: RawValue::from_string(event.detail_core.clone()).map_err(unreadable(&key))?,
+        status: Some(event.status().to_owned()),
+        body: None,
         event_key: key,
     };
+    let row = Row { ts: event.ts, entry };
     Ok((EntryRow::of(&row)?, EventRow::of(&row, event.body.clone()), row.entry_id()))
 }
 
@@ -170,111 +152,91 @@ fn texts(ids: &[EventId]) -> Vec<String> {
 
 impl Row {
     /// Reads what an entry tells.
-    pub(super) fn read(told: &str) -> Result<Self, StoreError> {
-        serde_json::from_str(told).map_err(unreadable(ENTRIES))
+    pub(super) fn read(told: &Told) -> Result<Self, StoreError> {
+        let entry = told.read().map_err(unreadable(ENTRIES))?;
+        Ok(Self { ts: Micros::parse_rfc3339(&entry.ts).map_err(unreadable(&entry.event_key))?, entry })
     }
 
     fn leads(&self) -> Vec<String> {
+        let Entry { resource, user_id, tenant_id, detail_type, .. } = &self.entry;
         let facts = [
             (Lead::Time, Some("")),
-            (Lead::Resource, Some(self.resource.as_str())),
-            (Lead::User, self.user_id.as_deref()),
-            (Lead::Tenant, self.tenant_id.as_deref()),
-            (Lead::DetailType, Some(self.detail_type.as_str())),
+            (Lead::Resource, Some(resource.as_str())),
+            (Lead::User, user_id.as_deref()),
+            (Lead::Tenant, tenant_id.as_deref()),
+            (Lead::DetailType, Some(detail_type.as_str())),
         ];
         facts.into_iter().filter_map(|(lead, value)| Some(lead_of(lead, value?))).collect()
     }
 
     fn told(&self) -> Result<String, StoreError> {
-        serde_json::to_string(self).map_err(unreadable(&self.event_key))
+        Told::of(&self.entry).map(Told::into_string).map_err(unreadable(&self.entry.event_key))
+    }
+
+    pub(super) fn position(&self) -> i64 {
+        i64::try_from(self.entry.position).unwrap_or(i64::MAX)
     }
 
     /// The record of the event that this is read of.
     pub(super) fn event_id(&self) -> RecordId {
-        event_id(&self.event_key)
+        event_id(&self.entry.event_key)
     }
 
     /// This entry's own record.
     pub(super) fn entry_id(&self) -> RecordId {
-        entry_id(&self.correlation_id, self.ts, self.position)
+        entry_id(&self.entry.correlation_id, self.ts.0, self.position())
     }
 
     /// The event as a backup has it.
-    pub(super) fn line(self, body: String) -> Line {
-        Line {
-            position: u64::try_from(self.position).unwrap_or_default(),
-            event_key: self.event_key,
-            event_bridge_ids: self.event_bridge_ids,
-            source: self.source,
-            detail_type: self.detail_type,
-            resource: self.resource,
-            bus: self.bus,
-            correlation_id: self.correlation_id,
-            user_id: self.user_id,
-            tenant_id: self.tenant_id,
-            trace: Box::<str>::from(self.trace).into_string(),
-            ts: self.ts,
-            time: self.time,
-            sent_at: self.sent_at,
-            kid: self.kid,
-            algorithm: self.algorithm,
-            envelope_verified: self.envelope_verified,
-            detail_core: Box::<str>::from(self.detail_core).into_string(),
+    pub(super) fn line(self, body: String) -> Result<Line, StoreError> {
+        let entry = self.entry;
+        Ok(Line {
+            position: entry.position,
+            event_bridge_ids: entry.event_bridge_ids,
+            source: entry.source,
+            detail_type: entry.detail_type,
+            resource: entry.resource,
+            bus: entry.bus,
+            correlation_id: entry.correlation_id,
+            user_id: entry.user_id,
+            tenant_id: entry.tenant_id,
+            trace: serde_json::to_string(&entry.trace).map_err(unreadable(&entry.event_key))?,
+            ts: self.ts.0,
+            time: entry.time,
+            sent_at: entry.sent_at,
+            kid: entry.kid,
+            algorithm: entry.algorithm,
+            envelope_verified: entry.envelope_verified,
+            detail_core: Box::<str>::from(entry.detail_core).into_string(),
+            event_key: entry.event_key,
             body,
-        }
-    }
-
-    /// About how many bytes it has in an answer.
-    pub(super) fn size(&self) -> usize {
-        self.detail_core.get().len().saturating_add(self.trace.get().len())
+        })
     }
 
     pub(super) fn glance(self) -> Glance {
         let place = self.place();
-        let Self { ts, correlation_id, source, detail_type, resource, envelope_verified, .. } = self;
-        let correlation = Correlation { correlation_id, ts: Micros(ts).to_string(), source, detail_type, resource };
-        Glance { place, envelope_verified, correlation }
-    }
-
-    pub(super) fn place(&self) -> Cursor {
-        Cursor { ts: self.ts, position: u64::try_from(self.position).unwrap_or_default() }
-    }
-
-    pub(super) fn facts(&self) -> Facts<'_> {
-        Facts {
-            correlation_id: &self.correlation_id,
-            resource: &self.resource,
-            user: self.user_id.as_deref(),
-            tenant: self.tenant_id.as_deref(),
-            source: &self.source,
-            detail_type: &self.detail_type,
-            bus: self.bus.as_deref(),
+        let Entry { ts, correlation_id, source, detail_type, resource, envelope_verified, .. } = self.entry;
+        Glance {
+            place,
+            envelope_verified,
+            correlation: Correlation { correlation_id, ts, source, detail_type, resource },
         }
     }
 
-    pub(super) fn entry(self) -> Result<Entry, StoreError> {
-        let event_key = self.event_key;
-        Ok(Entry {
-            position: u64::try_from(self.position).unwrap_or_default(),
-            event_bridge_ids: self.event_bridge_ids,
-            source: self.source,
-            detail_type: self.detail_type,
-            resource: self.resource,
-            bus: self.bus,
-            correlation_id: self.correlation_id,
-            user_id: self.user_id,
-            tenant_id: self.tenant_id,
-            trace: serde_json::from_str(self.trace.get()).map_err(unreadable(&event_key))?,
-            ts: Micros(self.ts).to_string(),
-            time: self.time,
-            sent_at: self.sent_at,
-            kid: self.kid,
-            algorithm: self.algorithm,
-            envelope_verified: self.envelope_verified,
-            detail_core: self.detail_core,
-            status: Some(self.status),
-            body: None,
-            event_key,
-        })
+    pub(super) fn place(&self) -> Cursor {
+        Cursor { ts: self.ts.0, position: self.entry.position }
+    }
+
+    pub(super) fn facts(&self) -> Facts<'_> {
+        let Entry { correlation_id, resource, user_id, tenant_id, source, detail_type, bus, .. } = &self.entry;
+        Facts {
+            correlation_id,
+            resource,
+            user: user_id.as_deref(),
+            tenant: tenant_id.as_deref(),
+            source,
+            detail_type,
+            bus: bus.as_deref(),
+        }
     }
 }

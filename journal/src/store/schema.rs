@@ -6,6 +6,8 @@
 
 mod moving;
 
+use std::ops::RangeInclusive;
+
 use surrealdb::engine::any::Any;
 use surrealdb::{IndexedResults, Surreal};
 
@@ -30,14 +32,14 @@ pub(super) const TABLES: [&str; 6] = [EVENTS, ENTRIES, ARRIVALS, STATE, CLAIMS, 
 const STEPS: [(i64, &str); 3] = [
     (1, include_str!("schema/1.surql")),
     (2, include_str!("schema/2.surql")),
-    (VERSION, include_str!("schema/4-before.surql")),
+    (VERSION, include_str!("schema/5-before.surql")),
 ];
-const AFTER_MOVING: &str = include_str!("schema/4-after.surql");
+const AFTER_MOVING: &str = include_str!("schema/5-after.surql");
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = 4;
-/// Only a journal between two releases wrote it.
-const UNRELEASED: i64 = 3;
+pub(super) const VERSION: i64 = 5;
+/// Only journals between two releases wrote them.
+const UNRELEASED: RangeInclusive<i64> = 3..=4;
 
 /// Brings a database to this program's version, whichever it has: a new one has none.
 pub(super) async fn migrate(db: &Surreal<Any>) -> Result<(), StoreError> {
@@ -45,7 +47,7 @@ pub(super) async fn migrate(db: &Surreal<Any>) -> Result<(), StoreError> {
     if found > VERSION {
         return Err(StoreError::Newer { found, known: VERSION });
     }
-    if found == UNRELEASED {
+    if UNRELEASED.contains(&found) {
         return Err(StoreError::Unreleased { found });
     }
     let tell = format!("UPSERT {STATE}:schema SET last = $to RETURN NONE");

@@ -17,7 +17,7 @@ use super::rows::{ArrivalRow, Retold, Row, rows_of, unreadable};
 use super::schema::STATE;
 use super::{Appended, EventStore, StoreError};
 use crate::append::{Changes, Known, append};
-use crate::entry::Entry;
+use crate::entry::{Entry, Told};
 use crate::event::NewEvent;
 
 /// A store in SurrealDB.
@@ -118,7 +118,7 @@ impl SurrealStore {
             .map_err(&doing)?;
         let end: Vec<i64> = answers.take(0).map_err(&doing)?;
         let told: Vec<String> = answers.take(1).map_err(&doing)?;
-        let rows = told.iter().map(|told| Row::read(told).and_then(|row| Ok((key(&row)?, row))));
+        let rows = told.into_iter().map(|told| Row::read(&Told::kept(told)).and_then(|row| Ok((key(&row)?, row))));
         let rows: HashMap<EventKey, Row> = rows.collect::<Result<_, _>>()?;
         let known = Known {
             end: end.first().and_then(|end| u64::try_from(*end).ok()).unwrap_or_default(),
@@ -145,11 +145,12 @@ impl SurrealStore {
         let more = ids.iter().filter_map(|(key, ids)| Some(Retold::of(recorded.remove(key)?, ids)));
         let more: Vec<Retold> = more.collect::<Result<_, _>>()?;
         transaction
+            // First: of a record that is there the engine goes back to before it, and sorts all anew that was written before.
+            .query(format!("UPSERT {STATE}:position SET last = $last RETURN NONE"))
             .query("INSERT INTO event_entry $entries RETURN NONE")
             .query("INSERT INTO event_journal $events RETURN NONE")
             .query("INSERT INTO event_arrival $arrivals RETURN NONE")
             .query("FOR $one IN $more { UPDATE $one.id SET told = $one.told RETURN NONE }")
-            .query(format!("UPSERT {STATE}:position SET last = $last RETURN NONE"))
             .bind(("entries", entries))
             .bind(("events", events))
             .bind(("arrivals", arrivals))
@@ -191,15 +192,12 @@ impl SurrealStore {
 }
 
 fn key(row: &Row) -> Result<EventKey, StoreError> {
-    row.event_key.parse().map_err(unreadable(&row.event_key))
+    row.entry.event_key.parse().map_err(unreadable(&row.entry.event_key))
 }
 
 fn ids(row: &Row) -> Result<Vec<EventId>, StoreError> {
-    row.event_bridge_ids
-        .iter()
-        .map(|id| EventId::parse(id))
-        .collect::<Result<_, _>>()
-        .map_err(unreadable(&row.event_key))
+    let ids = row.entry.event_bridge_ids.iter().map(|id| EventId::parse(id));
+    ids.collect::<Result<_, _>>().map_err(unreadable(&row.entry.event_key))
 }
 
 #[async_trait]

@@ -71,11 +71,14 @@ async fn one_that_came_before_its_elders_keeps_them_until_it_may_go() {
     assert_eq!(store.prune_events(Millis(100), 10).await.unwrap(), Pruned { removed: 2, last: 3 });
 }
 
+/// The last microsecond that RFC 3339 can write.
+const LAST: i64 = 253_402_300_799_999_999;
+
 #[tokio::test]
 async fn a_resource_is_known_as_long_as_the_event_it_stands_by() {
     let store = store().await;
     let loan = Resource::parse("urn:qsl:teller:loan:a").unwrap();
-    let repaid = NewEvent { sent_at: Millis(90), ..event("z").resource(loan.as_str()).ts(i64::MAX).build() };
+    let repaid = NewEvent { sent_at: Millis(90), ..event("z").resource(loan.as_str()).ts(LAST).build() };
     store.append(&[sent("a", 10), repaid]).await.unwrap();
     store.prune_events(Millis(50), 10).await.unwrap();
     assert!(store.projection(&loan).await.unwrap().is_some());

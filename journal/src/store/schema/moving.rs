@@ -2,6 +2,7 @@
 //!
 //! A few are moved in each transaction, by position, and one that was moved has an entry: cut off, it goes on where it was.
 
+use eventing::time::Micros;
 use serde_json::value::RawValue;
 use surrealdb::engine::any::Any;
 use surrealdb::method::Transaction;
@@ -11,6 +12,7 @@ use surrealdb::{IndexedResults, Surreal};
 use super::super::StoreError;
 use super::super::connection::failed;
 use super::super::rows::{ArrivalRow, EntryRow, EventRow, Row, unreadable};
+use crate::entry::Entry;
 
 /// Events that one transaction moves; each may have some mebibytes.
 const AT_ONCE: usize = 50;
@@ -48,11 +50,11 @@ struct Old {
 impl Old {
     /// As the records of this version.
     fn moved(self) -> Result<(EntryRow, EventRow, Option<ArrivalRow>), StoreError> {
-        let json = |text: String| RawValue::from_string(text).map_err(unreadable(&self.event_key));
-        let row = Row {
-            trace: json(self.trace)?,
-            detail_core: json(self.detail_core)?,
-            position: self.position,
+        let ts = Micros(self.ts);
+        let entry = Entry {
+            trace: serde_json::from_str(&self.trace).map_err(unreadable(&self.event_key))?,
+            detail_core: RawValue::from_string(self.detail_core).map_err(unreadable(&self.event_key))?,
+            position: u64::try_from(self.position).unwrap_or_default(),
             event_key: self.event_key,
             event_bridge_ids: self.event_bridge_ids,
             source: self.source,
@@ -62,16 +64,18 @@ impl Old {
             correlation_id: self.correlation_id,
             user_id: self.user_id,
             tenant_id: self.tenant_id,
-            ts: self.ts,
+            ts: ts.to_string(),
             time: self.time,
             sent_at: self.sent_at,
             kid: self.kid,
             algorithm: self.algorithm,
             envelope_verified: self.envelope_verified,
-            status: self.status,
+            status: Some(self.status),
+            body: None,
         };
+        let row = Row { ts, entry };
         // One by one: what was moved before may have its place between two of these.
-        let arrival = ArrivalRow::of(&[(row.position, row.entry_id())]);
+        let arrival = ArrivalRow::of(&[(row.position(), row.entry_id())]);
         Ok((EntryRow::of(&row)?, EventRow::moved(&row, self.body), arrival))
     }
 }
