@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use eventing::types::CorrelationId;
 use eventing_http::{
-    Changes, ClaimAnswer, ClaimRequest, ClientError, Correlations, DeadLetterReport, JournalClient, Timeline, Whose,
+    Changes, ClaimAnswer, ClaimRequest, ClientError, Correlations, DeadLetterReport, Following, JournalClient,
+    Timeline, Whose,
 };
 
 use crate::cursor::Position;
@@ -78,12 +79,20 @@ pub struct HttpJournal {
     ca: PathBuf,
     token: PathBuf,
     client: Mutex<Option<JournalClient>>,
+    following: tokio::sync::Mutex<Option<Open>>,
+}
+
+/// An answer that goes on, and where it is.
+#[derive(Debug)]
+struct Open {
+    at: u64,
+    following: Following,
 }
 
 impl HttpJournal {
     /// The journal at `address`, trusted by the CA in a file, called with the token in another.
     pub fn new(address: String, ca: PathBuf, token: PathBuf) -> Self {
-        Self { address, ca, token, client: Mutex::default() }
+        Self { address, ca, token, client: Mutex::default(), following: tokio::sync::Mutex::default() }
     }
 
     async fn client(&self) -> Result<JournalClient, JournalError> {
@@ -115,9 +124,23 @@ impl Journal for HttpJournal {
     }
 
     async fn changes(&self, after: u64, wait: Duration, limit: usize) -> Result<Page, JournalError> {
-        let answer = self.client().await?.changes(after, wait, limit).await;
-        let changes = self.judge(answer)?;
-        Ok(Page { events: shown(&changes.changes), position: place(&changes) })
+        if wait.is_zero() {
+            let answer = self.client().await?.changes(after, wait, limit).await;
+            return Ok(page(&self.judge(answer)?));
+        }
+        let mut open = self.following.lock().await;
+        // Left behind where this is given up: then the next one asks anew.
+        if let Some(Open { mut following, .. }) = open.take().filter(|open| open.at == after)
+            && let Some(changes) = self.judge(following.next().await)?
+        {
+            *open = Some(Open { at: changes.position, following });
+            return Ok(page(&changes));
+        }
+        let answer = self.client().await?.follow(after, wait, limit).await;
+        let mut following = self.judge(answer)?;
+        let changes = self.judge(following.next().await)?.ok_or_else(|| JournalError("it says nothing".to_owned()))?;
+        *open = Some(Open { at: changes.position, following });
+        Ok(page(&changes))
     }
 
     async fn timeline(&self, correlation_id: &str, limit: usize, cursor: Option<&str>) -> Result<Part, JournalError> {
@@ -148,6 +171,10 @@ impl Claims for HttpJournal {
         let answer = self.client().await?.settle(request).await;
         self.judge(answer)
     }
+}
+
+fn page(changes: &Changes) -> Page {
+    Page { events: shown(&changes.changes), position: place(changes) }
 }
 
 fn place(changes: &Changes) -> Position {

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::retry_after;
 
 /// The most bytes of an answer that is read.
-const ANSWER: usize = 32 * 1024 * 1024;
+pub(crate) const ANSWER: usize = 32 * 1024 * 1024;
 /// The most bytes of a frame, of HTTP/2's 16 KiB to 16 MiB: a batch of signed events comes in one.
 const FRAME: u32 = 256 * 1024;
 /// How often a connection is asked whether the other end is still there, and how long that may take to answer. A peer
@@ -222,19 +222,28 @@ pub(crate) async fn read(response: Response) -> Result<Vec<u8>, ClientError> {
 /// The body of an answer that may have so many bytes.
 pub(crate) async fn read_at_most(mut response: Response, most: usize) -> Result<Vec<u8>, ClientError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
-        if bytes.len() + chunk.len() > most {
-            return Err(ClientError::Unreadable("it is too large".to_owned()));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
+    while chunk(&mut response, &mut bytes, most).await?.is_some() {}
     Ok(bytes)
+}
+
+/// The next piece of a body, behind what was read of it, which may be so much; none at its end.
+pub(crate) async fn chunk(response: &mut Response, read: &mut Vec<u8>, most: usize) -> Result<Option<()>, ClientError> {
+    let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? else { return Ok(None) };
+    if read.len() + chunk.len() > most {
+        return Err(ClientError::Unreadable("it is too large".to_owned()));
+    }
+    read.extend_from_slice(&chunk);
+    Ok(Some(()))
 }
 
 /// The body of an answer as JSON.
 pub(crate) async fn read_json<T: for<'de> Deserialize<'de>>(response: Response) -> Result<T, ClientError> {
-    let bytes = read(response).await?;
-    serde_json::from_slice(&bytes).map_err(|error| ClientError::Unreadable(error.to_string()))
+    from_json(&read(response).await?)
+}
+
+/// What JSON says.
+pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(bytes).map_err(|error| ClientError::Unreadable(error.to_string()))
 }
 
 fn unreachable(error: &reqwest::Error) -> ClientError {

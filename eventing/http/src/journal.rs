@@ -5,13 +5,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use eventing::types::{CorrelationId, Resource};
+use reqwest::Response;
+use reqwest::header::ACCEPT;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::claims::{ClaimAnswer, ClaimRequest, LIMIT};
-use crate::client::{ClientError, Service, escape, read_json};
+use crate::client::{ANSWER, ClientError, Service, chunk, escape, from_json, read_json};
 use crate::dead_letters::DeadLetters;
 use crate::events::{Correlations, EventFilter, Events, Part, ResourceStatus, Whose};
+
+/// The media type of answers that are lines of JSON, one after the other as there is something to tell.
+pub const LINES: &str = "application/x-ndjson";
 
 /// What a request may take besides what it waits.
 const SLACK: Duration = Duration::from_secs(10);
@@ -93,6 +98,38 @@ pub struct Changes {
     pub generation: u64,
 }
 
+/// An answer that goes on as long as something is recorded.
+#[derive(Debug)]
+pub struct Following {
+    response: Response,
+    /// What of the next line was read.
+    read: Vec<u8>,
+}
+
+impl Following {
+    /// What came next, once it is there; none at the answer's end, after which the next one is asked for.
+    ///
+    /// # Errors
+    /// When the journal has gone, or says what is not agreed.
+    pub async fn next(&mut self) -> Result<Option<Changes>, ClientError> {
+        let mut seen = 0;
+        loop {
+            let end = self.read.get(seen..).and_then(|new| new.iter().position(|byte| *byte == b'\n'));
+            if let Some(end) = end {
+                let line: Vec<u8> = self.read.drain(..=seen + end).collect();
+                return from_json(&line).map(Some);
+            }
+            seen = self.read.len();
+            match chunk(&mut self.response, &mut self.read, ANSWER).await? {
+                Some(()) => {}
+                None if self.read.is_empty() => return Ok(None),
+                // A journal that answers once ends no line.
+                None => return from_json(&std::mem::take(&mut self.read)).map(Some),
+            }
+        }
+    }
+}
+
 /// A client of the journal.
 #[derive(Clone, Debug)]
 pub struct JournalClient {
@@ -146,6 +183,18 @@ impl JournalClient {
         query.extend(after.as_deref().map(|after| ("after", after)));
         let request = self.service.get("/v1/changes", &query);
         read_json(self.service.send(request, wait + SLACK).await?).await
+    }
+
+    /// What comes after a position, as it comes, for about as long as `wait`.
+    ///
+    /// # Errors
+    /// When the journal does not answer, or with a problem.
+    pub async fn follow(&self, after: u64, wait: Duration, limit: usize) -> Result<Following, ClientError> {
+        let (after, wait_seconds, limit) = (after.to_string(), wait.as_secs().to_string(), limit.to_string());
+        let query = [("wait", wait_seconds.as_str()), ("limit", &limit), ("after", &after)];
+        let request = self.service.get("/v1/changes", &query).header(ACCEPT, LINES);
+        let response = self.service.send(request, wait + SLACK).await?;
+        Ok(Following { response, read: Vec::new() })
     }
 
     /// A part of the events that fit.
@@ -213,5 +262,34 @@ impl JournalClient {
     pub async fn settle(&self, request: &ClaimRequest) -> Result<ClaimAnswer, ClientError> {
         let request = self.service.post("/v1/claims").json(request);
         read_json(self.service.send(request, LIMIT).await?).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn following(body: impl Into<reqwest::Body>) -> Following {
+        Following { response: axum::http::Response::new(body.into()).into(), read: Vec::new() }
+    }
+
+    fn line(position: u64) -> String {
+        format!(r#"{{"changes":[],"position":{position}}}"#)
+    }
+
+    #[tokio::test]
+    async fn each_line_is_told_and_so_is_what_ends_in_none() {
+        let mut following = following(format!("{}\n{}\n{}", line(1), line(2), line(3)));
+        for position in 1..=3 {
+            assert_eq!(following.next().await.unwrap().unwrap().position, position);
+        }
+        assert!(following.next().await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_none_of_changes_is_told_as_an_error_and_what_is_too_large_is_not_read() {
+        assert!(matches!(following("{}\n").next().await, Err(ClientError::Unreadable(_))));
+        assert!(matches!(following(vec![b' '; ANSWER + 1]).next().await, Err(ClientError::Unreadable(_))));
     }
 }

@@ -1,5 +1,6 @@
 //! A journal with a million events that answers at once: what is old is made up when it is asked for.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path as UrlPath, Query, State};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use bench_figures::payment::payment;
+use eventing_http::LINES;
 use eventing_service::server::Server;
+use futures::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -130,6 +134,15 @@ impl Journal {
         self.recorded().iter().map(|(_, at)| *at).collect()
     }
 
+    /// What came after a position, for which it waits until then, and up to where.
+    async fn look(&self, after: u64, until: Instant, limit: u64) -> (String, u64) {
+        let mut bell = self.bell.subscribe();
+        let _ = tokio::time::timeout_at(until.into(), bell.wait_for(|end| *end > after)).await;
+        let end = self.end().min(after + limit).max(after);
+        let events: Vec<_> = (after + 1..=end).map(|position| self.at(position)).collect();
+        (json("changes", &events, &place(end)), end)
+    }
+
     fn at(&self, position: u64) -> String {
         let new = usize::try_from(position.saturating_sub(HISTORY + 1)).unwrap_or_default();
         match self.recorded().get(new).filter(|_| position > HISTORY) {
@@ -139,8 +152,11 @@ impl Journal {
     }
 }
 
-fn answer(name: &str, events: &[String], rest: &str) -> Response {
-    let body = format!(r#"{{"{name}":[{}]{rest}}}"#, events.join(","));
+fn json(name: &str, events: &[String], rest: &str) -> String {
+    format!(r#"{{"{name}":[{}]{rest}}}"#, events.join(","))
+}
+
+fn answer(body: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
@@ -152,16 +168,21 @@ fn place(position: u64) -> String {
 async fn timeline(State(journal): State<Journal>, UrlPath(correlation): UrlPath<String>) -> Response {
     let events: Vec<_> = (1..=TIMELINE).map(|nth| entry(HISTORY / 2 + nth, &correlation).to_string()).collect();
     drop(journal);
-    answer("events", &events, "")
+    answer(json("events", &events, ""))
 }
 
-async fn changes(State(journal): State<Journal>, Query(ask): Query<Ask>) -> Response {
-    let mut bell = journal.bell.subscribe();
+async fn changes(State(journal): State<Journal>, headers: HeaderMap, Query(ask): Query<Ask>) -> Response {
     let Some(after) = ask.after else {
-        return answer("changes", &[], &place(journal.end()));
+        return answer(json("changes", &[], &place(journal.end())));
     };
-    let _ = tokio::time::timeout(Duration::from_secs(ask.wait), bell.wait_for(|end| *end > after)).await;
-    let end = journal.end().min(after + ask.limit.unwrap_or(100));
-    let events: Vec<_> = (after + 1..=end).map(|position| journal.at(position)).collect();
-    answer("changes", &events, &place(end.max(after)))
+    let until = Instant::now() + Duration::from_secs(ask.wait);
+    let limit = ask.limit.unwrap_or(100);
+    if headers.get(header::ACCEPT).is_none_or(|accepted| accepted != LINES) {
+        return answer(journal.look(after, until, limit).await.0);
+    }
+    let lines = stream::unfold((journal, after), move |(journal, after)| async move {
+        let (line, end) = journal.look(after, until, limit).await;
+        (end > after).then(|| (Ok::<_, Infallible>(line + "\n"), (journal, end)))
+    });
+    ([(header::CONTENT_TYPE, LINES)], Body::from_stream(lines)).into_response()
 }

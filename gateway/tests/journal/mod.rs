@@ -4,23 +4,28 @@
 mod listing;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{Path as UrlPath, Query, State};
 use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use eventing::claim::{Answer, Ask as ClaimAsk, Change, Key, Record, decide};
 use eventing::time::Millis;
 use eventing::types::EventKey;
-use eventing_http::{Changes, ClaimAction, ClaimAnswer, ClaimRequest, DeadLetterReport, Entry, Timeline};
+use eventing_http::{Changes, ClaimAction, ClaimAnswer, ClaimRequest, DeadLetterReport, Entry, LINES, Timeline};
 use eventing_service::server::Server;
+use futures::{StreamExt as _, stream};
 use serde::Deserialize;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 #[allow(unused_imports, reason = "each test uses a part of it")]
@@ -119,6 +124,18 @@ impl FakeJournal {
         self.bell.send_replace(0);
     }
 
+    /// What came after a position, for which it waits until then.
+    async fn look(&self, after: u64, until: Instant, limit: usize) -> Changes {
+        let mut bell = self.bell.subscribe();
+        let _ = tokio::time::timeout_at(until, bell.wait_for(|end| *end != after)).await;
+        let entries = self.entries.lock().unwrap();
+        let end = entries.len() as u64;
+        let first = usize::try_from(after).map_or(entries.len(), |first| first.min(entries.len()));
+        let changes: Vec<Entry> = entries[first..].iter().take(limit).cloned().collect();
+        let position = changes.last().map_or(end.min(after), |last| last.position);
+        Changes { changes, position, generation: self.generation.load(Ordering::SeqCst) }
+    }
+
     /// A correlation as its timeline is: by the signed time.
     pub(crate) fn timeline(&self, correlation: &str) -> Vec<Entry> {
         let entries = self.entries.lock().unwrap();
@@ -141,18 +158,25 @@ async fn timeline(
     Json(Timeline { events: journal.timeline(&correlation), next: None })
 }
 
-async fn changes(State(journal): State<FakeJournal>, Query(ask): Query<Ask>, headers: HeaderMap) -> Json<Changes> {
+async fn changes(State(journal): State<FakeJournal>, Query(ask): Query<Ask>, headers: HeaderMap) -> Response {
     assert_token(&headers);
-    let mut bell = journal.bell.subscribe();
-    let after = ask.after.unwrap_or(u64::MAX);
-    let waited = bell.wait_for(|end| *end != after);
-    let _ = tokio::time::timeout(Duration::from_secs(ask.wait), waited).await;
-    let entries = journal.entries.lock().unwrap();
-    let end = entries.len() as u64;
-    let first = usize::try_from(after).map_or(entries.len(), |first| first.min(entries.len()));
-    let changes: Vec<Entry> = entries[first..].iter().take(ask.limit.unwrap_or(100)).cloned().collect();
-    let position = changes.last().map_or(end.min(after), |last| last.position);
-    Json(Changes { changes, position, generation: journal.generation.load(Ordering::SeqCst) })
+    let (after, limit) = (ask.after.unwrap_or(u64::MAX), ask.limit.unwrap_or(100));
+    let until = Instant::now() + Duration::from_secs(ask.wait);
+    if headers.get("accept").is_none_or(|accepted| accepted != LINES) {
+        return Json(journal.look(after, until, limit).await).into_response();
+    }
+    let lines = stream::unfold((journal, after), move |(journal, after)| async move {
+        let changes = journal.look(after, until, limit).await;
+        let position = changes.position;
+        let line = serde_json::to_string(&changes).unwrap() + "\n";
+        (position != after).then_some((line, (journal, position)))
+    });
+    // A network cuts where it likes.
+    let pieces = lines.flat_map(|line| {
+        let (one, other) = line.split_at(line.len() / 2);
+        stream::iter([one.to_owned(), other.to_owned()]).map(Ok::<_, Infallible>)
+    });
+    ([("content-type", LINES)], Body::from_stream(pieces)).into_response()
 }
 
 /// Decided as the journal decides.

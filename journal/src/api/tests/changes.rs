@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use eventing::time::Millis;
+use eventing_http::{Changes, LINES};
+use futures::{FutureExt as _, StreamExt as _};
 use tempfile::TempDir;
 
 use super::*;
@@ -140,4 +142,50 @@ async fn a_caller_without_a_position_or_beyond_the_end_is_told_the_end() {
         let (_, answer) = journal.get(path).await;
         assert_eq!((&answer["changes"], &answer["position"]), (&serde_json::json!([]), &1.into()));
     }
+}
+
+/// The lines of an answer that goes on, as they come: the positions of each, and where to go on.
+async fn lines(journal: &Journal, path: &str) -> impl futures::Stream<Item = (Vec<u64>, u64)> + use<> {
+    let request = Request::get(path).header("authorization", "Bearer shop/window").header("accept", LINES);
+    let answer = journal.routes.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.headers()["content-type"], LINES);
+    answer.into_body().into_data_stream().map(|line| {
+        let line = line.unwrap();
+        assert!(line.ends_with(b"\n"), "a piece is a line");
+        let changes: Changes = serde_json::from_slice(&line).unwrap();
+        (changes.changes.iter().map(|entry| entry.position).collect(), changes.position)
+    })
+}
+
+#[tokio::test]
+async fn who_accepts_lines_gets_one_for_each_time_something_is_recorded_until_its_wait_is_over() {
+    let journal = journal().await;
+    for n in 0..3 {
+        journal.recorder.record(event(&format!("e-{n}")).build()).await.unwrap();
+    }
+    let begun = tokio::time::Instant::now();
+    let mut lines = Box::pin(lines(&journal, "/v1/changes?after=0&wait=5&limit=2").await);
+    assert_eq!(lines.next().await, Some((vec![1, 2], 2)));
+    assert_eq!(lines.next().await, Some((vec![3], 3)));
+    for n in 4..7 {
+        // One that is not recorded yet is waited for.
+        assert!(lines.next().now_or_never().is_none());
+        journal.recorder.record(event(&format!("e-{n}")).build()).await.unwrap();
+        assert_eq!(lines.next().await, Some((vec![n], n)));
+    }
+    assert_eq!(lines.next().await, None);
+    assert!(begun.elapsed() >= Duration::from_secs(5), "it ended before the time");
+}
+
+#[tokio::test]
+async fn an_answer_of_lines_ends_with_the_writer_and_begins_with_the_end_where_no_position_is_asked_for() {
+    let Journal { routes, recorder, end } = journal().await;
+    recorder.record(event("a").build()).await.unwrap();
+    let journal = Journal { routes, recorder, end };
+    let mut lines = Box::pin(lines(&journal, "/v1/changes?wait=60&limit=2").await);
+    assert_eq!(lines.next().await, Some((vec![], 1)));
+    // The last recorder is gone, so the writer ends.
+    drop(journal);
+    let ended = tokio::time::timeout(Duration::from_secs(20), lines.next()).await;
+    assert_eq!(ended.unwrap(), None);
 }
