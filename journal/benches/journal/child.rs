@@ -45,7 +45,7 @@ pub enum Told {
     /// So many are on disk.
     Written(u32),
     /// All are on disk.
-    Wrote { seconds: f64, cpu_seconds: f64, peak: u64 },
+    Wrote { seconds: f64, peak: u64 },
     /// What it took to read, and how many events there are behind those.
     Read { short: [f64; 2], long: [f64; 2], peak: u64, behind: u64 },
 }
@@ -79,8 +79,7 @@ async fn write(folder: &Path, from: u32, to: u32) -> Result<()> {
     let store = Arc::new(open(folder).await?);
     let (recorder, writer, _end) = Recorder::new(store, Metrics::default(), Limits::default()).await?;
     let writing = tokio::spawn(writer.run());
-    let (maker, me) = (Maker::new(), std::process::id());
-    let (begun, before) = (Instant::now(), usage(me)?);
+    let (maker, begun) = (Maker::new(), Instant::now());
     let records = stream::iter(from..to).map(|nth| {
         let (event, recorder) = (maker.event(nth), recorder.clone());
         async move { anyhow::Ok(recorder.record(event?).await?) }
@@ -94,8 +93,8 @@ async fn write(folder: &Path, from: u32, to: u32) -> Result<()> {
         }
     }
     drop(records);
-    let (seconds, after) = (begun.elapsed().as_secs_f64(), usage(me)?);
-    tell(Told::Wrote { seconds, cpu_seconds: after.cpu_seconds - before.cpu_seconds, peak: after.peak })?;
+    let seconds = begun.elapsed().as_secs_f64();
+    tell(Told::Wrote { seconds, peak: usage(std::process::id())?.peak })?;
     drop(recorder);
     Ok(writing.await?)
 }
