@@ -222,18 +222,18 @@ pub(crate) async fn read(response: Response) -> Result<Vec<u8>, ClientError> {
 /// The body of an answer that may have so many bytes.
 pub(crate) async fn read_at_most(mut response: Response, most: usize) -> Result<Vec<u8>, ClientError> {
     let mut bytes = Vec::new();
-    while chunk(&mut response, &mut bytes, most).await?.is_some() {}
+    while read_on(&mut response, &mut bytes, most).await? {}
     Ok(bytes)
 }
 
-/// The next piece of a body, behind what was read of it, which may be so much; none at its end.
-pub(crate) async fn chunk(response: &mut Response, read: &mut Vec<u8>, most: usize) -> Result<Option<()>, ClientError> {
-    let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? else { return Ok(None) };
+/// Reads the next piece of a body, behind what was read of it, which may be so much; false at its end.
+pub(crate) async fn read_on(response: &mut Response, read: &mut Vec<u8>, most: usize) -> Result<bool, ClientError> {
+    let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? else { return Ok(false) };
     if read.len() + chunk.len() > most {
         return Err(ClientError::Unreadable("it is too large".to_owned()));
     }
     read.extend_from_slice(&chunk);
-    Ok(Some(()))
+    Ok(true)
 }
 
 /// The body of an answer as JSON.

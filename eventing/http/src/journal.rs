@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use eventing::types::{CorrelationId, Resource};
-use reqwest::Response;
 use reqwest::header::ACCEPT;
+use reqwest::{RequestBuilder, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::claims::{ClaimAnswer, ClaimRequest, LIMIT};
-use crate::client::{ANSWER, ClientError, Service, chunk, escape, from_json, read_json};
+use crate::client::{ANSWER, ClientError, Service, escape, from_json, read_json, read_on};
 use crate::dead_letters::DeadLetters;
 use crate::events::{Correlations, EventFilter, Events, Part, ResourceStatus, Whose};
 
@@ -120,11 +120,10 @@ impl Following {
                 return from_json(&line).map(Some);
             }
             seen = self.read.len();
-            match chunk(&mut self.response, &mut self.read, ANSWER).await? {
-                Some(()) => {}
-                None if self.read.is_empty() => return Ok(None),
+            if !read_on(&mut self.response, &mut self.read, ANSWER).await? {
                 // A journal that answers once ends no line.
-                None => return from_json(&std::mem::take(&mut self.read)).map(Some),
+                let rest = std::mem::take(&mut self.read);
+                return (!rest.is_empty()).then(|| from_json(&rest)).transpose();
             }
         }
     }
@@ -177,11 +176,7 @@ impl JournalClient {
         wait: Duration,
         limit: usize,
     ) -> Result<Changes, ClientError> {
-        let after = after.into().map(|after| after.to_string());
-        let (wait_seconds, limit) = (wait.as_secs().to_string(), limit.to_string());
-        let mut query = vec![("wait", wait_seconds.as_str()), ("limit", &limit)];
-        query.extend(after.as_deref().map(|after| ("after", after)));
-        let request = self.service.get("/v1/changes", &query);
+        let request = self.changes_request(after.into(), wait, limit);
         read_json(self.service.send(request, wait + SLACK).await?).await
     }
 
@@ -190,11 +185,17 @@ impl JournalClient {
     /// # Errors
     /// When the journal does not answer, or with a problem.
     pub async fn follow(&self, after: u64, wait: Duration, limit: usize) -> Result<Following, ClientError> {
-        let (after, wait_seconds, limit) = (after.to_string(), wait.as_secs().to_string(), limit.to_string());
-        let query = [("wait", wait_seconds.as_str()), ("limit", &limit), ("after", &after)];
-        let request = self.service.get("/v1/changes", &query).header(ACCEPT, LINES);
+        let request = self.changes_request(Some(after), wait, limit).header(ACCEPT, LINES);
         let response = self.service.send(request, wait + SLACK).await?;
         Ok(Following { response, read: Vec::new() })
+    }
+
+    fn changes_request(&self, after: Option<u64>, wait: Duration, limit: usize) -> RequestBuilder {
+        let after = after.map(|after| after.to_string());
+        let (wait_seconds, limit) = (wait.as_secs().to_string(), limit.to_string());
+        let mut query = vec![("wait", wait_seconds.as_str()), ("limit", &limit)];
+        query.extend(after.as_deref().map(|after| ("after", after)));
+        self.service.get("/v1/changes", &query)
     }
 
     /// A part of the events that fit.

@@ -68,6 +68,32 @@ fn what_was_missed_comes_first_and_each_piece_has_the_id_to_come_back_with() {
 }
 
 #[test]
+fn an_event_is_a_sign_of_life_once_it_is_written_and_no_sooner() {
+    let hub = hub();
+    let start = || {
+        let mut stream = stream(&hub, Cursor::at(place(10)), &[], None);
+        pieces(&mut stream);
+        stream
+    };
+    let (mut writes, mut waits) = (start(), start());
+    (0..TICKS).for_each(|_| hub.tick(Millis(1)));
+    for stream in [&mut writes, &mut waits] {
+        assert_eq!(of(&pieces(stream)), [("3.10", ":")]);
+    }
+    // Two thirds of the time to a beat twice, and an event in the middle.
+    let two_thirds = || (0..TICKS / 3 * 2).for_each(|_| hub.tick(Millis(2)));
+    two_thirds();
+    hub.advance(vec![event(11, Some(11))], 11, Millis(2));
+    for stream in [&mut writes, &mut waits] {
+        assert!(of(&pieces(stream)).contains(&("3.11", "event: event")));
+    }
+    writes.written(Some(Instant::now()));
+    two_thirds();
+    assert_eq!(of(&pieces(&mut writes)), []);
+    assert_eq!(of(&pieces(&mut waits)), [("3.11", ":")]);
+}
+
+#[test]
 fn a_place_that_is_gone_is_told_first_and_a_journal_that_begins_anew_when_it_does() {
     let hub = hub();
     let mut stream = stream(&hub, Cursor::at(place(10)), &[], Some(Reset::TooFarBehind));

@@ -140,10 +140,8 @@ impl Course {
 fn write_alone(folder: &Path, events: u32) -> Result<Written> {
     let mut command = Command::new("taskset");
     command.args(["-c", "0"]).arg(std::env::current_exe()?).arg("write").arg(folder).args(["0", &events.to_string()]);
-    let (status, said) = Program::start(&mut command)?.ended()?;
-    ensure!(status.success(), "the writer ended with {status}: {said}");
+    let told = play(command)?;
     std::fs::remove_dir_all(folder)?;
-    let told: Vec<_> = said.lines().filter_map(told).collect();
     Ok(wrote(&told, events)?.0)
 }
 
@@ -158,8 +156,13 @@ fn wrote(told: &[Told], events: u32) -> Result<(Written, u64)> {
 
 /// Plays a part to its end, and gives what it told.
 fn child(limit: &Limit, part: &[&str], folder: &Path, numbers: &[u32]) -> Result<Vec<Told>> {
-    let (status, said) = Program::start(&mut command(limit, part, folder, numbers)?)?.ended()?;
-    ensure!(status.success(), "{part:?} ended with {status} (OOM kills: {}): {said}", limit.kills()?);
+    let told = play(command(limit, part, folder, numbers)?);
+    told.with_context(|| format!("{part:?} (OOM kills: {:?})", limit.kills()))
+}
+
+fn play(mut command: Command) -> Result<Vec<Told>> {
+    let (status, said) = Program::start(&mut command)?.ended()?;
+    ensure!(status.success(), "it ended with {status}: {said}");
     Ok(said.lines().filter_map(told).collect())
 }
 

@@ -1,8 +1,8 @@
-//! `cargo xtask bench journal`: the recorder and its store, as the consumer uses them, on one core and with the memory of
-//! 512 MiB.
+//! `cargo xtask bench journal`: the recorder and its store, as the consumer uses them, on one core, with all memory and
+//! within 512 MiB.
 //!
-//! [`course`] is the run: it starts [`child`]ren of this same program in a limit of their own, one that writes, one
-//! that is killed in the middle of it, and those that open the journal again and read. [`events`] makes what is written;
+//! [`course`] is the run: it starts [`child`]ren of this same program, most of them in a limit of their own: those that write,
+//! one that is killed in the middle of it, and those that open the journal again and read. [`events`] makes what is written;
 //! [`figures`] says what of.
 
 #![allow(unreachable_pub, reason = "in a program, `pub` says what its other modules use")]
@@ -24,7 +24,7 @@ pub struct Arguments {
     /// tenth and all of them, where that is 10,000 or more.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..))]
     pub events: u32,
-    /// Where the journal is written; a temporary folder when absent. A million events take about 13 GB.
+    /// Where the journal is written; a temporary folder when absent. A million events take about 8 GB.
     #[arg(long)]
     pub folder: Option<PathBuf>,
     /// Write the figures here too.
