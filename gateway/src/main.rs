@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use gateway::{app, settings::Settings};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     if let Err(error) = eventing_process::keep_memory_private() {
         eprintln!("{error}");

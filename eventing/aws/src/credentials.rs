@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::web_identity_token::{StaticConfiguration, WebIdentityTokenCredentialsProvider};
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -57,6 +58,8 @@ impl Identity {
             .region(region)
             .credentials_provider(SharedCredentialsProvider::new(provider))
             .retry_config(RetryConfig::disabled())
+            // Each call has an end of its own. What would watch how fast its small body comes costs it more.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .use_fips(is_on("AWS_USE_FIPS_ENDPOINT"))
             .use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"));
         config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));

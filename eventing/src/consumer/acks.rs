@@ -1,11 +1,17 @@
-//! Deletes in batches: whatever is done while one call is under way goes with the next.
+//! Deletes in batches: what is done within a moment, or while one call is under way, goes with one call. SQS is paid by
+//! the call, and a call costs a consumer more than what it deletes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::sleep;
 
+use super::drain::Drain;
 use super::ports::{BATCH, Queue, QueueError, Receipt};
+
+/// How long a delete waits for others. It is far less than any visibility, and what a crash gives again is at most a batch.
+pub(super) const LINGER: Duration = Duration::from_millis(200);
 
 /// How often the delete of a handled message is tried. Past it the queue gives the message again, and it is known as
 /// a copy.
@@ -17,13 +23,26 @@ type Ask = (Receipt, oneshot::Sender<Result<(), QueueError>>);
 #[derive(Clone, Debug)]
 pub(super) struct Acks {
     asks: mpsc::Sender<Ask>,
+    hurry: Arc<Notify>,
 }
 
 impl Acks {
-    /// Starts the task; it ends when every clone of the result is gone.
-    pub(super) fn start<Q: Queue>(queue: Arc<Q>) -> (Self, tokio::task::JoinHandle<()>) {
-        let (asks, receiver) = mpsc::channel(4 * BATCH);
-        (Self { asks }, tokio::spawn(delete_all(queue, receiver)))
+    /// Starts the task; it ends when every clone of the result is gone. A delete waits for others no longer than
+    /// `linger`, and not at all once draining.
+    pub(super) fn start<Q: Queue>(
+        queue: Arc<Q>,
+        linger: Duration,
+        drain: Drain,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
+        let (sender, asks) = mpsc::channel(4 * BATCH);
+        let acks = Self { asks: sender, hurry: Arc::default() };
+        let patience = Patience { linger, hurry: acks.hurry.clone(), drain };
+        (acks, tokio::spawn(delete_all(queue, asks, patience)))
+    }
+
+    /// What waits for others is deleted now: somebody waits for it.
+    pub(super) fn hurry(&self) {
+        self.hurry.notify_one();
     }
 
     /// Deletes a message, and says whether it is gone.
@@ -46,9 +65,34 @@ impl Acks {
     }
 }
 
-async fn delete_all<Q: Queue>(queue: Arc<Q>, mut asks: mpsc::Receiver<Ask>) {
+/// How long a delete waits for others.
+struct Patience {
+    linger: Duration,
+    hurry: Arc<Notify>,
+    drain: Drain,
+}
+
+impl Patience {
+    /// Waits for a full batch, while there is time.
+    async fn fill(&self, batch: &mut Vec<Ask>, asks: &mut mpsc::Receiver<Ask>) {
+        let over = sleep(self.linger);
+        tokio::pin!(over);
+        while batch.len() < BATCH {
+            tokio::select! {
+                biased;
+                more = asks.recv_many(batch, BATCH - batch.len()) => if more == 0 { return },
+                () = self.hurry.notified() => return,
+                () = self.drain.requested() => return,
+                () = &mut over => return,
+            }
+        }
+    }
+}
+
+async fn delete_all<Q: Queue>(queue: Arc<Q>, mut asks: mpsc::Receiver<Ask>, patience: Patience) {
     let mut batch = Vec::with_capacity(BATCH);
     while asks.recv_many(&mut batch, BATCH).await > 0 {
+        patience.fill(&mut batch, &mut asks).await;
         let (receipts, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
         let results = match queue.delete(&receipts).await {
             Ok(results) => results,

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::acks::Acks;
+use super::acks::{Acks, LINGER};
 use super::claims::SharedClaims;
 use super::drain::Drain;
 use super::heartbeat::with_heartbeats;
@@ -119,7 +119,9 @@ impl<Q: Queue, H: Handler> Consumer<Q, H> {
     pub async fn run(self, drain: Drain) {
         let places = self.settings.borrow().max_in_flight.max(1);
         let permits = Arc::new(Semaphore::new(places));
-        let (acks, deleting) = Acks::start(self.queue.clone());
+        // The next message of a group comes when the one before is deleted.
+        let linger = if self.settings.borrow().fifo { Duration::ZERO } else { LINGER };
+        let (acks, deleting) = Acks::start(self.queue.clone(), linger, drain.clone());
         let (teller, telling) = Teller::start(self.dead_letters.clone(), self.metrics.clone());
         let shared = Arc::new(Shared {
             consumer: self,
@@ -175,6 +177,9 @@ impl<Q: Queue, H: Handler> Shared<Q, H> {
     async fn places(&self, permits: &Arc<Semaphore>) -> Option<Vec<OwnedSemaphorePermit>> {
         let gate = async {
             loop {
+                if permits.available_permits() == 0 {
+                    self.acks.hurry();
+                }
                 let permit = permits.clone().acquire_owned().await.ok()?;
                 self.enabled().await;
                 self.consumer.keys.usable().await;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::acks::LINGER;
 use super::fake::FakeQueue;
 use super::keys::{KeyView, Keys, KeysSender, channel};
 use super::pipeline::{Clock, Memory};

@@ -101,6 +101,56 @@ async fn a_delete_that_fails_is_repeated_and_batched() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_done_within_a_moment_is_deleted_by_one_call() {
+    let world = world(Script::takes(Duration::ZERO));
+    for n in 0..5 {
+        world.queue.send(&world.event(n));
+        sleep(LINGER / 10).await;
+    }
+    assert_eq!((world.handler.attempts(), world.queue.delete_calls()), (vec![1; 5], 0));
+    world.until(|world| world.queue.left() == 0).await;
+    assert_eq!(world.queue.delete_calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_batch_is_deleted_at_once() {
+    let world = world(Script::takes(Duration::ZERO));
+    let began = Instant::now();
+    for n in 0..10 {
+        world.queue.send(&world.event(n));
+    }
+    world.until(|world| world.queue.left() == 0).await;
+    assert!(began.elapsed() < LINGER, "{:?}", began.elapsed());
+    assert_eq!(world.queue.delete_calls(), 1);
+}
+
+/// One place: the next message is not received before the one before is deleted. A group: it is not given before.
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_the_next_message_waits_for_waits_for_no_other() {
+    for (max_in_flight, fifo) in [(1, false), (16, true)] {
+        let world = world_with(Script::takes(Duration::ZERO), Settings { max_in_flight, fifo, ..settings() }, true);
+        let began = Instant::now();
+        for n in 0..10 {
+            world.queue.send_to_group(&world.event(n), Some("a lamp"));
+        }
+        world.until(|world| world.queue.left() == 0).await;
+        assert!(began.elapsed() < LINGER, "{max_in_flight}, {fifo}: {:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_no_delete_waits_for_others() {
+    let world = world(Script::takes(Duration::ZERO));
+    world.queue.send(&world.event(1));
+    world.until(|world| world.handler.attempts() == [1]).await;
+    let began = Instant::now();
+    world.drain.request();
+    world.until(|world| world.queue.left() == 0).await;
+    assert!(began.elapsed() < LINGER / 2, "{:?}", began.elapsed());
+    assert_eq!(world.drained().await.0.delete_calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dead_letter_that_cannot_be_written_loses_nothing() {
     let world = world(Script::takes(Duration::ZERO));
     for _ in 0..7 {
