@@ -75,6 +75,10 @@ struct Patience {
 impl Patience {
     /// Waits for a full batch, while there is time.
     async fn fill(&self, batch: &mut Vec<Ask>, asks: &mut mpsc::Receiver<Ask>) {
+        // A timer of no time would wait for the next millisecond.
+        if self.linger.is_zero() {
+            return;
+        }
         let over = sleep(self.linger);
         tokio::pin!(over);
         while batch.len() < BATCH {
