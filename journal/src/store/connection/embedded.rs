@@ -1,5 +1,6 @@
 //! Opening the embedded engine in its folder.
 
+mod merging;
 mod surrealkv;
 
 use std::path::{Path, PathBuf};
@@ -59,7 +60,10 @@ pub(super) async fn open(location: &Location, folder: &Path, closed: bool) -> Re
     loop {
         match location.open_once().await {
             Err(error) if closed && is_open_elsewhere(&error) && Instant::now() < until => {}
-            opened => return opened,
+            opened => {
+                merging::yields();
+                return opened;
+            }
         }
         sleep(BETWEEN_OPENINGS).await;
     }
