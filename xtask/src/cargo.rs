@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use test_cluster::cache;
 
 /// The workspace's folder.
@@ -50,4 +50,12 @@ pub fn succeed(command: &mut Command) -> Result<()> {
         bail!("{} {:?} failed: {status}", command.get_program().display(), command.get_args().collect::<Vec<_>>());
     }
     Ok(())
+}
+
+/// Runs a program to its end, and gives what it printed.
+pub fn said(command: &mut Command) -> Result<String> {
+    let program = command.get_program().display().to_string();
+    let output = command.output().with_context(|| format!("cannot start {program}"))?;
+    ensure!(output.status.success(), "{program} failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
 }

@@ -1,20 +1,27 @@
 //! `cargo xtask test`: everything but what is called soak.
 
-use anyhow::Result;
+use std::collections::BTreeSet;
+use std::thread::available_parallelism;
+
+use anyhow::{Result, ensure};
+use serde::Deserialize;
 use test_cluster::Emulator;
 
-use crate::cargo::{self, succeed, workspace};
+use crate::cargo::{self, said, succeed, workspace};
 use crate::progress::Progress;
 use crate::system::{Choice, System};
 use crate::{cluster, images, tools};
 
+/// What an inner loop can do without for its minutes: a browser, programs that are killed, a thousand clients.
+const LONG: [&str; 5] = ["control_plane", "in_a_cluster", "lives", "page", "resume"];
+
 /// Runs the tests.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Leave the node out: unit tests, vectors, operator and webhook against a real API server.
+    /// In under five minutes, warm: unit tests, vectors, operator and webhook against a real API server.
     #[arg(long)]
     quick: bool,
-    /// Only what `--quick` leaves out.
+    /// Only those on a node.
     #[arg(long, conflicts_with = "quick")]
     node: bool,
     #[command(flatten)]
@@ -25,7 +32,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let progress = Progress::new();
     if !args.node {
-        without_node(&progress)?;
+        without_node(args.quick, &progress)?;
     }
     if !args.quick {
         with_node(&args.choice, &progress)?;
@@ -33,19 +40,27 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Unit tests, vectors, operator and webhook against a real API server.
-fn without_node(progress: &Progress) -> Result<()> {
+/// All that needs no node, or what is quick of it.
+fn without_node(quick: bool, progress: &Progress) -> Result<()> {
     progress.step("Kubernetes and the AWS emulator (minutes, the first time)", || {
         cluster::build()?;
         tools::emulator()
     })?;
-    progress.step("SurrealDB's server (minutes, the first time)", tools::surrealdb)?;
-    progress.step("Chromium and its driver, strace", || tools::chromium().and_then(|()| tools::strace()))?;
+    if !quick {
+        progress.step("SurrealDB's server (minutes, the first time)", tools::surrealdb)?;
+        progress.step("Chromium and its driver, strace", || tools::chromium().and_then(|()| tools::strace()))?;
+    }
     let python =
         progress.step("independent implementations of the signatures and of canonical JSON", tools::independent)?;
     let emulator = progress.step("start the AWS emulator", Emulator::start)?;
     progress.step("unit tests, vectors, operator and webhook on a real API server", || {
         let mut tests = cargo::command(["test", "--workspace", "--no-fail-fast"]);
+        if quick {
+            tests.args(["--lib", "--bins"]);
+            tests.args(short(targets()?)?.into_iter().flat_map(|name| ["--test".to_owned(), name]));
+            // They wait for an API server more than they compute.
+            tests.env("RUST_TEST_THREADS", (3 * available_parallelism()?.get()).to_string());
+        }
         tests.env("QSL_TEST_PYTHON", &python).env("QSL_TEST_AWS_ENDPOINT", emulator.endpoint());
         succeed(&mut tests)
     })?;
@@ -81,4 +96,60 @@ fn with_node(choice: &Choice, progress: &Progress) -> Result<()> {
         let mut test = system.cargo(&["test", "--workspace", "--test", "node", "--", "--nocapture"]);
         succeed(test.env("QSL_CLI", images::program("kubectl-qsl")?))
     })
+}
+
+/// What cargo tells of the workspace, as far as it is asked.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+    /// Whether `cargo test` runs it where it is not named.
+    test: bool,
+}
+
+impl Target {
+    fn is_integration_test(&self) -> bool {
+        self.test && self.kind.iter().any(|kind| kind == "test")
+    }
+}
+
+/// The names of the workspace's integration tests; more than one crate may have one of a name.
+fn targets() -> Result<BTreeSet<String>> {
+    let metadata = said(&mut cargo::command(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let Metadata { packages } = serde_json::from_str(&metadata)?;
+    let targets = packages.into_iter().flat_map(|package| package.targets);
+    Ok(targets.filter(Target::is_integration_test).map(|target| target.name).collect())
+}
+
+/// Those that are not [`LONG`].
+fn short(mut names: BTreeSet<String>) -> Result<BTreeSet<String>> {
+    for long in LONG {
+        ensure!(names.remove(long), "there is no integration test {long} any more: xtask/src/test.rs");
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quick_leaves_out_what_is_long_and_nothing_else() {
+        let names = targets().unwrap();
+        let left = short(names.clone()).unwrap();
+        assert_eq!(names.difference(&left).collect::<Vec<_>>(), LONG);
+        assert!(left.contains("real_api_server") && !left.contains("node"), "{left:?}");
+        assert!(short(left).unwrap_err().to_string().contains("control_plane"), "a name that is no more is told");
+    }
 }

@@ -10,10 +10,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use crate::cargo::{self, workspace};
+use crate::cargo::{self, said, workspace};
 
 /// What is in every image beside the program: Mozilla's roots of TLS.
 const IN_EVERY_IMAGE: &str = "webpki-root-certs";
@@ -285,13 +285,6 @@ fn told(deny: &str) -> BTreeMap<String, String> {
 fn text(block: &str, key: &str) -> Option<String> {
     let mut pairs = block.lines().filter_map(|line| line.split_once(" = "));
     pairs.find(|(own, _)| *own == key).map(|(_, value)| value.trim_matches('"').to_owned())
-}
-
-fn said(command: &mut Command) -> Result<String> {
-    let program = command.get_program().display().to_string();
-    let output = command.output().with_context(|| format!("cannot start {program}"))?;
-    ensure!(output.status.success(), "{program} failed: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?)
 }
 
 #[cfg(test)]
