@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use eventing::types::CorrelationId;
 use eventing_http::{
-    Changes, ClaimAnswer, ClaimRequest, ClientError, Correlations, DeadLetterReport, Following, JournalClient,
+    ChangeLines, Changes, ClaimAnswer, ClaimRequest, ClientError, Correlations, DeadLetterReport, JournalClient,
     Timeline, Whose,
 };
 
@@ -86,7 +86,7 @@ pub struct HttpJournal {
 #[derive(Debug)]
 struct Open {
     at: u64,
-    following: Following,
+    following: ChangeLines,
 }
 
 impl HttpJournal {

@@ -98,15 +98,15 @@ pub struct Changes {
     pub generation: u64,
 }
 
-/// An answer that goes on as long as something is recorded.
+/// The changes that one answer tells in lines, as long as something is recorded.
 #[derive(Debug)]
-pub struct Following {
+pub struct ChangeLines {
     response: Response,
     /// What of the next line was read.
     read: Vec<u8>,
 }
 
-impl Following {
+impl ChangeLines {
     /// What came next, once it is there; none at the answer's end, after which the next one is asked for.
     ///
     /// # Errors
@@ -184,10 +184,10 @@ impl JournalClient {
     ///
     /// # Errors
     /// When the journal does not answer, or with a problem.
-    pub async fn follow(&self, after: u64, wait: Duration, limit: usize) -> Result<Following, ClientError> {
+    pub async fn follow(&self, after: u64, wait: Duration, limit: usize) -> Result<ChangeLines, ClientError> {
         let request = self.changes_request(Some(after), wait, limit).header(ACCEPT, LINES);
         let response = self.service.send(request, wait + SLACK).await?;
-        Ok(Following { response, read: Vec::new() })
+        Ok(ChangeLines { response, read: Vec::new() })
     }
 
     fn changes_request(&self, after: Option<u64>, wait: Duration, limit: usize) -> RequestBuilder {
@@ -271,8 +271,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn following(body: impl Into<reqwest::Body>) -> Following {
-        Following { response: axum::http::Response::new(body.into()).into(), read: Vec::new() }
+    fn lines_of(body: impl Into<reqwest::Body>) -> ChangeLines {
+        ChangeLines { response: axum::http::Response::new(body.into()).into(), read: Vec::new() }
     }
 
     fn line(position: u64) -> String {
@@ -281,7 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_line_is_told_and_so_is_what_ends_in_none() {
-        let mut following = following(format!("{}\n{}\n{}", line(1), line(2), line(3)));
+        let mut following = lines_of(format!("{}\n{}\n{}", line(1), line(2), line(3)));
         for position in 1..=3 {
             assert_eq!(following.next().await.unwrap().unwrap().position, position);
         }
@@ -290,7 +290,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_that_is_none_of_changes_is_told_as_an_error_and_what_is_too_large_is_not_read() {
-        assert!(matches!(following("{}\n").next().await, Err(ClientError::Unreadable(_))));
-        assert!(matches!(following(vec![b' '; ANSWER + 1]).next().await, Err(ClientError::Unreadable(_))));
+        assert!(matches!(lines_of("{}\n").next().await, Err(ClientError::Unreadable(_))));
+        assert!(matches!(lines_of(vec![b' '; ANSWER + 1]).next().await, Err(ClientError::Unreadable(_))));
     }
 }

@@ -22,7 +22,7 @@ pub use dead_letters::{DeadLetterReport, DeadLetters, HttpDeadLetters};
 pub use events::{Correlation, Correlations, EventFilter, Events, MAX_EVENTS, Part, ResourceStatus, Whose};
 pub use grants::{GrantClient, GrantRequest, Granted};
 pub use inbox_journal::InboxJournal;
-pub use journal::{Changes, Entry, Following, JournalClient, LINES, Timeline};
+pub use journal::{ChangeLines, Changes, Entry, JournalClient, LINES, Timeline};
 pub use key_sets::{HttpKeySets, KeySetClient};
 pub use retry_after::retry_after;
 pub use signer::HttpSigner;
