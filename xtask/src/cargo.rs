@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
 use test_cluster::cache;
 
 /// The workspace's folder.
@@ -58,4 +59,21 @@ pub fn said(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("cannot start {program}"))?;
     ensure!(output.status.success(), "{program} failed: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// What is built of a package, as `cargo metadata` tells it.
+#[derive(Debug, Deserialize)]
+pub struct Target {
+    /// What it is called.
+    pub name: String,
+    kind: Vec<String>,
+    /// Whether `cargo test` runs it where it is not named.
+    pub test: bool,
+}
+
+impl Target {
+    /// Whether it is a `bin`, a `test` or what else cargo tells.
+    pub fn is(&self, kind: &str) -> bool {
+        self.kind.iter().any(|own| own == kind)
+    }
 }

@@ -7,12 +7,13 @@ use anyhow::{Result, ensure};
 use serde::Deserialize;
 use test_cluster::Emulator;
 
-use crate::cargo::{self, said, succeed, workspace};
+use crate::cargo::{self, Target, said, succeed, workspace};
 use crate::progress::Progress;
 use crate::system::{Choice, System};
 use crate::{cluster, images, tools};
 
-/// What an inner loop can do without for its minutes: a browser, programs that are killed, a thousand clients.
+/// The integration tests that take longest, which an inner loop does without: the tests' own Kubernetes, the command line in a
+/// cluster, programs that are killed, a browser, a thousand clients.
 const LONG: [&str; 5] = ["control_plane", "in_a_cluster", "lives", "page", "resume"];
 
 /// Runs the tests.
@@ -109,26 +110,12 @@ struct Package {
     targets: Vec<Target>,
 }
 
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
-    /// Whether `cargo test` runs it where it is not named.
-    test: bool,
-}
-
-impl Target {
-    fn is_integration_test(&self) -> bool {
-        self.test && self.kind.iter().any(|kind| kind == "test")
-    }
-}
-
 /// The names of the workspace's integration tests; more than one crate may have one of a name.
 fn targets() -> Result<BTreeSet<String>> {
     let metadata = said(&mut cargo::command(["metadata", "--no-deps", "--format-version", "1"]))?;
     let Metadata { packages } = serde_json::from_str(&metadata)?;
     let targets = packages.into_iter().flat_map(|package| package.targets);
-    Ok(targets.filter(Target::is_integration_test).map(|target| target.name).collect())
+    Ok(targets.filter(|target| target.test && target.is("test")).map(|target| target.name).collect())
 }
 
 /// Those that are not [`LONG`].
@@ -140,8 +127,9 @@ fn short(mut names: BTreeSet<String>) -> Result<BTreeSet<String>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     #[test]

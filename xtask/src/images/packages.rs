@@ -13,7 +13,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use crate::cargo::{self, said, workspace};
+use crate::cargo::{self, Target, said, workspace};
 
 /// What is in every image beside the program: Mozilla's roots of TLS.
 const IN_EVERY_IMAGE: &str = "webpki-root-certs";
@@ -103,20 +103,13 @@ struct Described {
     targets: Vec<Target>,
 }
 
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
-}
-
 impl Described {
     fn is_macro(&self) -> bool {
-        self.targets.iter().any(|target| target.kind.iter().any(|kind| kind == "proc-macro"))
+        self.targets.iter().any(|target| target.is("proc-macro"))
     }
 
     fn programs(&self) -> impl Iterator<Item = &str> {
-        let is_program = |target: &&Target| target.kind.iter().any(|kind| kind == "bin");
-        self.targets.iter().filter(is_program).map(|target| target.name.as_str())
+        self.targets.iter().filter(|target| target.is("bin")).map(|target| target.name.as_str())
     }
 }
 
@@ -303,7 +296,7 @@ mod tests {
             format!(
                 r#"{{"id": "{name}", "name": "{name}", "version": "1.0.0", "license": "MIT/Apache-2.0", "repository": null,
                 "authors": [], "source": "registry", "manifest_path": "/{name}/Cargo.toml",
-                "targets": [{{"name": "{name}", "kind": ["{kind}"]}}]}}"#
+                "targets": [{{"name": "{name}", "kind": ["{kind}"], "test": true}}]}}"#
             )
         };
         let kinds = [("app", "bin"), ("lib", "lib"), ("deep", "lib"), ("derive", "proc-macro"), ("quote", "lib")];

@@ -4,14 +4,16 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use rustix::process::{Pid, setpriority_process};
+use rustix::process::{Pid, getpriority_process, setpriority_process};
 
 /// This process's threads (proc(5)).
 const THREADS: &str = "/proc/self/task";
 /// What RocksDB calls those that merge its tables; those that write its memory out are `rocksdb:high`.
 const NAME: &str = "rocksdb:low";
-/// Their nice value (sched(7)): where others want the processor, these get a tenth of it.
-const NICE: i32 = 10;
+/// How much nicer they are than the others (sched(7)): where those want the processor, these get a tenth of it.
+const NICER: i32 = 10;
+/// The highest nice value.
+const NICEST: i32 = 19;
 
 /// Makes the threads yield that merge. Where that fails, what is asked meanwhile takes twice as long, and nothing else is wrong.
 pub(super) fn yields() {
@@ -21,14 +23,20 @@ pub(super) fn yields() {
 }
 
 fn set() -> io::Result<()> {
+    let nice = nice()?;
     for thread in fs::read_dir(THREADS)? {
         let thread = thread?;
         if let (true, Some(id)) = (merges(&thread.path()), id(&thread)) {
             // Of a thread, on Linux, and not of the process: setpriority(2).
-            setpriority_process(Some(id), NICE)?;
+            setpriority_process(Some(id), nice)?;
         }
     }
     Ok(())
+}
+
+/// The nice value that is theirs, by this thread's own: a lower one than it has nobody may set.
+fn nice() -> io::Result<i32> {
+    Ok((getpriority_process(None)? + NICER).min(NICEST))
 }
 
 /// A thread that has ended meanwhile does not.
@@ -43,7 +51,6 @@ fn id(thread: &fs::DirEntry) -> Option<Pid> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use rustix::process::getpriority_process;
     use tempfile::TempDir;
 
     use super::*;
@@ -55,10 +62,11 @@ mod tests {
         let store = SurrealStore::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
         let threads = fs::read_dir(THREADS).unwrap().map(Result::unwrap);
         let (behind, others): (Vec<_>, Vec<_>) = threads.partition(|thread| merges(&thread.path()));
-        let nice = |thread: &fs::DirEntry| getpriority_process(id(thread)).ok();
+        let of = |thread: &fs::DirEntry| getpriority_process(id(thread)).ok();
+        let own = getpriority_process(None).unwrap();
         assert!(!behind.is_empty(), "the engine has threads that merge");
-        assert!(behind.iter().all(|thread| nice(thread) == Some(NICE)), "{behind:?}");
-        assert!(others.iter().filter_map(nice).all(|nice| nice < NICE), "{others:?}");
+        assert!(behind.iter().all(|thread| of(thread) == Some((own + 10).min(19))), "{behind:?}");
+        assert!(others.iter().filter_map(of).all(|nice| nice == own), "{others:?}");
         drop(store);
     }
 }
